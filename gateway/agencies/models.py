@@ -1,0 +1,85 @@
+"""Agencies, their client systems, those systems' public keys, and the sources they hold."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.db.base import Base, UtcDateTime
+
+AGENCY_KINDS = (
+    "ip_office",
+    "customs",
+    "court",
+    "regulator",
+    "arbitration",
+    "copyright_office",
+    "association",
+    "foreign_office",
+    "public",
+)
+
+
+class Agency(Base):
+    __tablename__ = "agency"
+
+    code: Mapped[str] = mapped_column(String(63), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(Text)
+    jurisdictions: Mapped[list[str]] = mapped_column(JSON)
+    scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    purposes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Client(Base):
+    """A registered system of an agency. Its id is `<agency code>.<system>`: no person's id can look like it."""
+
+    __tablename__ = "client"
+
+    id: Mapped[str] = mapped_column(String(127), primary_key=True)
+    agency_code: Mapped[str] = mapped_column(ForeignKey("agency.code"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_reason: Mapped[str | None] = mapped_column(Text)
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Tokens issued before this instant are refused (set when a client is suspended or a key revoked)."""
+
+
+class ClientKey(Base):
+    __tablename__ = "client_key"
+    __table_args__ = (UniqueConstraint("client_id", "kid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("client.id"), index=True)
+    kid: Mapped[str] = mapped_column(String(128))
+    alg: Mapped[str] = mapped_column(String(16))
+    """`Ed25519`, `ES256` or `PS256`."""
+    jwk: Mapped[dict[str, Any]] = mapped_column(JSON)
+    valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Source(Base):
+    """One holder's data set behind a connector, as its source file says."""
+
+    __tablename__ = "source"
+    __table_args__ = (UniqueConstraint("holder", "record_type"),)
+
+    name: Mapped[str] = mapped_column(String(127), primary_key=True)
+    holder: Mapped[str] = mapped_column(ForeignKey("agency.code"), index=True)
+    record_type: Mapped[str] = mapped_column(String(63))
+    text: Mapped[str] = mapped_column(Text)
+    """The source file as written (YAML); secrets in it are references."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    suspended_reason: Mapped[str | None] = mapped_column(Text)
