@@ -1,7 +1,9 @@
 """All tables of the gateway in one place, for migrations and for tests; importing this registers every slice's models."""
 
 import gateway.agencies.models
-import gateway.audit.models  # noqa: F401
+import gateway.audit.models
+import gateway.exchange.models
+import gateway.governance.models  # noqa: F401
 from gateway.db.base import Base
 
 __all__ = ["Base"]

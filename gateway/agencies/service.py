@@ -1,0 +1,131 @@
+"""Agencies and their client systems: registered, shown, suspended, resumed; every act with its audit entry."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.agencies.models import AGENCY_KINDS, Agency, Client
+from gateway.agencies.names import agency_of_client, require_code
+from gateway.audit.service import AuditTrail
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
+
+
+Row = TypeVar("Row", Agency, Client)
+
+
+class Agencies:
+    """The register of agencies and clients. A suspension holds from the next call on: nothing here is cached."""
+
+    def __init__(self, database: Database, audit: AuditTrail, clock: Clock) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+
+    def add(
+        self,
+        code: str,
+        *,
+        kind: str,
+        name: str,
+        jurisdictions: Sequence[str],
+        scopes: Sequence[str],
+        purposes: Sequence[str],
+        actor: str,
+    ) -> Agency:
+        """Register an agency.
+
+        Raises:
+            InvalidInputError: the code or kind is malformed.
+            AlreadyExistsError: an agency has this code.
+        """
+        require_code(code, "/code")
+        if kind not in AGENCY_KINDS:
+            raise InvalidInputError([Fault("/kind", "unknown_kind", f"one of {', '.join(AGENCY_KINDS)}")])
+        with self._database.write() as session:
+            if session.get(Agency, code) is not None:
+                raise AlreadyExistsError(f"agency {code} exists")
+            agency = Agency(
+                code=code,
+                kind=kind,
+                name=name,
+                jurisdictions=list(jurisdictions),
+                scopes=list(scopes),
+                purposes=list(purposes),
+                created_at=self._clock(),
+            )
+            session.add(agency)
+            session.flush()
+            self._audit.record(session, actor, "agency.added", code, {"kind": kind, "scopes": list(scopes)})
+        return agency
+
+    def agencies(self) -> list[Agency]:
+        with self._database.read() as session:
+            return list(session.scalars(select(Agency).order_by(Agency.code)))
+
+    def agency(self, code: str) -> Agency:
+        with self._database.read() as session:
+            return _existing(session, Agency, code, "agency")
+
+    def add_client(self, client_id: str, *, name: str, scopes: Sequence[str], actor: str) -> Client:
+        """Register a client of the agency that its id names; it can do nothing until it has a key.
+
+        Raises:
+            UnknownError: there is no such agency.
+            InvalidInputError: a scope is not granted to the agency (nothing is narrowed silently).
+        """
+        code = agency_of_client(client_id)
+        with self._database.write() as session:
+            agency = _existing(session, Agency, code, "agency")
+            if session.get(Client, client_id) is not None:
+                raise AlreadyExistsError(f"client {client_id} exists")
+            for scope in scopes:
+                if scope not in agency.scopes:
+                    raise InvalidInputError([Fault("/scopes", "scope_not_granted", f"{scope} is not granted to {code}")])
+            client = Client(
+                id=client_id, agency_code=code, name=name, scopes=list(scopes), created_at=self._clock()
+            )
+            session.add(client)
+            session.flush()
+            self._audit.record(session, actor, "client.added", client_id, {"scopes": list(scopes)})
+        return client
+
+    def clients(self, agency: str | None = None) -> list[Client]:
+        query = select(Client).order_by(Client.id)
+        if agency is not None:
+            query = query.where(Client.agency_code == agency)
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def client(self, client_id: str) -> Client:
+        with self._database.read() as session:
+            return _existing(session, Client, client_id, "client")
+
+    def suspend(self, model: type[Agency] | type[Client], key: str, *, reason: str, actor: str) -> None:
+        """Shut an agency or client out, from its next call on. Suspending twice keeps the first instant."""
+        with self._database.write() as session:
+            row = _existing(session, model, key, model.__tablename__)
+            if row.suspended_at is None:
+                row.suspended_at = self._clock()
+                row.suspended_reason = reason
+                session.flush()
+                self._audit.record(session, actor, f"{model.__tablename__}.suspended", key, {"reason": reason})
+
+    def resume(self, model: type[Agency] | type[Client], key: str, *, actor: str) -> None:
+        with self._database.write() as session:
+            row = _existing(session, model, key, model.__tablename__)
+            if row.suspended_at is not None:
+                row.suspended_at = None
+                row.suspended_reason = None
+                session.flush()
+                self._audit.record(session, actor, f"{model.__tablename__}.resumed", key, {})
+
+
+def _existing(session: Session, model: type[Row], key: str, word: str) -> Row:
+    row = session.get(model, key)
+    if row is None:
+        raise UnknownError(f"there is no {word} {key}; `ipx-gateway {word} list` shows those that exist")
+    return row

@@ -1,0 +1,60 @@
+"""Exchanges: one row each, written before the holder is called and finished in the transaction of its log entry."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.db.base import Base, UtcDateTime
+
+RECEIVED = "received"
+OUTCOMES = ("released", "denied", "pending", "failed", "withdrawn")
+
+
+class Exchange(Base):
+    __tablename__ = "exchange"
+    __table_args__ = (
+        UniqueConstraint("client_id", "jti"),
+        Index("ix_exchange_requester_received_at", "requester", "received_at"),
+        Index("ix_exchange_holder_received_at", "holder", "received_at"),
+        Index("ix_exchange_state_deadline_at", "state", "deadline_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(127))
+    requester: Mapped[str] = mapped_column(String(63))
+    """The agency on whose behalf the client asked."""
+    holder: Mapped[str] = mapped_column(String(63))
+    jti: Mapped[str] = mapped_column(String(256))
+    request_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    record_type: Mapped[str] = mapped_column(String(63))
+    record_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Of the record URN: finds exchanges of one record without storing a name that may itself be secret."""
+    purpose: Mapped[str] = mapped_column(String(63))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deadline_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When an exchange that is still `received` counts as interrupted."""
+    node: Mapped[str] = mapped_column(String(255))
+    state: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(63))
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    timing_ms: Mapped[dict[str, float] | None] = mapped_column(JSON)
+    receipt: Mapped[str | None] = mapped_column(Text)
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    """Opens the commitment in the log; destroying it unlinks the leaf from the receipt."""
+    wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The key of this exchange's payloads, wrapped; destroying it erases them."""
+    acts_as: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """Delegation: the supplier that asked for the requester, where there was one."""
+
+
+class ExchangePayload(Base):
+    """Encrypted bytes of an exchange: the request as signed, the record as handed over, the rest of the answer."""
+
+    __tablename__ = "exchange_payload"
+
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,174 @@
+"""The one table that turns errors into problem documents (RFC 9457), and the pages that explain each kind."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Blueprint, Flask, Response, g, json, request
+from markupsafe import escape
+from uuid6 import uuid7
+from werkzeug.exceptions import HTTPException
+
+from gateway.errors import (
+    AlreadyExistsError,
+    Fault,
+    GatewayError,
+    InvalidInputError,
+    SettingsError,
+    StoreUnavailableError,
+    UnknownError,
+)
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: its status, a title that never changes, and what the caller can do."""
+
+    status: int
+    title: str
+    cure: str
+
+
+PROBLEMS: Mapping[str, Kind] = {
+    "invalid-request": Kind(400, "The request cannot be read", "Mend the member that `errors` names and send it again."),
+    "invalid-signature": Kind(400, "The signature of the request does not hold", "Sign with a key that is registered and live for this client."),
+    "stale-request": Kind(400, "The request is too old or from the future", "Set the clock, then sign a new request with a new `jti`."),
+    "unauthenticated": Kind(401, "No valid access token", "Get a token at /oauth/token and prove possession of its key (DPoP)."),
+    "insufficient-scope": Kind(403, "The token's scope does not suffice", "Ask for a token with the scope named in WWW-Authenticate."),
+    "denied": Kind(403, "The policy does not release this", "See `withheld` and the reason; another purpose, case or approval may change it."),
+    "purpose-outside-token": Kind(403, "The request is outside the token's purpose", "Get a token for this purpose, or sign the request for the token's."),
+    "not-found": Kind(404, "There is nothing at this address", "Check the address; /docs lists those that exist."),
+    "no-information": Kind(404, "No information", "Either there is no such record or you may not learn whether there is."),
+    "method-not-allowed": Kind(405, "This address does not take that method", "Use one of the methods in `Allow`."),
+    "in-flight": Kind(409, "The same request is being answered", "Wait as Retry-After says, then look at Location."),
+    "jti-reused": Kind(409, "Another request with this `jti` exists", "Make a new `jti` for each request; repeat only the same bytes."),
+    "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
+    "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
+    "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
+    "unsupported-media-type": Kind(415, "The body is not of the type taken here", "Send the media type in `detail`."),
+    "invalid-field": Kind(422, "A member of the request cannot be taken", "Mend the members that `errors` names."),
+    "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
+    "internal": Kind(500, "A fault of this gateway", "Report the trace id to the operator; nothing was released."),
+    "holder-failed": Kind(502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."),
+    "log-unavailable": Kind(503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."),
+    "store-unavailable": Kind(503, "The database is not available", "Nothing was released; repeat as Retry-After says."),
+    "interrupted": Kind(503, "The exchange was interrupted here", "Nothing was released; ask again with a new `jti`."),
+    "policy-unavailable": Kind(503, "The policy could not be decided", "Nothing was released; the operator has been told."),
+    "holder-timeout": Kind(504, "The holder's system did not answer in time", "Ask again later with a new `jti`."),
+}
+
+ERRORS: dict[type[GatewayError], str] = {
+    SettingsError: "internal",
+    UnknownError: "not-found",
+    AlreadyExistsError: "already-exists",
+    InvalidInputError: "invalid-field",
+    StoreUnavailableError: "store-unavailable",
+}
+"""Concrete errors → slug. Slices add their own with `register`; a test proves that none is missing."""
+
+_HTTP = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
+
+
+def register(error: type[GatewayError], slug: str) -> None:
+    """Give an error its row; called where a slice defines its errors."""
+    if slug not in PROBLEMS:
+        raise KeyError(slug)
+    ERRORS[error] = slug
+
+
+def document(slug: str, *, detail: str | None = None, errors: Iterable[Fault] = (), **members: Any) -> dict[str, Any]:
+    """Build a problem document; `members` that are None are left out."""
+    kind = PROBLEMS[slug]
+    body: dict[str, Any] = {
+        "type": f"{g.get('origin', '')}/problems/{slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail or kind.cure,
+        "trace_id": trace_id(),
+    }
+    faults = [{"pointer": fault.pointer, "code": fault.code, "detail": fault.detail} for fault in errors]
+    if faults:
+        body["errors"] = faults
+    body.update({name: value for name, value in members.items() if value is not None})
+    return body
+
+
+def answer(slug: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+    """Build the whole HTTP answer of a problem."""
+    body = document(slug, **members)
+    response = Response(json.dumps(body), status=body["status"], content_type="application/problem+json")
+    response.headers.update(headers or {})
+    response.headers.setdefault("Cache-Control", "no-store")
+    if response.status_code == 503:  # noqa: PLR2004
+        response.headers.setdefault("Retry-After", "2")
+    return response
+
+
+def trace_id() -> str:
+    """The caller's X-Request-Id where it is harmless, else one made here; the same for the whole request."""
+    if "trace_id" not in g:
+        given = request.headers.get("X-Request-Id", "")
+        g.trace_id = given if REQUEST_ID.fullmatch(given) else uuid7().hex
+    return str(g.trace_id)
+
+
+def install(app: Flask, origin: str) -> None:
+    """Let every error of this application end in a problem document."""
+
+    @app.before_request
+    def _origin() -> None:
+        g.origin = origin
+
+    @app.errorhandler(GatewayError)
+    def _known(error: GatewayError) -> Response:
+        if isinstance(error, InvalidInputError):
+            return answer(error.slug, errors=error.faults)
+        slug = ERRORS.get(type(error), "internal")
+        if PROBLEMS[slug].status >= 500:  # noqa: PLR2004
+            log.error("request failed", error=type(error).__name__, reason=str(error), trace_id=trace_id())
+        return answer(slug)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        response = answer(_HTTP.get(error.code or 500, "invalid-request" if (error.code or 500) < 500 else "internal"))  # noqa: PLR2004
+        response.status_code = error.code or 500
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def _unknown(error: Exception) -> Response:
+        log.exception("unexpected fault", error=type(error).__name__, trace_id=trace_id())
+        return answer("internal")
+
+    @app.after_request
+    def _trace(response: Response) -> Response:
+        response.headers["X-Request-Id"] = trace_id()
+        return response
+
+
+def pages() -> Blueprint:
+    """One short page for each kind of problem, at the address that `type` names."""
+    blueprint = Blueprint("problems", __name__, url_prefix="/problems")
+
+    @blueprint.get("/<slug>")
+    def page(slug: str) -> Response:
+        kind = PROBLEMS.get(slug)
+        if kind is None:
+            return answer("not-found")
+        host = escape(urlsplit(g.origin).netloc)
+        html = (
+            f'<!doctype html><html lang="en"><title>{escape(kind.title)}</title><main><h1>{escape(kind.title)}</h1>'
+            f"<p>HTTP {kind.status} · <code>{escape(slug)}</code> · {host}</p><p>{escape(kind.cure)}</p></main></html>"
+        )
+        return Response(html, content_type="text/html; charset=utf-8")
+
+    return blueprint
