@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`. Each makes .venv and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8080
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format bench constraints clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMP) ## start the demo world and serve it on 127.0.0.1:8080 until Ctrl-C
+	@$(BIN)/ipx-gateway demo --port $(PORT)
+
+demo: $(STAMP) ## play the demo story once, on a free port, and say what happened
+	@$(BIN)/ipx-gateway demo --once
+
+test: $(STAMP) ## run the test suite on SQLite and on PostgreSQL
+	@echo "== tests (SQLite and PostgreSQL)"
+	@$(BIN)/pytest -q -n 2 --dist loadgroup $(TESTS)
+
+lint: $(STAMP) ## ruff, mypy, import rules
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== imports"
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff write the code as it likes it
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure: ratios side by side from one run, one line each
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+constraints: $(STAMP) ## pin every dependency again, with hashes, from pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --all-extras --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-emit-find-links --no-header --output-file constraints.txt pyproject.toml
+
+clean: ## remove what was built; the demo's data in var/ too
+	@rm -rf $(VENV) var build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(STAMP): constraints.txt pyproject.toml
+	@echo "== installing into $(VENV) (once; about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
