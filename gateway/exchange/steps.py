@@ -1,0 +1,61 @@
+"""The ten steps of an exchange, timed by stage; a listener is told of each (metrics, and tests that kill the server)."""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Named as in docs/architecture.md, in their order."""
+
+    AUTHENTICATE = "authenticate"
+    VERIFY_REQUEST = "verify_request"
+    WRITE_AHEAD = "write_ahead"
+    DECIDE_EARLY = "decide_early"
+    FETCH = "fetch"
+    SEAL = "seal"
+    DECIDE = "decide"
+    REDACT = "redact"
+    LOG = "log"
+    ANSWER = "answer"
+
+
+STAGE_OF = {
+    Step.AUTHENTICATE: "auth",
+    Step.VERIFY_REQUEST: "auth",
+    Step.WRITE_AHEAD: "log",
+    Step.DECIDE_EARLY: "policy",
+    Step.FETCH: "holder",
+    Step.SEAL: "verify",
+    Step.DECIDE: "policy",
+    Step.REDACT: "sign",
+    Step.LOG: "log",
+    Step.ANSWER: "log",
+}
+
+Listener = Callable[[Step], None]
+
+
+class Stopwatch:
+    """Adds up milliseconds by stage. `reached(step)` closes the step: what has passed since the last one is its time."""
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
+        self.started = self._last = time.perf_counter()
+        self._spent: dict[str, float] = {}
+
+    def reached(self, step: Step) -> None:
+        now = time.perf_counter()
+        stage = STAGE_OF[step]
+        self._spent[stage] = self._spent.get(stage, 0.0) + (now - self._last) * 1000
+        self._last = now
+        if self._listener is not None:
+            self._listener(step)
+
+    def spent_ms(self) -> dict[str, float]:
+        """Milliseconds by stage so far, rounded to microseconds."""
+        return {stage: round(spent, 3) for stage, spent in self._spent.items()}
+
+    def running_ms(self) -> float:
+        """Milliseconds since the last step."""
+        return (time.perf_counter() - self._last) * 1000
