@@ -1,0 +1,93 @@
+"""What is asked of the policies: who asks for which groups of which record, and why.
+
+Every fact in it comes from a verified register or the gateway's clock, never from the text of the request; only
+`groups`, `purpose` and `legal_basis` are the requester's words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+Fact = bool | str | datetime | frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    code: str
+    kind: str
+    jurisdictions: frozenset[str]
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered system; `units` are the parts of the asking agency it works for, `assurance` its level of proof."""
+
+    id: str
+    units: frozenset[str]
+    assurance: int
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as policies see it: its digest for a name, and the facts of the catalogue, none of its fields."""
+
+    digest: str
+    facts: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReference:
+    """The case a request cites, as the register of cases knows it; `defendants` are keyed hashes of strong identifiers."""
+
+    number: str
+    jurisdiction: str
+    active: bool
+    verified: bool
+    defendants: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """The right owner for whom an agency asks, as registers know it; `party` is a keyed hash."""
+
+    party: str
+    right_keys: frozenset[str]
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """The mandate under which one agency's client asks on behalf of another agency."""
+
+    supplier: str
+    active: bool
+    covers_purpose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to a book of policies.
+
+    `asking` is the agency on whose behalf the client asks. `supplier` is the agency that runs the client when that is
+    another one, and then `delegation` says by which mandate. `record` is None before the holder was called.
+    No `groups` means all groups of the record type.
+    """
+
+    client: Client
+    asking: Agency
+    supplier: Agency | None
+    holder: Agency
+    source: str
+    record_type: str
+    record: Record | None
+    groups: frozenset[str]
+    purpose: str
+    legal_basis: str
+    mode: str
+    now: datetime
+    approvals: frozenset[str]
+    case_reference: CaseReference | None
+    representing: Representation | None
+    delegation: Delegation | None
