@@ -1,11 +1,12 @@
 """Audit entries: who did what to what, written in the transaction of the act."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, LargeBinary, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
+from gateway.db.append_only import refusals, refuse_changes
 from gateway.db.base import Base, UtcDateTime
 
 
@@ -22,3 +23,11 @@ class AuditEntry(Base):
     salt: Mapped[bytes | None] = mapped_column(LargeBinary)
     """32 bytes that open the leaf's commitment; absent where the act is audited but no leaf (token issue)."""
     log_index: Mapped[int | None] = mapped_column(BigInteger)
+
+
+def ddl(dialect: str) -> list[str]:
+    """Give what metadata cannot say: audit entries are append-only."""
+    return refusals(dialect, "audit_entry", ("id",))
+
+
+refuse_changes(cast("Table", AuditEntry.__table__), ("id",))

@@ -1,0 +1,46 @@
+"""What breaks the work of the evidence room. Each concrete class gets its row of the problem table in `views.py`."""
+
+from collections.abc import Sequence
+
+from gateway.errors import GatewayError, SettingsError
+
+
+class KeyFileError(SettingsError):
+    """A key file cannot be read, is open to others than its owner, or holds no key of the kind needed."""
+
+
+class LogUnavailableError(GatewayError):
+    """The log or its checkpoint store cannot be written, or did not answer in time.
+
+    Raised before a commit, nothing was logged. Raised after one, the leaf stands but its checkpoint is not published:
+    repeating the step then raises `DuplicateStepError`, and `EvidenceLog.logged` gives what `append` would have given.
+    """
+
+
+class LogForkedError(GatewayError):
+    """The log contradicts itself or what was published of it. Never caught: the process stops serving for good."""
+
+
+class LogDamagedError(GatewayError):
+    """The full audit found entries, tiles or checkpoints that do not fit together; `findings` names each."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = tuple(findings)
+
+
+class DuplicateStepError(GatewayError):
+    """This step is a leaf already; `existing` is its index."""
+
+    def __init__(self, step_id: str, existing: int) -> None:
+        super().__init__(f"{step_id} is leaf {existing} already")
+        self.step_id = step_id
+        self.existing = existing
+
+
+class ForeignSealError(GatewayError):
+    """A record that claims a holder's own signature was not signed by that holder, or breaks RFC 9901."""
+
+
+class UnpublishableError(GatewayError):
+    """A trust list cannot be published: no key to sign it, or its content would be refused by every reader."""

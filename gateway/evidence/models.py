@@ -1,0 +1,119 @@
+"""Tables of the log, of the keys kept for holders, and of the published trust lists; the checkpoint store's own table."""
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.db.append_only import refusals, refuse_changes
+from gateway.db.base import Base, UtcDateTime
+
+_Position = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class LogEntry(Base):
+    """One leaf. `idx` is computed from the locked head, never by a sequence: those leave gaps and commit late."""
+
+    __tablename__ = "log_entry"
+
+    idx: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
+    step_id: Mapped[str] = mapped_column(Text, unique=True)
+    """`exchange:<id>:pending`, `exchange:<id>:final`, `act:<id>`, `event:<id>`."""
+    leaf_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    entry: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogTile(Base):
+    """A tile of at most 256 hashes (C2SP tlog-tiles); only the right edge is narrower, and only it is ever rewritten."""
+
+    __tablename__ = "log_tile"
+
+    lvl: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
+    w: Mapped[int] = mapped_column(Integer)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogHead(Base):
+    __tablename__ = "log_head"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(BigInteger)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogCheckpoint(Base):
+    """A signed head, one for each commit of the log. It counts as published once the checkpoint store has seen it."""
+
+    __tablename__ = "log_checkpoint"
+
+    size: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cosigned: Mapped[str | None] = mapped_column(Text)
+    tst: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class SigningKey(Base):
+    """A key kept for a holder: its seal, the key that makes its record ids opaque, or its own public key."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = (UniqueConstraint("role", "owner", "number"),)
+
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    """`seal` signs records here for a holder that cannot; `id` encrypts source keys; `holder` is the holder's own."""
+    owner: Mapped[str] = mapped_column(String(63), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    """Counts an owner's keys of one role from 1, so that two processes cannot both make the first."""
+    alg: Mapped[str] = mapped_column(String(16))
+    public_jwk: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    wrapped_private: Mapped[bytes | None] = mapped_column(LargeBinary)
+    valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class TrustList(Base):
+    __tablename__ = "trust_list"
+
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    jws: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Hexadecimal, of the JWS's ASCII bytes."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def ddl(dialect: str) -> list[str]:
+    """Give what metadata cannot say: the log's entries are append-only."""
+    return refusals(dialect, "log_entry", _UNIQUE)
+
+
+_UNIQUE = ("idx", "step_id")
+refuse_changes(cast("Table", LogEntry.__table__), _UNIQUE)
+
+checkpoint_metadata = MetaData()
+"""Of the checkpoint store: a separate database on another volume, never in the same backup as the log."""
+
+checkpoint_cas = Table(
+    "checkpoint_cas",
+    checkpoint_metadata,
+    Column("log_id", String(255), primary_key=True),
+    Column("body", Text, nullable=False),
+)
