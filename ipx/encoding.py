@@ -1,0 +1,52 @@
+"""base64url and base64 as they stand in signed text: one spelling each, any other is refused.
+
+RFC 4648 lets a decoder ignore the spare bits of the last character, so that one signature has several spellings;
+RFC 7515 (section 2) forbids padding and white space. Both are caught by encoding again and comparing.
+"""
+
+import base64
+import binascii
+
+from ipx.errors import FormatError
+
+_TO_STANDARD = str.maketrans("-_", "+/", "+/=")
+
+
+def b64url(data: bytes) -> str:
+    """Encode as unpadded base64url (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_bytes(text: str) -> bytes:
+    """Decode canonical unpadded base64url.
+
+    Raises:
+        FormatError: another alphabet, padding, white space, or spare bits that are not zero.
+    """
+    try:
+        data = binascii.a2b_base64(text.translate(_TO_STANDARD) + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise FormatError("Text that should be base64url is not.") from error
+    if b64url(data) != text:
+        raise FormatError("Text that should be base64url is not in its one canonical spelling.")
+    return data
+
+
+def b64(data: bytes) -> str:
+    """Encode as padded base64 (RFC 4648, section 4), as notes and proofs carry it."""
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def b64_bytes(text: str) -> bytes:
+    """Decode canonical padded base64.
+
+    Raises:
+        FormatError: as `b64url_bytes`.
+    """
+    try:
+        data = binascii.a2b_base64(text)
+    except ValueError as error:
+        raise FormatError("Text that should be base64 is not.") from error
+    if b64(data) != text:
+        raise FormatError("Text that should be base64 is not in its one canonical spelling.")
+    return data
