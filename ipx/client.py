@@ -1,0 +1,175 @@
+"""The client of a gateway: sign in, ask for a record, check the answer.
+
+    with Client("https://gw.example", "customs-xa.intake", key, trust=trust) as client:
+        answer = client.request(Ask("urn:ipx:ipo-xa:trademark:202400017", "border_enforcement", "Customs Act, s. 4"))
+        match answer:
+            case Released(): use(answer.fields)
+            case Denied() | Failed(): keep(answer.evidence.raw)
+
+A denial and a failure are answers with a receipt; whatever left no outcome behind is raised (`ipx.problems`).
+"""
+
+import re
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+
+from ipx.answers import Answer, read_answer
+from ipx.bundle import Report, verify_members
+from ipx.channel import Call, Channel, Reply
+from ipx.discovery import Metadata, discover
+from ipx.dpop import prove
+from ipx.errors import EvidenceError
+from ipx.evidence import members_of_answer
+from ipx.keyfile import SignInKey
+from ipx.keys import Signer, generate_signer
+from ipx.problems import UnprovenError
+from ipx.request import Ask, sign_request
+from ipx.tokens import Grant, Tokens, purpose_grant
+from ipx.trust import Trust
+from ipx.waiting import Deadline, Patience, Time
+
+SCOPE = "exchange:request"
+_UNAUTHORIZED = 401
+_TRIES = 4
+"""Calls of one request at most: the first, one after a nonce challenge, one after a new token, one after both."""
+_ERROR = re.compile(r'error="([^"]*)"')
+
+
+class Client:
+    """One registered system talking to one gateway. Safe to share between threads; close it when done.
+
+    Args:
+        key: signs the client in, and signs requests.
+        trust: the pinned trust list. Where given, every answer is verified before it is handed out.
+        sign_in_key: signs the client in instead of `key`, for systems whose only registered sign-in key is RSA.
+        proof_key: the key tokens are bound to; a fresh one that never leaves this process where none is given.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        client_id: str,
+        key: Signer,
+        *,
+        trust: Trust | None = None,
+        sign_in_key: SignInKey | None = None,
+        proof_key: SignInKey | None = None,
+        patience: Patience | None = None,
+        time: Time | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self.client_id = client_id
+        self._channel = Channel(gateway, patience=patience or Patience(), time=time or Time(), http=http)
+        self._key = key
+        self._sign_in_key = sign_in_key or key
+        self._proof_key = proof_key or generate_signer("ES256")
+        self._trust = trust
+        self._session: tuple[Metadata, Tokens] | None = None
+        self._nonce: str | None = None
+
+    @property
+    def gateway(self) -> str:
+        return self._channel.origin
+
+    def sign(self, ask: Ask) -> str:
+        """Sign a request for `send`. Keep the bytes where an answer must not be lost: they may be sent again."""
+        return sign_request(
+            ask, client_id=self.client_id, gateway=self.gateway, key=self._key, now=self._channel.time.now()
+        )
+
+    def request(self, ask: Ask) -> Answer:
+        """Ask for a record and verify the answer.
+
+        Raises:
+            UnreachableError: no answer came; nothing tells whether the request arrived.
+            ProblemError: the gateway opened no exchange for it.
+            UnprovenError: the answer's evidence does not hold.
+        """
+        return self.send(self.sign(ask), purpose=ask.purpose)
+
+    def send(self, request: str, *, purpose: str) -> Answer:
+        """Send a signed request, with the same bytes again after a network failure. Raises as `request` does."""
+        url = f"{self.gateway}/v1/exchanges"
+        headers = {"Content-Type": "application/jose"}
+        reply = self._call("POST", url, purpose, headers=headers, content=request.encode("ascii"))
+        return self._answer(reply, request=request)
+
+    def exchange(self, exchange: str, *, purpose: str) -> Answer:
+        """Fetch the stored answer of an exchange; both of its agencies may.
+
+        Raises:
+            NotFoundError: there is none of this id, or this client is no party to it.
+        """
+        reply = self._call("GET", f"{self.gateway}/v1/exchanges/{quote(exchange, safe='')}", purpose)
+        answer = self._answer(reply, request=None)
+        if answer.evidence.exchange != exchange:
+            raise UnprovenError(f"asked for exchange {exchange}, got {answer.evidence.exchange}", reply.body)
+        return answer
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, reply: Reply, *, request: str | None) -> Answer:
+        document = reply.members()
+        if "outcome" not in document or "receipt" not in document:
+            raise reply.problem(self._channel.time.now())
+        if request is not None and document.get("request") != request:
+            raise UnprovenError("it answers another request than the one sent", reply.body)
+        return read_answer(reply, self._verify(reply))
+
+    def _verify(self, reply: Reply) -> Report | None:
+        if self._trust is None:
+            return None
+        try:
+            return verify_members(members_of_answer(reply.json()), self._trust, now=self._channel.time.now())
+        except EvidenceError as error:
+            raise UnprovenError(str(error), reply.body) from error
+
+    def _call(
+        self, method: str, url: str, purpose: str, *, headers: dict[str, str] | None = None, content: bytes = b""
+    ) -> Reply:
+        """Call the API with a bound token; answer a nonce challenge, renew a token that died, each a bounded number of times."""
+        deadline = self._channel.deadline()
+        metadata, tokens = self._signed_in(deadline)
+        resource = f"{self.gateway}/v1"
+        grant = purpose_grant(resource, SCOPE, purpose) if metadata.takes_purposes else Grant(SCOPE, resource)
+        for _ in range(_TRIES):
+            token = tokens.token(grant, deadline)
+
+            def make(token: str = token) -> Call:
+                now = self._channel.time.now()
+                proof = prove(self._proof_key, method, url, now=now, nonce=self._nonce, token=token)
+                sent = {**(headers or {}), "Authorization": f"DPoP {token}", "DPoP": proof}
+                return Call(method, url, sent, content)
+
+            reply = self._channel.send(make, deadline)
+            self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
+            if reply.status != _UNAUTHORIZED:
+                break
+            challenge = _ERROR.search(reply.headers.get("WWW-Authenticate", ""))
+            match challenge and challenge[1]:
+                case "use_dpop_nonce":
+                    continue
+                case "invalid_token":
+                    tokens.forget(token)
+                case _:
+                    break
+        return reply
+
+    def _signed_in(self, deadline: Deadline) -> tuple[Metadata, Tokens]:
+        if self._session is None:
+            metadata = discover(self._channel, deadline)
+            tokens = Tokens(metadata, self._channel, self.client_id, self._sign_in_key, self._proof_key)
+            self._session = metadata, tokens
+        return self._session

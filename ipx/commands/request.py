@@ -1,0 +1,197 @@
+"""`ipx request`: ask a holder for a record."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ipx import keyfile, trustfile
+from ipx.answers import Answer, Denied, Failed, Released, Withheld
+from ipx.client import Client
+from ipx.commands.printing import json_option, lines_of, print_json, printable, table
+from ipx.commands.trouble import Trouble
+from ipx.field_groups import by_group
+from ipx.jws import Json
+from ipx.keys import Signer
+from ipx.problems import KeyFileError, UnprovenError
+from ipx.request import Ask
+
+REFUSED = 1
+SEALED_BY = {
+    "holder": "signed by the holder's own key",
+    "gateway": "sealed by the gateway: this is what it fetched, the holder itself did not sign",
+}
+
+
+@click.command()
+@click.option("--gateway", required=True, metavar="URL", envvar="IPX_GATEWAY", help="Address of the gateway.")
+@click.option("--client", "client_id", required=True, metavar="ID", envvar="IPX_CLIENT", help="Your registered client.")
+@click.option(
+    "--key", "key_path", required=True, type=click.Path(path_type=Path), envvar="IPX_KEY", help="Its private key file."
+)
+@click.option("--record", required=True, metavar="URN", help="urn:ipx:<holder>:<record type>:<number>.")
+@click.option("--groups", default="", metavar="A,B", help="Field groups wanted; all that policy grants if left out.")
+@click.option("--purpose", required=True, help="Why you ask; one of those registered for your agency.")
+@click.option("--legal-basis", required=True, metavar="TEXT", help="The provision you rely on. It is signed and kept.")
+@click.option("--case-ref", metavar="NUMBER", help="The case this is for, where the holder's policy asks for one.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the whole answer, for `ipx verify`.")
+@click.option(
+    "--trust", "trust_path", type=click.Path(path_type=Path), envvar="IPX_TRUST", help="Verify with this trust file."
+)
+@json_option
+def request(
+    gateway: str,
+    client_id: str,
+    key_path: Path,
+    record: str,
+    groups: str,
+    purpose: str,
+    legal_basis: str,
+    case_ref: str | None,
+    out: Path | None,
+    trust_path: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Ask a holder for one record.
+
+    Prints the fields that were released by group, and the groups that were withheld with the reason and the policy.
+    With --trust the signatures and the log proof are checked before anything is printed.
+
+    \b
+    Exit status: 0 released · 1 denied or failed, with a receipt · 2 wrong usage
+                 3 no outcome (network, sign-in) · 4 the answer's evidence does not hold
+
+    \b
+    Examples:
+      ipx request --gateway https://gw.example --client customs-xa.intake --key intake.jwk \\
+          --record urn:ipx:ipo-xa:trademark:202400017 --purpose border_enforcement \\
+          --legal-basis "Customs Cooperation Agreement 2025, art. 4" --out answer.json --trust trust.json
+      ipx request … --groups trademark.biblio,trademark.goods --json
+    """
+    ask = Ask(
+        record=record,
+        purpose=purpose,
+        legal_basis=legal_basis,
+        groups=tuple(name.strip() for name in groups.split(",") if name.strip()),
+        case_ref=case_ref,
+    )
+    key = _signer(key_path)
+    trust = trustfile.read(trust_path).trust if trust_path is not None else None
+    with Client(gateway, client_id, key, trust=trust) as client:
+        try:
+            answer = client.request(ask)
+        except UnprovenError as error:
+            _keep(out, error.raw)
+            raise
+    _keep(out, answer.evidence.raw)
+    if as_json:
+        print_json(as_document(answer))
+    else:
+        for line in as_lines(answer, ask, out):
+            click.echo(line)
+    if not isinstance(answer, Released):
+        raise click.exceptions.Exit(REFUSED)
+
+
+def as_document(answer: Answer) -> dict[str, Json]:
+    """Give the answer for machines; the evidence itself is what `--out` keeps."""
+    evidence: dict[str, Json] = {
+        "exchange": answer.evidence.exchange,
+        "receipt": answer.evidence.receipt,
+        "log_index": answer.evidence.log_index,
+        "is_replayed": answer.evidence.is_replayed,
+        "is_verified": answer.evidence.report is not None,
+    }
+    match answer:
+        case Released():
+            return {
+                "outcome": "released",
+                **evidence,
+                "sealed_by": answer.sealed_by,
+                "fields": dict(answer.fields),
+                "withheld": _rows(answer.withheld),
+                "obligations": dict(answer.obligations),
+                "timing_ms": dict(answer.timing_ms),
+            }
+        case Denied():
+            words: dict[str, Json] = {"problem": answer.slug, "title": answer.title, "detail": answer.detail}
+            return {"outcome": "denied", **evidence, **words, "withheld": _rows(answer.withheld)}
+        case Failed():
+            words = {"problem": answer.slug, "title": answer.title, "detail": answer.detail, "stage": answer.stage}
+            return {"outcome": "failed", **evidence, **words}
+
+
+def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
+    """Give the answer for a person."""
+    lines: list[str] = []
+    match answer:
+        case Released():
+            lines.append(f"Released: {ask.record}")
+            lines.append(f"  {SEALED_BY.get(answer.sealed_by, printable(answer.sealed_by))}")
+            for group, members in by_group(ask.record_type, answer.fields).items():
+                lines += ["", group]
+                lines += table(
+                    (name if number == 0 else "", line)
+                    for name, value in members.items()
+                    for number, line in enumerate(lines_of(value))
+                )
+            lines += _withheld_lines(answer.withheld)
+            if answer.obligations:
+                lines += ["", "obligations", *table((name, *lines_of(value)) for name, value in answer.obligations.items())]
+        case Denied():
+            lines += [f"Denied: {printable(answer.title)}", f"  {printable(answer.detail)}"]
+            lines += _withheld_lines(answer.withheld)
+        case Failed():
+            lines += [
+                f"Failed at stage {printable(answer.stage)}: {printable(answer.title)}",
+                f"  {printable(answer.detail)}",
+            ]
+    return [*lines, "", *_evidence_lines(answer, out)]
+
+
+def _withheld_lines(rows: tuple[Withheld, ...]) -> list[str]:
+    if not rows:
+        return []
+    cells = [("group", "reason", "policy"), *((row.group, row.reason, row.policy or "no policy grants it") for row in rows)]
+    return ["", "withheld", *table(cells)]
+
+
+def _evidence_lines(answer: Answer, out: Path | None) -> list[str]:
+    evidence = answer.evidence
+    rows = [
+        ("exchange", evidence.exchange + (" (the stored answer of an earlier call)" if evidence.is_replayed else "")),
+        ("receipt", f"{evidence.receipt[:24]}… ({len(evidence.receipt)} characters)"),
+        ("log index", str(evidence.log_index)),
+        ("checked", "signatures, binding, log proof" if evidence.report else "nothing: give --trust FILE to verify"),
+    ]
+    if out is not None:
+        rows.append(("kept in", str(out)))
+    return table(rows, indent="")
+
+
+def _rows(withheld: tuple[Withheld, ...]) -> Json:
+    return [dict(asdict(row)) for row in withheld]
+
+
+def _signer(path: Path) -> Signer:
+    key = keyfile.read_key(path)
+    if isinstance(key, keyfile.RsaKey):
+        raise KeyFileError(
+            f"{path} is an RSA key: it signs a client in, but requests need Ed25519 or ES256",
+            next_step="Register a second key made with `ipx keygen --alg Ed25519`.",
+        )
+    return key
+
+
+def _keep(out: Path | None, raw: bytes) -> None:
+    if out is None:
+        return
+    try:
+        out.write_bytes(raw)
+    except OSError as error:
+        raise Trouble(
+            f"the answer came but {out} cannot be written: {error.strerror}",
+            "Choose another --out and ask again with a new request.",
+            REFUSED,
+        ) from error

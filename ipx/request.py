@@ -1,0 +1,81 @@
+"""What a client asks for, and the signed bytes that ask for it (`ipx-request+jwt`)."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ipx import jws
+from ipx.ids import uuid7
+from ipx.jws import Json
+from ipx.keys import Signer
+from ipx.problems import AskError, KeyFileError
+
+TYP = "ipx-request+jwt"
+LIFETIME = timedelta(seconds=60)
+"""The longest the gateway takes. Freshness is judged once, when the request is filed."""
+
+URN = re.compile(
+    r"urn:ipx:(?P<holder>[A-Za-z0-9][A-Za-z0-9-]{1,62}):(?P<record_type>[a-z][a-z0-9_]{1,62}):(?P<local>[A-Za-z0-9._~()/-]{1,200})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One record wanted, and why. The purpose, the basis and the case are signed and kept as evidence."""
+
+    record: str
+    """`urn:ipx:<holder>:<record type>:<local part>`."""
+    purpose: str
+    legal_basis: str
+    groups: tuple[str, ...] = ()
+    """Field groups wanted; none means all that the policy grants."""
+    case_ref: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway would take, before anything is signed.
+
+        Raises:
+            AskError: a malformed record name, an empty purpose or basis.
+        """
+        if URN.fullmatch(self.record) is None:
+            raise AskError(f"{self.record!r} is no record name; it must look like urn:ipx:<holder>:<record type>:<number>")
+        for word, value in (("purpose", self.purpose), ("legal basis", self.legal_basis)):
+            if not value.strip():
+                raise AskError(f"the {word} is empty; the holder decides by it, and the evidence keeps it")
+
+    @property
+    def holder(self) -> str:
+        return self.record.split(":")[2]
+
+    @property
+    def record_type(self) -> str:
+        return self.record.split(":")[3]
+
+
+def sign_request(ask: Ask, *, client_id: str, gateway: str, key: Signer, now: datetime) -> str:
+    """Sign a request, with a `jti` of its own. These bytes may be sent any number of times and are answered once.
+
+    Raises:
+        KeyFileError: the key is RSA, which serves to sign in but not to sign evidence.
+    """
+    if key.alg not in {"Ed25519", "ES256"}:
+        raise KeyFileError(
+            f"a {key.alg} key signs a client in, but requests are evidence and need Ed25519 or ES256",
+            next_step="Register a second key made with `ipx keygen --alg Ed25519` and sign requests with that.",
+        )
+    payload: dict[str, Json] = {
+        "iss": client_id,
+        "aud": gateway,
+        "jti": uuid7(),
+        "iat": int(now.timestamp()),
+        "exp": int(now.timestamp()) + int(LIFETIME.total_seconds()),
+        "holder": ask.holder,
+        "record": ask.record,
+        "purpose": ask.purpose,
+        "legal_basis": ask.legal_basis,
+    }
+    if ask.groups:
+        payload["groups"] = list(ask.groups)
+    if ask.case_ref is not None:
+        payload["case_ref"] = ask.case_ref
+    return jws.sign(payload, key, typ=TYP)
