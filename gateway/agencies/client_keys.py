@@ -12,10 +12,11 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from ipx.errors import EvidenceError
-from ipx.keys import public_key, thumbprint
+from ipx.keys import Algorithm, public_key
 
 LIVE_KEYS_MAX = 5
 LIFETIME = timedelta(days=365)
+CLIENT_ALGORITHMS: frozenset[Algorithm] = frozenset({"Ed25519", "ES256", "PS256"})
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -41,10 +42,10 @@ class ClientKeys:
         if not timedelta() < lifetime <= LIFETIME:
             raise InvalidInputError([Fault("/lifetime", "lifetime", "more than nothing, at most 365 days")])
         try:
-            key = public_key(jwk, allow_rsa=True)
+            key = public_key(jwk, algorithms=CLIENT_ALGORITHMS)
         except EvidenceError as error:
             raise InvalidInputError([Fault("/jwk", "bad_key", str(error))]) from error
-        kid = thumbprint(jwk)
+        kid = key.kid
         now = self._clock()
         with self._database.write() as session:
             if session.get(Client, client_id) is None:

@@ -23,20 +23,19 @@ def refusals(dialect: str, table: str, unique: Sequence[str]) -> list[str]:
             firing a DELETE trigger (https://www.sqlite.org/lang_conflict.html), so such an insert is refused itself.
     """
     if dialect == "postgresql":
+        run = "EXECUTE FUNCTION ipx_append_only()"
         return [
             _FUNCTION,
-            f"CREATE TRIGGER {table}_keeps_rows BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION ipx_append_only()",
-            f"CREATE TRIGGER {table}_keeps_all BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION ipx_append_only()",
+            f"CREATE TRIGGER {table}_keeps_rows BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {run}",
+            f"CREATE TRIGGER {table}_keeps_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {run}",
         ]
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     taken = " OR ".join(f"{column} = NEW.{column}" for column in unique)
+    is_taken = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608  (our own names, no input)
     return [
         f"CREATE TRIGGER {table}_keeps_rows BEFORE UPDATE ON {table} {refuse}",
         f"CREATE TRIGGER {table}_keeps_all BEFORE DELETE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) {refuse}",  # noqa: S608  (names are ours)
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} {is_taken} {refuse}",
     ]
 
 

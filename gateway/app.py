@@ -1,0 +1,54 @@
+"""The table of contents of the server: which blueprints there are, and what holds for all of them."""
+
+import svcs
+from flask import Flask, Response, jsonify
+
+from gateway.evidence import views as evidence_views
+from gateway.exchange import views as exchange_views
+from gateway.oauth import views as oauth_views
+from gateway.web import problem
+from gateway.web.health import blueprint as health_blueprint
+from gateway.wiring import Services, register
+
+BODY_BYTES = 1 << 20
+
+
+def create_app(services: Services) -> Flask:
+    """Build the Flask application over ready-made services."""
+    app = Flask("gateway", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    svcs.flask.init_app(app)
+    register(app, services)
+    problem.install(app, services.settings.origin)
+    app.register_blueprint(problem.pages())
+    app.register_blueprint(oauth_views.blueprint())
+    app.register_blueprint(evidence_views.blueprint())
+    app.register_blueprint(exchange_views.blueprint())
+    app.register_blueprint(health_blueprint())
+    app.add_url_rule("/", "front", _front)
+    app.after_request(_headers)
+    return app
+
+
+def _front() -> Response:
+    return jsonify(
+        {
+            "service": "IPX Gateway",
+            "start": {
+                "token": "/.well-known/oauth-authorization-server",
+                "exchange": "/v1/exchanges",
+                "log": "/log/checkpoint",
+                "trust list": "/log/trust.jws",
+                "ready": "/readyz",
+            },
+        }
+    )
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+    return response

@@ -1,0 +1,42 @@
+"""`ipx-gateway`: what an operator types. One module of `gateway/commands` for each group."""
+
+import click
+
+from gateway.commands.agencies import agency_group, client_group
+from gateway.commands.client_keys import key_group
+from gateway.commands.demo import demo
+from gateway.commands.operation import database_group, keys_group, log_group, serve, sweep, trust_group
+from gateway.commands.policies import policy_group
+from gateway.commands.sources import source_group
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ipx-gateway")
+def main() -> None:
+    """Policy-checked, redacted, signed and provable exchange of IP records between departments.
+
+    \b
+    First steps on an empty machine:
+      ipx-gateway demo                     the whole story in a small made-up world
+      ipx-gateway keys init --dir keys     the server's own keys, and the settings to export
+      ipx-gateway db upgrade               the tables
+      ipx-gateway agency add …             who may call, and who holds records
+      ipx-gateway serve                    the server
+    """
+
+
+for command in (
+    agency_group,
+    client_group,
+    key_group,
+    source_group,
+    policy_group,
+    keys_group,
+    database_group,
+    trust_group,
+    log_group,
+    serve,
+    sweep,
+    demo,
+):
+    main.add_command(command)

@@ -1,0 +1,85 @@
+"""`ipx-gateway key`."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.agencies.models import ClientKey
+from gateway.commands.context import actor, json_option, reported, services, show
+
+COLUMNS = ("client", "kid", "alg", "state", "valid until", "last used")
+
+
+def row(key: ClientKey) -> dict[str, Any]:
+    return {
+        "client": key.client_id,
+        "kid": key.kid,
+        "alg": key.alg,
+        "state": f"revoked: {key.revoked_reason}" if key.revoked_at else "live",
+        "valid until": key.valid_until,
+        "last used": key.last_used_at,
+    }
+
+
+@click.group("key")
+def key_group() -> None:
+    """Public keys of clients: the only thing by which a client is known."""
+
+
+@key_group.command("add")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.argument("jwk_file", metavar="PUBLIC.jwk", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--days", default=365, show_default=True, type=click.IntRange(1, 365))
+@reported
+def add_key(client_id: str, jwk_file: Path, days: int) -> None:
+    """Register the public key of a client; `ipx keygen` makes the pair where the client runs.
+
+    Example: ipx-gateway key add customs-xa.intake intake.public.jwk
+    """
+    try:
+        jwk = json.loads(jwk_file.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{jwk_file} is not JSON; `ipx keygen` writes a file of the kind needed") from error
+    if not isinstance(jwk, dict):
+        raise click.ClickException(f"{jwk_file} holds no JSON object")
+    key = services().client_keys.add(client_id, jwk, actor=actor(), lifetime=timedelta(days=days))
+    click.echo(f"key {key.kid} ({key.alg}) of {client_id} is live until {key.valid_until:%Y-%m-%d}")
+    click.echo("next: ipx-gateway trust publish, so that verifiers learn of it")
+
+
+@key_group.command("list")
+@click.option("--client", "client_id")
+@json_option
+@reported
+def list_keys(client_id: str | None, *, as_json: bool) -> None:
+    """List keys, those that end first at the top."""
+    show(map(row, services().client_keys.keys(client_id)), COLUMNS, as_json=as_json)
+
+
+@key_group.command("show")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.argument("kid")
+@reported
+def show_key(client_id: str, kid: str) -> None:
+    """Show one key and its public JWK."""
+    for key in services().client_keys.keys(client_id):
+        if key.kid == kid:
+            for name, value in row(key).items():
+                click.echo(f"{name:14} {value}")
+            click.echo(json.dumps(key.jwk))
+            return
+    raise click.ClickException(f"client {client_id} has no key {kid}; `ipx-gateway key list` shows those that exist")
+
+
+@key_group.command("revoke")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.argument("kid")
+@click.option("--reason", required=True)
+@reported
+def revoke_key(client_id: str, kid: str, reason: str) -> None:
+    """End a key at once, and with it the tokens it obtained."""
+    services().client_keys.revoke(client_id, kid, reason=reason, actor=actor())
+    click.echo(f"key {kid} of {client_id} revoked")

@@ -1,0 +1,110 @@
+"""`ipx-gateway serve`, `sweep`, `db`, `keys`, `trust`, `log`: running the server and its evidence."""
+
+import base64
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.commands.context import actor, reported, services
+from gateway.db import migrate
+from gateway.db.engine import Database
+from gateway.settings import read_settings
+from ipx.keys import generate_signer, load_signer
+
+KEY_FILES = {"receipt": "IPX_RECEIPT_KEY", "log": "IPX_LOG_KEY", "trust": "IPX_TRUST_KEY"}
+
+
+@click.command("serve")
+@reported
+def serve() -> None:
+    """Serve the gateway with gunicorn, as the IPX_ settings say (docs/settings.md)."""
+    read_settings()  # a missing setting is said here, by name, before any process starts
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:gateway.gunicorn_conf"])  # noqa: S606
+
+
+@click.command("sweep")
+@reported
+def sweep() -> None:
+    """Close interrupted exchanges and forget what age alone refuses; the server does both by itself."""
+    built = services()
+    click.echo(f"{built.recovery.close_overdue()} interrupted exchanges closed")
+    click.echo(f"{built.replay.sweep(built.clock())} used identifiers forgotten")
+
+
+@click.group("db")
+def database_group() -> None:
+    """The database's tables."""
+
+
+@database_group.command("upgrade")
+@reported
+def upgrade() -> None:
+    """Bring the tables to this version's shape; safe to repeat."""
+    settings = read_settings()
+    database = Database(settings.database_url)
+    before = migrate.current(database)
+    migrate.upgrade(database)
+    after = migrate.current(database)
+    database.dispose()
+    click.echo(f"tables are at {after}" + ("" if before == after else f" (were at {before or 'nothing'})"))
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """The server's own keys."""
+
+
+@keys_group.command("init")
+@click.option("--dir", "folder", required=True, type=click.Path(file_okay=False, path_type=Path))
+@reported
+def make_keys(folder: Path) -> None:
+    """Make the server's keys and print the settings that name them.
+
+    The trust key signs the trust list and nothing else: keep it offline and publish with `trust publish --key`, or
+    set IPX_TRUST_KEY and let the server sign.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, setting in KEY_FILES.items():
+        path = folder / f"{name}.pem"
+        if path.exists():
+            raise click.ClickException(f"{path} exists; keys are never overwritten")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(generate_signer("Ed25519").private_pem())
+        click.echo(f"export {setting}={path}")
+    click.echo(f"export IPX_KEY_ENCRYPTION_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}")
+
+
+@click.group("trust")
+def trust_group() -> None:
+    """The signed list of who signs with which key, against which verifiers check."""
+
+
+@trust_group.command("publish")
+@click.option("--key", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Offline key; default: IPX_TRUST_KEY.")
+@reported
+def publish(key_file: Path | None) -> None:
+    """Publish a new version of the trust list with all keys as they are now."""
+    built = services()
+    path = key_file or built.settings.trust_key
+    if path is None:
+        raise click.ClickException("no key to sign with: give --key FILE or set IPX_TRUST_KEY")
+    version = built.trust_lists.publish(load_signer(path.read_bytes()), actor=actor())
+    click.echo(f"trust list version {version} published at {built.settings.origin}/log/trust.jws")
+
+
+@click.group("log")
+def log_group() -> None:
+    """The append-only log of receipts and acts."""
+
+
+@log_group.command("audit")
+@reported
+def audit() -> None:
+    """Derive the whole tree again from its entries and compare with tiles, head, checkpoints and what was published."""
+    log = services().log
+    log.audit()
+    click.echo("the log is whole: entries, tiles, head and published checkpoint agree")

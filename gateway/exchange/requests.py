@@ -1,0 +1,179 @@
+"""From the bytes of a signed request to a checked value: signature, form, audience, names, freshness."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import ValidationError
+from sqlalchemy import select
+
+from gateway.agencies.models import ClientKey
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.errors import Fault, GatewayError, InvalidInputError
+from gateway.exchange.schemas import URN, RequestSchema, faults_of
+from gateway.oauth.guard import Caller
+from gateway.records.catalogue import CATALOGUE
+from ipx import jws
+from ipx.errors import FormatError, SignatureError
+from ipx.keys import PublicKey, Role, TrustedKey, public_key
+
+REQUEST_BYTES = 65_536
+LIFETIME = timedelta(seconds=60)
+AHEAD = timedelta(seconds=5)
+"""How far a request's clock may run ahead of ours."""
+
+
+class RequestTooLargeError(GatewayError):
+    """The body is larger than a signed request can be."""
+
+
+class RequestSignatureError(GatewayError):
+    """The request is signed by no live key of this client, or altered."""
+
+
+class StaleRequestError(GatewayError):
+    """The request is expired or from the future. Judged once, when it is first filed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request whose signature and form hold."""
+
+    raw: str
+    sha256: bytes
+    client_id: str
+    jti: str
+    issued_at: datetime
+    expires_at: datetime
+    holder: str
+    record: str
+    record_type: str
+    local: str
+    groups: frozenset[str]
+    """Field groups asked for; empty means all of the record type."""
+    purpose: str
+    legal_basis: str
+    case_ref: str | None
+
+
+class Requests:
+    def __init__(self, database: Database, clock: Clock, origin: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._origin = origin
+        self._schema = RequestSchema()
+
+    def read(self, body: bytes, caller: Caller) -> SignedRequest:
+        """Check everything about a request that does not change with time.
+
+        Raises:
+            RequestTooLargeError, InvalidInputError, RequestSignatureError: as their names say; nothing was written.
+        """
+        if len(body) > REQUEST_BYTES:
+            raise RequestTooLargeError(f"{len(body)} bytes")
+        try:
+            raw = body.decode("ascii")
+            keys = _KeysOfClient(self._database, self._clock, caller.client_id)
+            verified = jws.verify(raw, keys, roles=frozenset({"requester"}), typ="ipx-request+jwt")
+        except (UnicodeDecodeError, FormatError) as error:
+            raise InvalidInputError([Fault("", "malformed", str(error))], slug="invalid-request") from error
+        except SignatureError as error:
+            raise RequestSignatureError(str(error)) from error
+        members = self._members(verified.payload)
+        self._check_names(members, caller)
+        match = URN.fullmatch(members["record"])
+        assert match is not None  # noqa: S101  (the schema has matched it)
+        return SignedRequest(
+            raw=raw,
+            sha256=hashlib.sha256(body).digest(),
+            client_id=caller.client_id,
+            jti=members["jti"],
+            issued_at=_instant(members["iat"]),
+            expires_at=_instant(members["exp"]),
+            holder=members["holder"],
+            record=members["record"],
+            record_type=match["type"],
+            local=match["local"],
+            groups=frozenset(members.get("groups", ())),
+            purpose=members["purpose"],
+            legal_basis=members["legal_basis"],
+            case_ref=members.get("case_ref"),
+        )
+
+    def require_fresh(self, request: SignedRequest) -> None:
+        """Refuse a request that is filed too late or too early.
+
+        Raises:
+            StaleRequestError: `exp` is past, or `iat` is more than five seconds ahead.
+        """
+        now = self._clock()
+        if now >= request.expires_at:
+            raise StaleRequestError("exp is past")
+        if request.issued_at > now + AHEAD:
+            raise StaleRequestError("iat is in the future")
+
+    def _members(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            members: dict[str, Any] = self._schema.load(payload)
+        except ValidationError as error:
+            raise InvalidInputError(faults_of(error)) from error
+        return members
+
+    def _check_names(self, members: Mapping[str, Any], caller: Caller) -> None:
+        faults = []
+        if members["aud"] != self._origin:
+            faults.append(Fault("/aud", "not_for_us", f"must be {self._origin}"))
+        lifetime = members["exp"] - members["iat"]
+        if not 0 < lifetime <= LIFETIME.total_seconds():
+            faults.append(Fault("/exp", "lifetime", f"must be 1 to {LIFETIME.seconds} seconds after iat"))
+        if not all(0 <= members[name] < 1 << 40 for name in ("iat", "exp")):
+            faults.append(Fault("/iat", "not_a_time", "must be seconds since 1970"))
+        holder, record_type, _ = members["record"].removeprefix("urn:ipx:").split(":", 2)
+        if holder != members["holder"]:
+            faults.append(Fault("/record", "not_of_holder", "names another holder than /holder"))
+        known = CATALOGUE.types.get(record_type)
+        if known is None:
+            known_types = ", ".join(sorted(CATALOGUE.types))
+            faults.append(Fault("/record", "unknown_record_type", f"the catalogue has: {known_types}"))
+        else:
+            faults += [
+                Fault(f"/groups/{index}", "unknown_group", f"{record_type} has no field group of this name")
+                for index, group in enumerate(members.get("groups", ()))
+                if group not in known.groups
+            ]
+        if faults:
+            raise InvalidInputError(faults)
+
+
+class _KeysOfClient:
+    """Finds the caller's own live key by its name; another client's key is never tried."""
+
+    def __init__(self, database: Database, clock: Clock, client_id: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._client_id = client_id
+
+    def key(self, roles: frozenset[Role], kid: str) -> TrustedKey:
+        del roles  # a client's key has one role
+        wanted = select(ClientKey).where(ClientKey.client_id == self._client_id, ClientKey.kid == kid)
+        with self._database.read() as session:
+            row = session.scalar(wanted)
+        now = self._clock()
+        if row is None or row.revoked_at is not None or not row.valid_from <= now < row.valid_until:
+            raise SignatureError("the key is not registered for this client, expired or revoked")
+        return TrustedKey("requester", kid, self._client_id, _imported(kid, json.dumps(row.jwk)))
+
+
+@lru_cache(maxsize=4096)
+def _imported(kid: str, jwk: str) -> PublicKey:
+    del kid
+    return public_key(json.loads(jwk), algorithms=frozenset({"Ed25519", "ES256", "PS256"}))
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,72 @@
+"""The signed request's members, as marshmallow checks them: strict, all faults at once."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from gateway.errors import Fault
+
+URN = re.compile(
+    r"urn:ipx:(?P<holder>[A-Za-z0-9][A-Za-z0-9-]{1,62}):(?P<type>[a-z][a-z0-9_]{1,62}):(?P<local>[A-Za-z0-9._~()/-]{1,200})"
+)
+UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class StrictInteger(fields.Integer):
+    """An integer written as one: neither `true`, nor "5", nor 5.0."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(strict=True, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+def _text(longest: int, *, required: bool = True) -> fields.String:
+    return fields.String(
+        required=required,
+        validate=[validate.Length(1, longest), validate.Regexp(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*\Z")],
+    )
+
+
+class RequestSchema(Schema):
+    """Payload of an `ipx-request+jwt` (evidence.md, section 1)."""
+
+    class Meta:
+        unknown = RAISE
+
+    iss = _text(127)
+    aud = _text(255)
+    jti = fields.String(required=True, validate=validate.Regexp(UUID7.pattern + r"\Z", error="must be a UUID version 7"))
+    iat = StrictInteger(required=True)
+    exp = StrictInteger(required=True)
+    holder = _text(63)
+    record = fields.String(
+        required=True,
+        validate=validate.Regexp(URN.pattern + r"\Z", error="must be urn:ipx:<agency>:<record type>:<local part>"),
+    )
+    groups = fields.List(_text(127), validate=validate.Length(1, 64))
+    purpose = _text(63)
+    legal_basis = _text(255)
+    case_ref = _text(255, required=False)
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """List marshmallow's messages as faults with JSON Pointers (RFC 6901), in the order of their pointers."""
+    faults: list[Fault] = []
+
+    def walk(pointer: str, messages: Any) -> None:
+        if isinstance(messages, Mapping):
+            for name, inner in messages.items():
+                walk(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", inner)
+        else:
+            for message in messages:
+                code = "missing" if "Missing data" in message else "unknown" if "Unknown field" in message else "invalid"
+                faults.append(Fault(pointer, code, message))
+
+    walk("", error.messages)
+    return sorted(faults, key=lambda fault: fault.pointer)

@@ -1,0 +1,43 @@
+"""Is it alive, is it ready: for load balancers and container engines. A 503 names the failing part in one word."""
+
+import svcs
+from flask import Blueprint, Response, jsonify
+
+from gateway.db.engine import Database
+from gateway.errors import GatewayError
+from gateway.evidence.log import EvidenceLog
+from gateway.governance.books import PolicyBooks
+
+
+def blueprint() -> Blueprint:
+    health = Blueprint("health", __name__)
+
+    @health.get("/livez")
+    def livez() -> Response:
+        return jsonify({"live": True})
+
+    @health.get("/readyz")
+    def readyz() -> Response:
+        for part, check in (("database", _database), ("log", _log), ("policy", _policy)):
+            try:
+                check()
+            except GatewayError:
+                answer = jsonify({"ready": False, "failing": part})
+                answer.status_code = 503
+                return answer
+        return jsonify({"ready": True})
+
+    return health
+
+
+def _database() -> None:
+    with svcs.flask.get(Database).read_connection() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def _log() -> None:
+    svcs.flask.get(EvidenceLog).ready()
+
+
+def _policy() -> None:
+    svcs.flask.get(PolicyBooks).current()
