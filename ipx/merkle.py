@@ -124,11 +124,11 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
     """
     if not 0 < old <= new:
         raise ProofError(f"There is no consistency proof from {old} to {new} entries.")
-    _require_hashes(old_root, new_root, *proof)
     if old == new:
         if proof or not hmac.compare_digest(old_root, new_root):
             raise ProofError("Two trees of one size have different roots, or a proof where none belongs.")
         return
+    _require_hashes(old_root, new_root, *proof)
     hashes = list(proof)
     if old & (old - 1) == 0:
         hashes.insert(0, old_root)  # a power of two is one subtree, and the prover leaves its root out

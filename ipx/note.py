@@ -152,7 +152,7 @@ def sign(text: str, *signers: NoteSigner, at: datetime | None = None) -> str:
     Raises:
         NoteError: a text that cannot be a note, or a cosignature without a time.
     """
-    if not text.endswith("\n") or text.startswith("\n") or _CONTROL.search(text):
+    if not text.endswith("\n") or text == "\n" or _CONTROL.search(text):
         raise NoteError("A note's text must end in a newline and hold no other control character.")
     return f"{text}\n" + "".join(f"{signer.line(text, at)}\n" for signer in signers)
 
