@@ -1,0 +1,221 @@
+"""Client authentication by a signed assertion: `private_key_jwt` (RFC 7523, OpenID Connect Core section 9), narrowed to FAPI 2.0.
+
+What the input itself shows is judged first and named; from the key on, an unknown client, an unknown key and a bad signature
+are one refusal, in words and in time. Nothing is used up here: a nonce challenge must not burn the assertion.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.clock import Clock
+from gateway.oauth.clients import RegisteredClient, RegisteredKey, imported
+from gateway.oauth.errors import Reason, RefusedError
+from gateway.oauth.jose import Fault, Jws, JwsError, is_jti, is_time, parse, require_header, verify
+from gateway.oauth.replay import SeenKey, assertion_key
+from ipx.keys import PublicKey
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LIFETIME_SECONDS: Final = 300
+LEEWAY_SECONDS: Final = 10
+AHEAD_SECONDS: Final = 60
+
+_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
+_TYPS: Final[frozenset[str | None]] = frozenset({None, "JWT", "client-authentication+jwt"})
+_CLAIMS: Final = frozenset({"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "consumer_org"})
+_REASONS: Final = {
+    Fault.FORM: Reason.ASSERTION_MALFORMED,
+    Fault.MEMBER: Reason.ASSERTION_HEADER,
+    Fault.ALGORITHM: Reason.ASSERTION_ALG,
+    Fault.TYPE: Reason.ASSERTION_TYP,
+    Fault.SIGNATURE: Reason.CLIENT_AUTHENTICATION,
+}
+# Keys that nobody holds: an unknown client costs the same signature check as a known one with a bad signature.
+_DUMMY_KEYS: Final[Mapping[str, PublicKey]] = {
+    "ES256": imported(
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+            "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+        }
+    ),
+    "Ed25519": imported({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
+    "PS256": imported(
+        {
+            "kty": "RSA",
+            "e": "AQAB",
+            "n": "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRB"
+            "SFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NN"
+            "LYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7"
+            "jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw",
+        }
+    ),
+}
+
+FindClient = Callable[[str], RegisteredClient | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A client that proved itself, and what that proof uses up.
+
+    Args:
+        key: the registered key that signed; absent with a certificate.
+        consumer_org: the agency it says to act for, signed by itself.
+    """
+
+    client: RegisteredClient
+    method: str
+    consume: tuple[SeenKey, ...]
+    key: RegisteredKey | None = None
+    consumer_org: str | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """An assertion whose own bytes are in order; who signed it is not known."""
+
+    jws: Jws
+    client_id: str
+    jti: str
+    exp: float
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        return self.jws.claims
+
+
+class AssertionVerifier:
+    """Checks assertions made for this issuer."""
+
+    def __init__(self, issuer: str, clock: Clock) -> None:
+        self.issuer = issuer
+        self._clock = clock
+
+    def verify(self, text: str, find: FindClient, *, client_id: str | None) -> Authenticated:
+        """Authenticate the signer of an assertion.
+
+        Args:
+            client_id: the parameter of the request, where it was sent; it must be the assertion's subject.
+
+        Raises:
+            RefusedError: with the first check that failed.
+        """
+        jws = self.parse(text)
+        try:
+            return self._authenticate(self._read(jws), find, client_id)
+        except RefusedError as refusal:
+            subject = jws.claims.get("sub")
+            refusal.claimed = subject if isinstance(subject, str) else None
+            raise
+
+    def _authenticate(self, assertion: Assertion, find: FindClient, client_id: str | None) -> Authenticated:
+        if client_id is not None and client_id != assertion.client_id:
+            raise RefusedError(Reason.ISSUER_SUBJECT, claim="client_id")
+        client = find(assertion.client_id)
+        key = self.signed_by(assertion, client)
+        if client is None or key is None:
+            raise RefusedError(Reason.CLIENT_AUTHENTICATION)
+        require_state(client, key, self._clock())
+        until = int(assertion.exp) + LEEWAY_SECONDS + 1
+        return Authenticated(
+            client=client,
+            method="private_key_jwt",
+            consume=(assertion_key(client.id, assertion.jti, until),),
+            key=key,
+            consumer_org=assertion.claims.get("consumer_org"),
+        )
+
+    def _read(self, jws: Jws) -> Assertion:
+        for refusal in self.failing_claims(jws.claims):
+            raise refusal
+        claims = jws.claims
+        return Assertion(jws, claims["sub"], claims["jti"], claims["exp"])
+
+    @staticmethod
+    def parse(text: str) -> Jws:
+        """Judge form and header alone."""
+        try:
+            jws = parse(text)
+            require_header(jws, members=_MEMBERS, typs=_TYPS)
+        except JwsError as error:
+            raise RefusedError(_REASONS[error.fault]) from error
+        if "kid" in jws.header and not isinstance(jws.header["kid"], str):
+            raise RefusedError(Reason.ASSERTION_HEADER, claim="kid")
+        return jws
+
+    def failing_claims(self, claims: Mapping[str, Any]) -> list[RefusedError]:
+        """Give every claim that fails, in the order in which they are refused."""
+        return [
+            RefusedError(reason, claim=claim)
+            for claim, reason in (*_form_of(claims), *self._meaning_of(claims))
+        ]
+
+    def signed_by(self, assertion: Assertion, client: RegisteredClient | None) -> RegisteredKey | None:
+        """Give the registered key, live or not, that signed; None, after the same work, where there is none."""
+        jws = assertion.jws
+        key = _named_key(client, jws.header.get("kid")) if client else None
+        usable = key is not None and key.public.alg == jws.alg
+        try:
+            verify(jws, key.public if key is not None and usable else _DUMMY_KEYS[jws.alg])
+        except JwsError:
+            return None
+        return key if usable else None
+
+    def _meaning_of(self, claims: Mapping[str, Any]) -> list[tuple[str, Reason]]:
+        found: list[tuple[str, Reason]] = []
+        if isinstance(claims.get("iss"), str) and claims["iss"] != claims.get("sub"):
+            found.append(("iss", Reason.ISSUER_SUBJECT))
+        if "aud" in claims and claims["aud"] != self.issuer:
+            found.append(("aud", Reason.AUDIENCE))
+        now = self._clock().timestamp()
+        iat, exp, nbf = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
+        if is_time(exp) and is_time(iat) and not 0 < exp - iat <= LIFETIME_SECONDS + LEEWAY_SECONDS:
+            found.append(("exp", Reason.LIFETIME))
+        elif is_time(exp) and exp <= now:
+            found.append(("exp", Reason.LIFETIME))
+        found += [
+            (name, Reason.NOT_YET_VALID)
+            for name, time in (("iat", iat), ("nbf", nbf))
+            if is_time(time) and time > now + AHEAD_SECONDS
+        ]
+        return found
+
+
+def require_state(client: RegisteredClient, key: RegisteredKey | None, now: datetime) -> None:
+    """Refuse a client that proved itself but is shut out: key, client, agency in this order.
+
+    Raises:
+        RefusedError: `KEY_EXPIRED KEY_REVOKED CLIENT_SUSPENDED AGENCY_SUSPENDED`.
+    """
+    if key is not None and key.revoked_at is not None:
+        raise RefusedError(Reason.KEY_REVOKED)
+    if key is not None and not key.is_in_time(now):
+        raise RefusedError(Reason.KEY_EXPIRED)
+    if client.is_suspended:
+        raise RefusedError(Reason.CLIENT_SUSPENDED)
+    if client.agency_is_suspended:
+        raise RefusedError(Reason.AGENCY_SUSPENDED)
+
+
+def _form_of(claims: Mapping[str, Any]) -> list[tuple[str, Reason]]:
+    found = [("", Reason.CLAIM_UNKNOWN)] if not claims.keys() <= _CLAIMS else []
+    found += [(name, Reason.CLAIM_MISSING) for name in ("iss", "sub") if not isinstance(claims.get(name), str)]
+    found += [("aud", Reason.CLAIM_MISSING)] if "aud" not in claims else []
+    found += [(name, Reason.CLAIM_MISSING) for name in ("exp", "iat") if not is_time(claims.get(name))]
+    found += [("nbf", Reason.CLAIM_MISSING)] if not is_time(claims.get("nbf", 0)) else []
+    found += [("jti", Reason.JTI)] if not is_jti(claims.get("jti")) else []
+    if "consumer_org" in claims and not isinstance(claims["consumer_org"], str):
+        found.append(("consumer_org", Reason.CLAIM_MISSING))
+    return found
+
+
+def _named_key(client: RegisteredClient, kid: str | None) -> RegisteredKey | None:
+    """Find the key by `kid`, which only a client with one single key (that is not revoked) may leave out."""
+    if kid is None:
+        candidates = [key for key in client.keys if key.revoked_at is None] or client.keys
+        return candidates[0] if len(candidates) == 1 else None
+    return next((key for key in client.keys if key.kid == kid), None)

@@ -1,0 +1,159 @@
+"""Proof of possession: one signed statement that this very call was made by the holder of a key (RFC 9449)."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.clock import Clock
+from gateway.oauth.errors import Reason, RefusedError
+from gateway.oauth.jose import KEY_ALGS, MAX_BYTES, Fault, JwsError, is_jti, is_time, parse, require_header, verify
+from gateway.oauth.nonce import Nonces
+from gateway.oauth.replay import SeenKey, proof_key
+from ipx.errors import FormatError
+from ipx.keys import PublicKey, public_key
+
+AGE_SECONDS: Final = 300
+AHEAD_SECONDS: Final = 60
+LEEWAY_SECONDS: Final = 10
+"""How much longer a used `jti` is kept than its proof could pass."""
+
+_MEMBERS: Final = frozenset({"typ", "alg", "jwk"})
+_TYPS: Final[frozenset[str | None]] = frozenset({"dpop+jwt"})
+_REASONS: Final = {
+    Fault.FORM: Reason.PROOF_MALFORMED,
+    Fault.MEMBER: Reason.PROOF_MALFORMED,
+    Fault.TYPE: Reason.PROOF_MALFORMED,
+    Fault.ALGORITHM: Reason.PROOF_ALG,
+    Fault.SIGNATURE: Reason.PROOF_SIGNATURE,
+}
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call a proof must be for, as it came in.
+
+    Args:
+        proof: value of the header `DPoP`, repeated headers joined by a comma as WSGI gives them; None if absent.
+        path: the raw path of the request line, undecoded, without query.
+        token: the access token sent along; None at the token endpoint.
+    """
+
+    proof: str | None
+    method: str
+    path: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof that holds, not yet used up."""
+
+    thumbprint: str
+    consume: SeenKey
+
+
+class DpopVerifier:
+    """Judges proofs by the configured public address of this gateway, never by `Host` or a forwarded header."""
+
+    def __init__(self, origin: str, nonces: Nonces, clock: Clock) -> None:
+        self._origin = _normal(urlsplit(origin))
+        self._nonces = nonces
+        self._clock = clock
+
+    def verify(self, call: Call, *, bound_to: str | None = None) -> Proof:
+        """Check a proof for a call; nothing is used up.
+
+        Args:
+            bound_to: thumbprint of the key that the call's token is bound to.
+
+        Raises:
+            RefusedError: `PROOF_*`, or `TOKEN_BINDING` where another key than the token's signed.
+        """
+        text = call.proof
+        if not text or "," in text:
+            raise RefusedError(Reason.PROOF_MISSING)
+        try:
+            jws = parse(text, max_bytes=MAX_BYTES)
+            require_header(jws, members=_MEMBERS, typs=_TYPS)
+            key = _key(jws.header.get("jwk"))
+            verify(jws, key)
+        except JwsError as error:
+            raise RefusedError(_REASONS[error.fault]) from error
+        claims = jws.claims
+        address = f"{self._origin}{call.path}"
+        self._require_call(claims, call, address)
+        if not is_jti(claims.get("jti")):
+            raise RefusedError(Reason.PROOF_JTI, claim="jti")
+        if call.token is not None:
+            _require_hash(claims, call.token)
+        if bound_to is not None and not hmac.compare_digest(key.kid.encode(), bound_to.encode()):
+            raise RefusedError(Reason.TOKEN_BINDING)
+        if not self._nonces.accepts(claims.get("nonce")):
+            raise RefusedError(Reason.PROOF_NONCE, claim="nonce")
+        until = int(claims["iat"]) + AGE_SECONDS + LEEWAY_SECONDS
+        return Proof(key.kid, proof_key(address, key.kid, claims["jti"], until))
+
+    def _require_call(self, claims: Mapping[str, Any], call: Call, address: str) -> None:
+        if claims.get("htm") != call.method:
+            raise RefusedError(Reason.PROOF_METHOD, claim="htm")
+        if not is_address(claims.get("htu"), address):
+            raise RefusedError(Reason.PROOF_ADDRESS, claim="htu")
+        iat = claims.get("iat")
+        if not is_time(iat) or not -AGE_SECONDS <= iat - self._clock().timestamp() <= AHEAD_SECONDS:
+            raise RefusedError(Reason.PROOF_TIME, claim="iat")
+
+
+def is_address(htu: Any, address: str) -> bool:
+    """Whether `htu` names an address, whatever the case of scheme and host, default port, query and fragment."""
+    # urlsplit drops tabs and line breaks silently, hence the look at the text itself.
+    if not isinstance(htu, str) or not htu.isascii() or not htu.isprintable():
+        return False
+    try:
+        parts = urlsplit(htu)
+        return parts.username is None and _normal(parts) + (parts.path or "/") == address
+    except ValueError:
+        return False
+
+
+def _normal(parts: SplitResult) -> str:
+    """Write scheme and authority in their one spelling.
+
+    Raises:
+        ValueError: the port is none.
+    """
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    scheme = parts.scheme.lower()
+    port = parts.port
+    is_default = port is None or port == _DEFAULT_PORTS.get(scheme)
+    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
+
+
+def _require_hash(claims: Mapping[str, Any], token: str) -> None:
+    expected = base64.urlsafe_b64encode(hashlib.sha256(token.encode("ascii")).digest()).rstrip(b"=")
+    ath = claims.get("ath")
+    if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), expected):
+        raise RefusedError(Reason.PROOF_MALFORMED, claim="ath")
+
+
+def _key(jwk: Any) -> PublicKey:
+    if not isinstance(jwk, dict):
+        raise RefusedError(Reason.PROOF_KEY, claim="jwk")
+    try:
+        if not all(isinstance(value, str) for value in jwk.values()):  # `key_ops` is a list
+            return public_key(jwk, algorithms=KEY_ALGS)
+        # The key of a client comes with every call; taking it in costs as much as a signature check.
+        return _import(tuple(sorted(jwk.items())))
+    except FormatError as error:
+        raise RefusedError(Reason.PROOF_KEY, claim="jwk") from error
+
+
+@lru_cache(maxsize=4096)
+def _import(members: tuple[tuple[str, str], ...]) -> PublicKey:
+    return public_key(dict(members), algorithms=KEY_ALGS)

@@ -1,0 +1,119 @@
+"""The client credentials grant (RFC 6749, section 4.4): scope all or nothing, one resource, delegation, purpose, one transaction."""
+
+import re
+from typing import Any, Final
+
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from sqlalchemy import bindparam, update
+
+from gateway.agencies.models import ClientKey
+from gateway.oauth.audit import record
+from gateway.oauth.client_assertion import Authenticated
+from gateway.oauth.errors import Reason, RefusedError
+from gateway.oauth.purpose import parse_details
+from gateway.oauth.replay import ReplayedError, SeenKey
+from gateway.oauth.tokens import LIFETIME_SECONDS, Grant
+
+AUTH_METHODS: Final = ("private_key_jwt", "tls_client_auth")
+REPLAYS: Final = {"assertion": Reason.REPLAY, "proof": Reason.PROOF_REPLAY}
+
+_SCOPES = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
+_USED_SECONDS: Final = 60
+_USED = update(ClientKey).where(ClientKey.id == bindparam("key_id")).values(last_used_at=bindparam("at"))
+
+
+class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is untyped
+    """Steps 3 to 9 of a token request. `validate_token_request` uses nothing up, `create_token_response` all at once."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)
+
+    def validate_token_request(self) -> None:
+        """Check everything; what is found goes into `self.granted` and `self.consume`.
+
+        Raises:
+            RefusedError: the first check that fails.
+        """
+        client = self.authenticate_token_endpoint_client()
+        self.request.client = client
+        if not client.check_grant_type(self.GRANT_TYPE):
+            raise RefusedError(Reason.GRANT_REFUSED)
+        authenticated: Authenticated = self.request.authenticated
+        thumbprint, certificate, proof_keys = self.server.sender_constraint(self.request)
+        self.consume: tuple[SeenKey, ...] = (*authenticated.consume, *proof_keys)
+        self.granted = self._grant(authenticated, thumbprint, certificate)
+
+    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+        """Sign the token; then use up, issue and audit in one transaction. A crash loses one token and permits no replay.
+
+        Raises:
+            RefusedError: `REPLAY`, `PROOF_REPLAY`.
+        """
+        server = self.server
+        token, claims = server.tokens.issue(self.granted)
+        now = server.clock()
+        try:
+            with server.database.write_connection() as connection:
+                server.replay.consume(connection, self.consume, now)
+                key = self.request.authenticated.key
+                if key and (key.last_used_at is None or (now - key.last_used_at).total_seconds() > _USED_SECONDS):
+                    connection.execute(_USED, {"key_id": key.id, "at": now})
+                detail = {name: claims[name] for name in _AUDITED if name in claims} | self.request.origin_detail
+                record(connection, now, self.granted.client_id, "token.issued", self.granted.client_id, detail)
+        except ReplayedError as error:
+            raise RefusedError(REPLAYS[error.seen.kind], claim="jti") from error
+        body = {
+            "access_token": token,
+            "token_type": "DPoP" if self.granted.thumbprint else "Bearer",
+            "expires_in": LIFETIME_SECONDS,
+            "scope": claims["scope"],
+        }
+        if self.granted.authorization_details:
+            body["authorization_details"] = claims["authorization_details"]
+        return 200, body, [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
+
+    def _grant(self, authenticated: Authenticated, thumbprint: str | None, certificate: str | None) -> Grant:
+        form = self.request.form
+        client = authenticated.client
+        scopes = parse_scopes(form.get("scope"))
+        if not client.scopes.issuperset(scopes):
+            raise RefusedError(Reason.SCOPE_NOT_ON_CLIENT, claim="scope")
+        consumer = None
+        if authenticated.consumer_org is not None:
+            consumer = self.server.delegations.require(authenticated.consumer_org, client.agency, scopes)
+        elif not client.agency_scopes.issuperset(scopes):
+            raise RefusedError(Reason.SCOPE_NOT_GRANTED, claim="scope")
+        resource = form.get("resource", self.server.resources[0])
+        if resource not in self.server.resources:
+            raise RefusedError(Reason.RESOURCE, claim="resource")
+        purposes = consumer.purposes if consumer else client.agency_purposes
+        details = form.get("authorization_details")
+        return Grant(
+            client_id=client.id,
+            agency=consumer.agency if consumer else client.agency,
+            resource=resource,
+            scopes=scopes,
+            method=authenticated.method,
+            thumbprint=thumbprint,
+            certificate=certificate,
+            supplier=client.agency if consumer else None,
+            delegation_id=consumer.delegation_id if consumer else None,
+            authorization_details=parse_details(details, purposes) if details is not None else (),
+            not_before=client.not_before,
+        )
+
+
+_AUDITED: Final = ("jti", "scope", "aud", "consumer", "supplier", "delegation_id", "authorization_details")
+
+
+def parse_scopes(text: str | None) -> list[str]:
+    """Read the parameter `scope` (RFC 6749, section 3.3): tokens separated by one space, each once.
+
+    Raises:
+        RefusedError: `SCOPE_MALFORMED`, also where none is named: nothing is granted that was not asked for.
+    """
+    if text is None or not _SCOPES.fullmatch(text):
+        raise RefusedError(Reason.SCOPE_MALFORMED, claim="scope")
+    scopes = text.split(" ")
+    if len(set(scopes)) != len(scopes):
+        raise RefusedError(Reason.SCOPE_MALFORMED, claim="scope")
+    return scopes

@@ -1,0 +1,187 @@
+"""Who is calling the API: an access token of ours, bound to a key, proven for this very call (RFC 9449, section 7)."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+import flask
+
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.oauth.audit import record
+from gateway.oauth.dpop import DpopVerifier
+from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
+from gateway.oauth.form import MEDIA_TYPE, read_form
+from gateway.oauth.nonce import Nonces
+from gateway.oauth.purpose import Purpose, purpose_of
+from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
+from gateway.oauth.standing import Standing
+from gateway.oauth.tokens import AccessToken, AccessTokens
+from gateway.oauth.transport import call_of
+
+_CREDENTIALS = re.compile(r"(?i:(dpop|bearer)) +([A-Za-z0-9._~+/-]+=*)")
+_SCHEME = re.compile(r"(?i)(dpop|bearer)(?: |$)")
+NOT_AUDITED: Final = frozenset({Reason.PROOF_NONCE})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, proven.
+
+    Args:
+        agency: on whose behalf; access is decided by it and never by the client.
+        supplier: the agency of the client where it acts for another one.
+        consume: identifiers that this call uses up; empty where the guard has done so.
+    """
+
+    client_id: str
+    agency: str
+    jti: str
+    scopes: frozenset[str]
+    cnf_jkt: str | None
+    authorization_details: tuple[object, ...]
+    purpose: Purpose | None
+    supplier: str | None
+    delegation_id: str | None
+    consume: tuple[SeenKey, ...]
+
+    def require_purpose(self, *, purpose: str, legal_basis: str, case_ref: str | None, record_type: str) -> None:
+        """Let a request pass only inside the purpose of the token. A token without a purpose binds nothing.
+
+        Raises:
+            AccessRefusedError: `OUTSIDE_PURPOSE`.
+        """
+        if self.purpose is not None and not self.purpose.covers(
+            purpose=purpose, legal_basis=legal_basis, case_ref=case_ref, record_type=record_type
+        ):
+            raise AccessRefusedError(Reason.OUTSIDE_PURPOSE)
+
+
+class Guard:
+    """Judges calls of one protected resource."""
+
+    def __init__(
+        self,
+        resource: str,
+        *,
+        database: Database,
+        clock: Clock,
+        tokens: AccessTokens,
+        standing: Standing,
+        dpop: DpopVerifier,
+        nonces: Nonces,
+        replay: ReplayStore,
+    ) -> None:
+        self._resource = resource
+        self._database = database
+        self._clock = clock
+        self._tokens = tokens
+        self._standing = standing
+        self._dpop = dpop
+        self._nonces = nonces
+        self._replay = replay
+
+    def authenticate(
+        self, request: flask.Request, scope: str | Collection[str], *, consume: bool = True
+    ) -> Caller:
+        """Find out who calls.
+
+        Args:
+            scope: what the token must hold; several mean all of them.
+            consume: whether the proof is used up here. Without it the caller of this method passes `Caller.consume` to
+                `ReplayStore.consume` in the transaction of whatever the call does, before anything is done.
+
+        Raises:
+            AccessRefusedError: with the status, header and problem document that `views` makes of it.
+            StoreUnavailableError: it cannot be known who calls; nothing may be done.
+        """
+        flask.g.dpop_nonce = self._nonces.current()
+        wanted = frozenset({scope} if isinstance(scope, str) else scope)
+        text = _token_text(request)
+        try:
+            token = self._tokens.read(text)
+        except RefusedError as refusal:
+            raise AccessRefusedError(refusal.reason) from refusal
+        try:
+            keys = self._judge(request, text, token, wanted)
+            if consume:
+                self._use_up(keys)
+                keys = ()
+        except RefusedError as refusal:
+            self._audit(token, refusal.reason)
+            insufficient = refusal.reason is Reason.SCOPE_INSUFFICIENT
+            raise AccessRefusedError(
+                refusal.reason, scope=" ".join(sorted(wanted)) if insufficient else None
+            ) from refusal
+        return _caller(token, keys)
+
+    def _judge(
+        self, request: flask.Request, text: str, token: AccessToken, wanted: frozenset[str]
+    ) -> tuple[SeenKey, ...]:
+        if token.resource != self._resource:
+            raise RefusedError(Reason.TOKEN_AUDIENCE)
+        ended = self._standing.of(token)
+        if ended is not None:
+            raise RefusedError(ended.reason)
+        proof = self._dpop.verify(call_of(request, token=text), bound_to=token.thumbprint)
+        if not wanted <= token.scopes:
+            raise RefusedError(Reason.SCOPE_INSUFFICIENT, claim="scope")
+        return (proof.consume,)
+
+    def _use_up(self, keys: tuple[SeenKey, ...]) -> None:
+        now = self._clock()
+        try:
+            with self._database.write_connection() as connection:
+                self._replay.consume(connection, keys, now)
+        except ReplayedError as error:
+            raise RefusedError(Reason.PROOF_REPLAY, claim="jti") from error
+
+    def _audit(self, token: AccessToken, reason: Reason) -> None:
+        if reason in NOT_AUDITED:
+            return
+        detail = {"gw": reason.code, "error": reason.error, "jti": token.jti}
+        with self._database.write_connection() as connection:
+            record(connection, self._clock(), token.client_id, "call.refused", token.client_id, detail)
+
+
+def _token_text(request: flask.Request) -> str:
+    """Take the token out of the one header it may stand in.
+
+    Raises:
+        AccessRefusedError: none, more than one, another scheme, or sent in the address or the body.
+    """
+    if "access_token" in request.args:
+        raise AccessRefusedError(Reason.TOKEN_PLACE)
+    if request.mimetype == MEDIA_TYPE:
+        try:
+            form = read_form(request)
+        except RefusedError as refusal:
+            raise AccessRefusedError(refusal.reason) from refusal
+        if "access_token" in form:
+            raise AccessRefusedError(Reason.TOKEN_PLACE)
+    header = request.headers.get("Authorization", "")
+    if not _SCHEME.match(header):
+        raise AccessRefusedError(None)
+    credentials = _CREDENTIALS.fullmatch(header)
+    if header[:6].lower() == "bearer":
+        raise AccessRefusedError(Reason.TOKEN_AS_BEARER)
+    if credentials is None:
+        raise AccessRefusedError(Reason.TOKEN_MALFORMED)
+    return credentials[2]
+
+
+def _caller(token: AccessToken, keys: tuple[SeenKey, ...]) -> Caller:
+    details = tuple(token.claims.get("authorization_details", ()))
+    return Caller(
+        client_id=token.client_id,
+        agency=token.agency,
+        jti=token.jti,
+        scopes=token.scopes,
+        cnf_jkt=token.thumbprint,
+        authorization_details=details,
+        purpose=purpose_of(details),
+        supplier=token.supplier,
+        delegation_id=token.delegation_id,
+        consume=keys,
+    )

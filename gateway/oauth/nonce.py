@@ -1,0 +1,46 @@
+"""Nonces that a client must put into its DPoP proofs (RFC 9449, section 8): made from the time, so that no store is needed."""
+
+import base64
+import hmac
+from typing import Any
+
+from gateway.clock import Clock
+
+MINUTES_ACCEPTED = 3
+"""The present minute and the two before it."""
+_DAY_MINUTES = 24 * 60
+_NONCE_LENGTH = 22
+
+
+class Nonces:
+    """Nonces that all workers agree on, because they share the secret; its key changes by itself every day."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        """Take the secret.
+
+        Args:
+            secret: 32 random bytes, the same in every worker, used for nothing else.
+        """
+        self._secret = secret
+        self._clock = clock
+
+    def current(self) -> str:
+        """Give the nonce to be sent with this answer."""
+        return self._of(self._minute())
+
+    def accepts(self, nonce: Any) -> bool:
+        """Whether a proof's `nonce` is one of the last three minutes. Anything malformed is a wrong nonce, not an error."""
+        if not isinstance(nonce, str):
+            return False
+        given = nonce.encode()
+        minute = self._minute()
+        # Bytes are compared: hmac.compare_digest raises on text outside ASCII.
+        return any(hmac.compare_digest(given, self._of(minute - age).encode()) for age in range(MINUTES_ACCEPTED))
+
+    def _minute(self) -> int:
+        return int(self._clock().timestamp()) // 60
+
+    def _of(self, minute: int) -> str:
+        day_key = hmac.digest(self._secret, b"day %d" % (minute // _DAY_MINUTES), "sha256")
+        digest = hmac.digest(day_key, b"minute %d" % minute, "sha256")
+        return base64.urlsafe_b64encode(digest)[:_NONCE_LENGTH].decode()

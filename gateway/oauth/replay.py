@@ -1,0 +1,107 @@
+"""The memory of used identifiers: each `jti` passes once, in all workers together and across restarts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from gateway.db.engine import Database
+from gateway.errors import GatewayError
+from gateway.oauth.models import Seen
+
+SWEEP_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKey:
+    """One identifier to be used up.
+
+    Args:
+        key: SHA-256 of namespace, zero byte, identifier.
+        until: seconds since 1970 after which age alone refuses it.
+        kind: `assertion` or `proof`: which refusal a replay is.
+    """
+
+    key: bytes
+    until: int
+    kind: str
+
+
+class ReplayedError(GatewayError):
+    """An identifier was used before; nothing of what came with it may be done."""
+
+    def __init__(self, seen: SeenKey) -> None:
+        super().__init__(f"the jti of this {seen.kind} was used before")
+        self.seen = seen
+
+
+def assertion_key(client_id: str, jti: str, until: int) -> SeenKey:
+    """Key of a client assertion: its `jti` passes once per client, whatever endpoint it is sent to."""
+    return SeenKey(_digest(f"ca:{client_id}", jti), until, "assertion")
+
+
+def proof_key(address: str, thumbprint: str, jti: str, until: int) -> SeenKey:
+    """Key of a DPoP proof: its `jti` passes once per address and key."""
+    return SeenKey(_digest(f"dpop:{address}:{thumbprint}", jti), until, "proof")
+
+
+def _digest(namespace: str, identifier: str) -> bytes:
+    return hashlib.sha256(namespace.encode() + b"\x00" + identifier.encode()).digest()
+
+
+class ReplayStore(Protocol):
+    """Where used identifiers are kept."""
+
+    def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
+        """Use up all keys or none.
+
+        Args:
+            connection: the writing transaction of whatever the identifiers pay for; only its commit makes the use final.
+
+        Raises:
+            ReplayedError: one was used before. The transaction must be rolled back.
+            StoreUnavailableError: it cannot be known; nothing may be done.
+        """
+
+    def sweep(self, now: datetime) -> int:
+        """Forget identifiers that age alone refuses. Returns how many."""
+
+
+_VALUES = {"k": bindparam("k"), "exp": bindparam("exp")}
+# Both databases make a second writer of the same key wait for the first one's commit, then insert nothing.
+_INSERT = {
+    "sqlite": sqlite.insert(Seen.__table__).values(_VALUES).on_conflict_do_nothing(),  # type: ignore[arg-type]
+    "postgresql": postgresql.insert(Seen.__table__).values(_VALUES).on_conflict_do_nothing(),  # type: ignore[arg-type]
+}
+
+
+def consume(connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
+    """Use up identifiers inside the caller's writing transaction (see `ReplayStore.consume`)."""
+    del now  # a row past its time still refuses: it cannot make an old identifier new
+    if isinstance(connection, Session):
+        connection = connection.connection()
+    statement = _INSERT[connection.dialect.name]
+    for seen in keys:
+        if connection.execute(statement, {"k": seen.key, "exp": seen.until}).rowcount != 1:
+            raise ReplayedError(seen)
+
+
+class DatabaseReplayStore:
+    """The gateway's own database: the use is part of the transaction it pays for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
+        consume(connection, keys, now)
+
+    def sweep(self, now: datetime) -> int:
+        """Forget at most 5,000 identifiers in one short transaction; call again while it returns that many."""
+        old = Seen.__table__.select().with_only_columns(Seen.k).where(Seen.exp < int(now.timestamp())).limit(SWEEP_ROWS)
+        with self._database.write_connection() as connection:
+            return connection.execute(delete(Seen).where(Seen.k.in_(old.scalar_subquery()))).rowcount

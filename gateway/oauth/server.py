@@ -1,0 +1,206 @@
+"""The authorization server: Authlib's dispatch of grants and endpoints, with our strict requests, checks and answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import flask
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+
+from gateway.agencies.names import CLIENT_ID
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.errors import StoreUnavailableError
+from gateway.oauth.audit import record
+from gateway.oauth.client_assertion import ASSERTION_TYPE, AssertionVerifier, Authenticated
+from gateway.oauth.clients import ClientRegister, RegisteredClient
+from gateway.oauth.delegation import Delegations
+from gateway.oauth.dpop import DpopVerifier
+from gateway.oauth.endpoints import Introspection, Revocation
+from gateway.oauth.errors import Reason, RefusedError
+from gateway.oauth.form import read_form
+from gateway.oauth.grant import GatewayClientCredentialsGrant
+from gateway.oauth.keys import TokenKeyError
+from gateway.oauth.nonce import Nonces
+from gateway.oauth.replay import ReplayStore, SeenKey
+from gateway.oauth.standing import Standing
+from gateway.oauth.tokens import AccessTokens
+from gateway.oauth.transport import call_of
+
+NOT_AUDITED = frozenset({Reason.PROOF_NONCE})
+"""Refusals that are a step of the ordinary conversation."""
+
+
+class StrictPayload(OAuth2Payload):  # type: ignore[misc]  # Authlib is untyped
+    """Parameters of the body, and of nothing else."""
+
+    def __init__(self, form: dict[str, str]) -> None:
+        self._form = form
+
+    @property
+    def data(self) -> dict[str, str]:
+        return self._form
+
+    @property
+    def datalist(self) -> dict[str, list[str]]:
+        return {name: [value] for name, value in self._form.items()}
+
+
+class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
+    """A request whose body was read strictly; its address is the configured one."""
+
+    authenticated: Authenticated
+
+    def __init__(self, request: flask.Request, issuer: str) -> None:
+        super().__init__(method=request.method, uri=issuer + request.path, headers=request.headers)
+        self._form = dict(read_form(request))
+        self.payload = StrictPayload(self._form)
+        self.call = call_of(request)
+        self.origin_detail = {"ip": request.remote_addr or ""}
+
+    @property
+    def form(self) -> dict[str, str]:
+        return self._form
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the server is made of; `resources` begins with the one that is meant where none is named."""
+
+    issuer: str
+    resources: Sequence[str]
+    database: Database
+    clock: Clock
+    register: ClientRegister
+    assertions: AssertionVerifier
+    dpop: DpopVerifier
+    nonces: Nonces
+    replay: ReplayStore
+    delegations: Delegations
+    tokens: AccessTokens
+    standing: Standing
+
+
+class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
+    """Token, introspection and revocation endpoint."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(query_client=parts.register.find)
+        self.issuer = parts.issuer
+        self.resources = tuple(parts.resources)
+        self.database = parts.database
+        self.clock = parts.clock
+        self.replay = parts.replay
+        self.delegations = parts.delegations
+        self.tokens = parts.tokens
+        self.standing = parts.standing
+        self._assertions = parts.assertions
+        self._dpop = parts.dpop
+        self._nonces = parts.nonces
+        self.register_client_auth_method("private_key_jwt", self._private_key_jwt)
+        self.register_grant(GatewayClientCredentialsGrant)
+        self.register_endpoint(Introspection)
+        self.register_endpoint(Revocation)
+
+    def answer(self, endpoint: str) -> flask.Response:
+        """Answer the present Flask request at `token`, `introspection` or `revocation`; refusals are answers too."""
+        request = None
+        try:
+            try:
+                request = StrictRequest(flask.request, self.issuer)
+                response = self._dispatch(endpoint, request)
+            except RefusedError as refusal:
+                response = self._refuse(request, refusal)
+        except (StoreUnavailableError, TokenKeyError):
+            response = self._answer_of(RefusedError(Reason.STORE_UNAVAILABLE))
+        if endpoint == "token":
+            response.headers["DPoP-Nonce"] = self._nonces.current()
+        return response
+
+    def _dispatch(self, endpoint: str, request: StrictRequest) -> flask.Response:
+        if endpoint == "token":
+            return cast(flask.Response, self.create_token_response(request))
+        return cast(flask.Response, self.create_endpoint_response(endpoint, request))
+
+    def create_oauth2_request(self, request: StrictRequest) -> StrictRequest:
+        """Pass on what `answer` has read; Authlib would take parameters from the address too."""
+        return request
+
+    def get_token_grant(self, request: StrictRequest) -> Any:
+        """Find the grant (step 2).
+
+        Raises:
+            RefusedError: `GRANT_TYPE_MISSING`, `GRANT_UNKNOWN`.
+        """
+        grant_type = request.form.get("grant_type")
+        if grant_type is None:
+            raise RefusedError(Reason.GRANT_TYPE_MISSING)
+        if grant_type != GatewayClientCredentialsGrant.GRANT_TYPE:
+            raise RefusedError(Reason.GRANT_UNKNOWN, claim="grant_type")
+        return super().get_token_grant(request)
+
+    def authenticate_client(
+        self, request: StrictRequest, methods: Sequence[str], endpoint: str = "token"
+    ) -> RegisteredClient:
+        """Let exactly one way of client authentication count (step 3).
+
+        Raises:
+            RefusedError: none, several, or the one that was tried failed.
+        """
+        form = request.form
+        ways = [
+            "Authorization" in request.headers,
+            "client_secret" in form,
+            "client_assertion" in form or "client_assertion_type" in form,
+        ]
+        if sum(ways) > 1:
+            raise RefusedError(Reason.TWO_AUTHENTICATIONS)
+        if not ways[2]:
+            raise RefusedError(Reason.CLIENT_AUTHENTICATION, status=401 if ways[0] else None)
+        client: RegisteredClient = super().authenticate_client(request, methods, endpoint)
+        return client
+
+    def sender_constraint(self, request: StrictRequest) -> tuple[str | None, str | None, tuple[SeenKey, ...]]:
+        """Give what the token will be bound to (step 7): thumbprint of a proven key, or a certificate.
+
+        Raises:
+            RefusedError: `PROOF_*`.
+        """
+        proof = self._dpop.verify(request.call)
+        return proof.thumbprint, None, (proof.consume,)
+
+    def handle_error_response(self, request: StrictRequest | None, error: Any) -> flask.Response:
+        """Answer a refusal, after it was audited. Authlib calls this for what it catches."""
+        if not isinstance(error, RefusedError):
+            raise TypeError(f"a refusal without a reason: {error!r}") from error
+        return self._refuse(request, error)
+
+    def handle_response(self, status_code: int, payload: Any, headers: Any) -> flask.Response:
+        return flask.Response(flask.json.dumps(payload), status=status_code, headers=headers)
+
+    def _private_key_jwt(self, find: Any, request: StrictRequest) -> RegisteredClient:
+        form = request.form
+        if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
+            raise RefusedError(Reason.ASSERTION_MALFORMED, claim="client_assertion_type")
+        authenticated = self._assertions.verify(form["client_assertion"], find, client_id=form.get("client_id"))
+        request.authenticated = authenticated
+        return authenticated.client
+
+    def _refuse(self, request: StrictRequest | None, refusal: RefusedError) -> flask.Response:
+        if refusal.reason not in NOT_AUDITED:
+            self._audit(request, refusal)
+        return self._answer_of(refusal)
+
+    def _answer_of(self, refusal: RefusedError) -> flask.Response:
+        return self.handle_response(*refusal(f"{self.issuer}/oauth/errors/{refusal.reason.code}"))
+
+    def _audit(self, request: StrictRequest | None, refusal: RefusedError) -> None:
+        proven = getattr(request, "authenticated", None) if request is not None else None
+        claimed = refusal.claimed if refusal.claimed and CLIENT_ID.fullmatch(refusal.claimed) else ""
+        detail = {"gw": refusal.reason.code, "error": refusal.error, "claim": refusal.claim}
+        detail |= request.origin_detail if request is not None else {"ip": flask.request.remote_addr or ""}
+        with self.database.write_connection() as connection:
+            actor = proven.client.id if proven else "unproven"
+            subject = proven.client.id if proven else claimed
+            record(connection, self.clock(), actor, "token.refused", subject, detail)

@@ -1,0 +1,98 @@
+"""Whether a token still counts: asked for every call, so that a suspension or revocation holds from the next call on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
+
+from gateway.agencies.models import Agency, Client
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.oauth.errors import Reason
+from gateway.oauth.models import Delegation, RevokedToken
+from gateway.oauth.tokens import AccessToken
+
+_Consumer = aliased(Agency)
+
+_OWN = (
+    select(
+        Client.suspended_at,
+        Client.not_before,
+        Agency.suspended_at.label("agency_suspended_at"),
+        exists().where(RevokedToken.jti == bindparam("jti")).label("is_revoked"),
+    )
+    .join(Agency, Agency.code == Client.agency_code)
+    .where(Client.id == bindparam("client_id"))
+)
+_DELEGATED = (
+    _OWN.add_columns(
+        Delegation.valid_from,
+        Delegation.valid_until,
+        Delegation.revoked_at,
+        _Consumer.suspended_at.label("consumer_suspended_at"),
+    )
+    .join(Delegation, Delegation.id == bindparam("delegation_id"))
+    .join(_Consumer, _Consumer.code == Delegation.consumer)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A token counts no more, and why."""
+
+    reason: Reason
+
+
+class Standing:
+    """Looks up what may have changed since a token was issued."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def of(self, token: AccessToken) -> Ended | None:
+        """Give the reason why a token counts no more; None while it counts.
+
+        Raises:
+            StoreUnavailableError: it cannot be known; the token must not be taken.
+        """
+        now = self._clock()
+        if not token.is_in_time(now.timestamp()):
+            return Ended(Reason.TOKEN_EXPIRED)
+        values = {"jti": token.jti, "client_id": token.client_id}
+        with self._database.read_connection() as connection:
+            if token.delegation_id is None:
+                row = connection.execute(_OWN, values).one_or_none()
+            else:
+                row = connection.execute(_DELEGATED, {**values, "delegation_id": token.delegation_id}).one_or_none()
+        if row is None or row.is_revoked or row.suspended_at is not None or row.agency_suspended_at is not None:
+            return Ended(Reason.TOKEN_REVOKED)
+        if row.not_before is not None and token.claims["iat"] < row.not_before.timestamp():
+            return Ended(Reason.TOKEN_REVOKED)
+        if token.delegation_id is not None and (
+            row.revoked_at is not None
+            or row.consumer_suspended_at is not None
+            or not row.valid_from <= now < row.valid_until
+        ):
+            return Ended(Reason.TOKEN_REVOKED)
+        return None
+
+
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def deny(connection: Connection, token: AccessToken, now: datetime) -> bool:
+    """Put a token on the denylist, by its `jti`. Returns False where it stands there already."""
+    statement = _INSERTS[connection.dialect.name](RevokedToken).on_conflict_do_nothing()
+    row = {"jti": token.jti, "client_id": token.client_id, "revoked_at": now, "exp": int(token.claims["exp"])}
+    return connection.execute(statement, row).rowcount == 1
+
+
+def sweep(database: Database, now: datetime) -> int:
+    """Forget revoked tokens that have ended by themselves a day ago. Returns how many."""
+    yesterday = int((now.astimezone(UTC) - timedelta(days=1)).timestamp())
+    with database.write_connection() as connection:
+        return connection.execute(delete(RevokedToken).where(RevokedToken.exp < yesterday)).rowcount

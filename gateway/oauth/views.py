@@ -1,0 +1,125 @@
+"""The addresses of this room. A view asks one service; refusals of any API call become their answer here."""
+
+import flask
+import svcs.flask
+from flask import Blueprint, Response
+from markupsafe import escape
+
+from gateway.errors import StoreUnavailableError
+from gateway.keywrap import KeyWrapError
+from gateway.oauth.errors import AccessRefusedError, Reason
+from gateway.oauth.jose import SIGNATURE_ALGS, JwsError
+from gateway.oauth.keys import TokenKeyError, TokenKeys
+from gateway.oauth.metadata import Metadata
+from gateway.oauth.replay import ReplayedError
+from gateway.oauth.server import GatewayAuthorizationServer
+from gateway.web import problem
+
+KEY_SET_SECONDS = 300
+
+for _error, _slug in (
+    (AccessRefusedError, "unauthenticated"),
+    (ReplayedError, "unauthenticated"),
+    (JwsError, "invalid-request"),
+    (TokenKeyError, "internal"),
+    (KeyWrapError, "internal"),
+):
+    problem.register(_error, _slug)
+
+
+def blueprint() -> Blueprint:
+    """All routes of the authorization server, and the handler that answers refused API calls of every blueprint."""
+    oauth = Blueprint("oauth", __name__)
+
+    @oauth.get("/.well-known/oauth-authorization-server")
+    def server_metadata() -> Response:
+        return _public(svcs.flask.get(Metadata).server())
+
+    @oauth.get("/.well-known/oauth-protected-resource")
+    @oauth.get("/.well-known/oauth-protected-resource/v1")
+    def resource_metadata() -> Response:
+        metadata = svcs.flask.get(Metadata)
+        return _public(metadata.resource(metadata.resources[0]))
+
+    @oauth.get("/oauth/jwks")
+    def jwks() -> Response:
+        return _public(svcs.flask.get(TokenKeys).jwks())
+
+    @oauth.post("/oauth/token")
+    def token() -> Response:
+        return svcs.flask.get(GatewayAuthorizationServer).answer("token")
+
+    @oauth.post("/oauth/introspect")
+    def introspect() -> Response:
+        return svcs.flask.get(GatewayAuthorizationServer).answer("introspection")
+
+    @oauth.post("/oauth/revoke")
+    def revoke() -> Response:
+        return svcs.flask.get(GatewayAuthorizationServer).answer("revocation")
+
+    @oauth.get("/oauth/errors")
+    def errors() -> Response:
+        rows = "".join(_row(reason) for reason in Reason)
+        return _page("Errors", f"<table><tr><th>Code<th>Error<th>Meaning<th>What to do</tr>{rows}</table>")
+
+    @oauth.get("/oauth/errors/<code>")
+    def error(code: str) -> Response:
+        for reason in Reason:
+            if reason.code == code:
+                return _page(code, f"<p><code>{reason.error}</code>: {escape(reason.words)}.</p><p>{escape(reason.cure)}</p>")
+        return problem.answer("not-found")
+
+    @oauth.app_errorhandler(AccessRefusedError)
+    def refused(error: AccessRefusedError) -> Response:
+        return _refused(error)
+
+    @oauth.after_app_request
+    def nonce(response: Response) -> Response:
+        if "dpop_nonce" in flask.g:
+            response.headers["DPoP-Nonce"] = flask.g.dpop_nonce
+        return response
+
+    return oauth
+
+
+def _public(body: dict[str, object]) -> Response:
+    response = flask.jsonify(body)
+    response.cache_control.public = True
+    response.cache_control.max_age = KEY_SET_SECONDS
+    response.add_etag()
+    return response.make_conditional(flask.request)
+
+
+def _refused(error: AccessRefusedError) -> Response:
+    """Answer by RFC 6750 section 3 and RFC 9449 section 7.1 in the header, by RFC 9457 in the body."""
+    reason = error.reason
+    parameters = [f'algs="{" ".join(SIGNATURE_ALGS)}"']
+    if reason is None:
+        return _challenge("unauthenticated", parameters, None)
+    parameters += [f'error="{reason.error}"', f'error_description="{reason.code}: {reason.words}"']
+    if error.scope is not None:
+        parameters.append(f'scope="{error.scope}"')
+    if reason.error == "invalid_request":
+        return problem.answer("invalid-request", detail=f"{reason.code}: {reason.words}", code=reason.code)
+    slug = "insufficient-scope" if reason is Reason.SCOPE_INSUFFICIENT else "unauthenticated"
+    if reason is Reason.OUTSIDE_PURPOSE:
+        slug = "purpose-outside-token"
+    return _challenge(slug, parameters, reason)
+
+
+def _challenge(slug: str, parameters: list[str], reason: Reason | None) -> Response:
+    detail = f"{reason.code}: {reason.words}. {reason.cure}" if reason else None
+    headers = {"WWW-Authenticate": f"DPoP {', '.join(parameters)}"}
+    return problem.answer(slug, detail=detail, code=reason.code if reason else None, headers=headers)
+
+
+def _row(reason: Reason) -> str:
+    return (
+        f'<tr id="{reason.code}"><td>{reason.code}<td><code>{reason.error}</code>'
+        f"<td>{escape(reason.words)}<td>{escape(reason.cure)}</tr>"
+    )
+
+
+def _page(title: str, body: str) -> Response:
+    html = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><main><h1>{escape(title)}</h1>{body}</main></html>'
+    return Response(html, content_type="text/html; charset=utf-8")
