@@ -19,6 +19,8 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 16
+CLOCK_SKEW_SECONDS: Final = 5
+"""How far ahead another machine's clock may run before its time counts as the future."""
 _MAX_HEADER_TEXT: Final = 1024
 LAST_INSTANT: Final = 253_402_300_799
 """31 December 9999: the last second that every reader of these documents can show."""

@@ -20,6 +20,7 @@ from typing import Final
 
 from ipx.encoding import b64
 from ipx.errors import NoteError
+from ipx.jws import CLOCK_SKEW_SECONDS
 from ipx.merkle import HASH_BYTES
 from ipx.notekey import COSIGNATURE, SIGNATURE, SIGNATURE_TYPES, NoteKey, NoteSigner, decoded, is_name
 
@@ -42,8 +43,6 @@ __all__ = [
 
 MAX_SIGNATURES: Final = 100
 MAX_PROOF_HASHES: Final = 63
-CLOCK_SKEW_SECONDS: Final = 5
-"""How far ahead another machine's clock may run before its time counts as the future."""
 
 _KEY_ID_BYTES: Final = 4
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")

@@ -13,6 +13,7 @@ from typing import Final
 
 from ipx.encoding import b64, b64_bytes, b64url, b64url_bytes
 from ipx.errors import FormatError, NoteError, SignatureError
+from ipx.jws import LAST_INSTANT
 from ipx.keys import PublicKey, Signer, public_key
 
 SIGNATURE: Final = 0x01
@@ -21,7 +22,6 @@ COSIGNATURE: Final = 0x04
 _KEY_ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
 _ED25519_BYTES: Final = 32
-_LAST_SECOND: Final = 253_402_300_799  # 31 December 9999; the format allows 2**63 - 1, no calendar does
 _NAME: Final = re.compile(r"[^\s+]+")
 
 
@@ -145,7 +145,7 @@ SIGNATURE_TYPES: Final[Mapping[int, SignatureType]] = {
 
 def _time(stamp: bytes) -> datetime:
     seconds = int.from_bytes(stamp, "big")
-    if len(stamp) != _TIME_BYTES or seconds > _LAST_SECOND:
+    if len(stamp) != _TIME_BYTES or seconds > LAST_INSTANT:
         raise NoteError("A cosignature states no possible time.")
     return datetime.fromtimestamp(seconds, UTC)
 
