@@ -14,7 +14,8 @@ from sqlalchemy import select
 from gateway.agencies.models import ClientKey
 from gateway.clock import Clock
 from gateway.db.engine import Database
-from gateway.errors import Fault, GatewayError, InvalidInputError
+from gateway.errors import Fault, InvalidInputError
+from gateway.exchange.errors import RequestSignatureError, RequestTooLargeError, StaleRequestError
 from gateway.exchange.schemas import URN, RequestSchema, faults_of
 from gateway.oauth.guard import Caller
 from gateway.records.catalogue import CATALOGUE
@@ -26,18 +27,6 @@ REQUEST_BYTES = 65_536
 LIFETIME = timedelta(seconds=60)
 AHEAD = timedelta(seconds=5)
 """How far a request's clock may run ahead of ours."""
-
-
-class RequestTooLargeError(GatewayError):
-    """The body is larger than a signed request can be."""
-
-
-class RequestSignatureError(GatewayError):
-    """The request is signed by no live key of this client, or altered."""
-
-
-class StaleRequestError(GatewayError):
-    """The request is expired or from the future. Judged once, when it is first filed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def document(slug: str, *, detail: str | None = None, errors: Iterable[Fault] = 
     """Build a problem document; `members` that are None are left out."""
     kind = PROBLEMS[slug]
     body: dict[str, Any] = {
-        "type": f"{g.get('origin', '')}/problems/{slug}",
+        "type": page_of(slug, g.get("origin", "")),
         "title": kind.title,
         "status": kind.status,
         "detail": detail or kind.cure,
@@ -98,6 +98,11 @@ def document(slug: str, *, detail: str | None = None, errors: Iterable[Fault] = 
         body["errors"] = faults
     body.update({name: value for name, value in members.items() if value is not None})
     return body
+
+
+def page_of(slug: str, origin: str) -> str:
+    """Address of the page that explains a kind of problem: its `type`."""
+    return f"{origin}/problems/{slug}"
 
 
 def answer(slug: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:

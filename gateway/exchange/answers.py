@@ -1,0 +1,64 @@
+"""From a finished exchange to the document its two parties get; the same bytes now, on a repeat and years later."""
+
+import base64
+from typing import Any
+
+from gateway.evidence.leaf import Logged
+from gateway.exchange.journal import Finished
+from gateway.exchange.outcomes import problem_of
+from gateway.web.problem import PROBLEMS, page_of
+from ipx.encoding import b64url
+
+
+def status_of(finished: Finished) -> int:
+    """Status of the first answer; a later look at the exchange is always 200."""
+    slug = problem_of(finished.outcome, finished.stage, finished.reason)
+    return 200 if slug is None else PROBLEMS[slug].status
+
+
+def document_of(finished: Finished, origin: str) -> dict[str, Any]:
+    """Build the answer document: for a release the record, else a problem (RFC 9457); both with their evidence."""
+    slug = problem_of(finished.outcome, finished.stage, finished.reason)
+    evidence = {
+        "request": finished.request,
+        "receipt": finished.receipt,
+        "log": _log(finished.logged, finished.entry, finished.salt),
+    }
+    if slug is None:
+        return {
+            "id": finished.exchange_id,
+            "outcome": finished.outcome,
+            "record": finished.presentation,
+            "sealed_by": finished.sealed_by,
+            "obligations": finished.obligations,
+            "withheld": finished.withheld,
+            **evidence,
+            "timing_ms": finished.timing_ms,
+        }
+    kind = PROBLEMS[slug]
+    document: dict[str, Any] = {
+        "type": page_of(slug, origin),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.cure,
+        "trace_id": finished.exchange_id,
+        "exchange": finished.exchange_id,
+        "outcome": finished.outcome,
+    }
+    if finished.stage is not None:
+        document["stage"] = finished.stage
+    if finished.reason is not None:
+        document["reason"] = finished.reason
+    if finished.withheld:
+        document["withheld"] = finished.withheld
+    return {**document, **evidence}
+
+
+def _log(logged: Logged, entry: bytes, salt: bytes) -> dict[str, Any]:
+    return {
+        "index": logged.index,
+        "entry": entry.decode("ascii"),
+        "salt": b64url(salt),
+        "proof": [base64.b64encode(node).decode("ascii") for node in logged.proof],
+        "checkpoint": logged.checkpoint_note,
+    }

@@ -1,0 +1,31 @@
+"""Why a request is not filed, or an exchange not shown. Each has its row of the problem table in `views.py`."""
+
+from gateway.errors import GatewayError
+
+
+class RequestTooLargeError(GatewayError):
+    """The body is larger than a signed request can be."""
+
+
+class RequestSignatureError(GatewayError):
+    """The request is signed by no live key of this client, or altered."""
+
+
+class StaleRequestError(GatewayError):
+    """The request is expired or from the future. Judged once, when it is first filed."""
+
+
+class JtiReusedError(GatewayError):
+    """Another request of this client has this `jti`."""
+
+
+class InFlightError(GatewayError):
+    """The same request is being answered at this moment."""
+
+    def __init__(self, exchange_id: str) -> None:
+        super().__init__(f"exchange {exchange_id} is running")
+        self.exchange_id = exchange_id
+
+
+class ExchangeErasedError(GatewayError):
+    """The exchange's payloads were erased; its receipt stays."""
