@@ -1,0 +1,1 @@
+"""How a department's own system is reached: declarative sources, mapping packs, one module a kind."""

@@ -1,0 +1,299 @@
+"""The entries of the mapping language, compiled: each reads one field of one record and says what is wrong with it."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from connectors.formats.document import Format, Json, Leaf, Node, Path
+from connectors.quarantine import Reason, Rejection, UnfitValueError
+from connectors.texts import damage
+from connectors.tools import MappingTools
+from connectors.transforms import Pipeline, pipeline
+
+Trail = tuple[str | int, ...]
+"""Where a value goes: `("goods_services", 2, "class_number")`."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is learnt while one field of one record is read."""
+
+    rejections: list[Rejection] = field(default_factory=list)
+    covered: list[Hashable] = field(default_factory=list)
+    """Origins whose values went into the record; what they do not cover goes to `extensions`."""
+    failed: set[Hashable] = field(default_factory=set)
+
+    def reject(self, trail: Trail, reason: Reason, where: str, origin: Hashable = None) -> None:
+        self.rejections.append(Rejection(written(trail), reason, where))
+        if origin is not None:
+            self.failed.add(origin)
+
+
+class Entry(Protocol):
+    @property
+    def where(self) -> str:
+        """The path from the record down, as the source file writes it."""
+        ...
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        """Read the field at `node`; None is absent. Never raises: what is wrong goes to `reading`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ValueEntry:
+    """`path`: one value, or none."""
+
+    path: Path
+    where: str
+    use: Pipeline
+    required: bool
+    raw: bool
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        leaf = self.leaf(node, trail, reading)
+        return None if leaf is None else self.transformed(leaf, trail, reading)
+
+    def leaf(self, node: Node, trail: Trail, reading: Reading) -> Leaf | None:
+        leaves = _leaves(self.path, node, trail, self.where, reading)
+        if leaves is None:
+            return None
+        if not leaves and self.required:
+            reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
+        if len(leaves) > 1:
+            reading.reject(trail, Reason.MORE_THAN_ONE, self.where)
+        return leaves[0] if len(leaves) == 1 else None
+
+    def transformed(self, leaf: Leaf, trail: Trail, reading: Reading) -> Json:
+        try:
+            value = self.use.one(_undamaged(leaf))
+        except UnfitValueError as error:
+            reading.reject(trail, error.reason, self.where, leaf.origin)
+            return None
+        if value is None and self.required:
+            reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
+        reading.covered.append(leaf.origin)
+        return _json(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """`all`: the list of values; values that do not fit are left out and rejected one by one."""
+
+    path: Path
+    where: str
+    use: Pipeline
+    required: bool
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        leaves = _leaves(self.path, node, trail, self.where, reading)
+        if leaves is None:
+            return None
+        fit = []
+        for index, leaf in enumerate(leaves):
+            try:
+                # Alone first, so that one bad value names itself and does not spoil the others.
+                self.use.one(_undamaged(leaf))
+            except UnfitValueError as error:
+                reading.reject((*trail, index), error.reason, self.where, leaf.origin)
+                continue
+            fit.append(leaf.value)
+            reading.covered.append(leaf.origin)
+        if not leaves and self.required:
+            reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
+        value = self.use.many(fit) if fit else None
+        return [_json(item) for item in value] or None if isinstance(value, list) else _json(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstEntry:
+    """`const`: the same value in every record. It does not make an object that has nothing else."""
+
+    value: str | int | bool
+    where: str = ""
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        del node, trail, reading
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEntry:
+    """`each` and `one`: objects made of further entries."""
+
+    path: Path
+    where: str
+    members: Mapping[str, Entry]
+    required: bool
+    is_list: bool
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        try:
+            nodes = self.path.nodes(node)
+        except UnfitValueError as error:
+            reading.reject(trail, error.reason, self.where)
+            return None
+        if not self.is_list and len(nodes) > 1:
+            reading.reject(trail, Reason.MORE_THAN_ONE, self.where)
+            return None
+        objects = []
+        for index, below in enumerate(nodes):
+            made = self._object(below, (*trail, index) if self.is_list else trail, reading)
+            if made:
+                objects.append(made)
+        if not objects and self.required:
+            reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
+        if self.is_list:
+            return objects or None
+        return objects[0] if objects else None
+
+    def _object(self, node: Node, trail: Trail, reading: Reading) -> dict[str, Json] | None:
+        start, faults = len(reading.covered), len(reading.rejections)
+        made = read_members(self.members, node, trail, reading)
+        if any(rejection.reason is Reason.MISSING_REQUIRED for rejection in reading.rejections[faults:]):
+            # Without what it must have it is no such object; all of it stays in the leftover.
+            del reading.covered[start:]
+            if not made:  # nothing there at all: an empty element, not a broken one
+                del reading.rejections[faults:]
+            return None
+        return made
+
+
+def read_members(members: Mapping[str, Entry], node: Node, trail: Trail, reading: Reading) -> dict[str, Json] | None:
+    """Read the entries of one object; None if nothing but constants would stand in it."""
+    made: dict[str, Json] = {}
+    has_own = False
+    for name, entry in members.items():
+        below = (*trail, name)
+        if isinstance(entry, ValueEntry) and entry.raw:
+            leaf = entry.leaf(node, below, reading)
+            if leaf is None:
+                continue
+            made[f"{name}_raw"] = _json(leaf.value)
+            value, has_own = entry.transformed(leaf, below, reading), True
+        else:
+            value = entry.read(node, below, reading)
+        if value is not None:
+            made[name] = value
+            has_own = has_own or not isinstance(entry, ConstEntry)
+    return made if has_own else None
+
+
+class EntryCompiler:
+    """Turns the `map` of a source file into entries of one format."""
+
+    def __init__(self, format_: Format, tools: MappingTools, separator: str) -> None:
+        self._format = format_
+        self._tools = tools
+        self._separator = separator
+
+    def members(self, documents: Mapping[str, Any], within: Path | None = None, above: str = "") -> dict[str, Entry]:
+        """Compile the entries of a `map`.
+
+        Raises:
+            EntryFault: with the pointer of the first entry that cannot be compiled.
+        """
+        made = {}
+        for name, document in documents.items():
+            try:
+                made[name] = self.entry(document, within, above)
+            except EntryFault as fault:
+                raise EntryFault(f"/{name}{fault.pointer}", fault.detail) from fault
+        return made
+
+    def entry(self, document: Any, within: Path | None = None, above: str = "") -> Entry:
+        """Compile one entry.
+
+        Raises:
+            EntryFault: the pointer is relative to the entry.
+        """
+        match document:
+            case str():
+                return self._value({"path": document}, within, above)
+            case {"path": _}:
+                return self._value(document, within, above)
+            case {"const": value}:
+                return ConstEntry(value)
+            case {"all": text}:
+                path = self._path("all", text, within)
+                required = document.get("required", False)
+                return ListEntry(path, self._join(above, text), self._use(document), required)
+            case {"each": text, "map": below} | {"one": text, "map": below}:
+                word = "each" if "each" in document else "one"
+                required = document.get("required", False)
+                path = self._path(word, text, within)
+                where = self._join(above, text)
+                try:
+                    members = self.members(below, path, where)
+                except EntryFault as fault:
+                    raise EntryFault(f"/map{fault.pointer}", fault.detail) from fault
+                return ObjectEntry(path, where, members, required, is_list=word == "each")
+            case _:
+                raise EntryFault("", "is no entry")
+
+    def _value(self, document: Mapping[str, Any], within: Path | None, above: str) -> ValueEntry:
+        path = self._path("path", document["path"], within)
+        where = self._join(above, document["path"])
+        return ValueEntry(path, where, self._use(document), document.get("required", False), document.get("raw", False))
+
+    def _path(self, word: str, text: str, within: Path | None) -> Path:
+        try:
+            return self._format.compile(text, within)
+        except ValueError as error:
+            raise EntryFault(f"/{word}", str(error)) from error
+
+    def _use(self, document: Mapping[str, Any]) -> Pipeline:
+        steps = document.get("use", [])
+        try:
+            return pipeline(steps, self._tools)
+        except ValueError as error:
+            raise EntryFault("/use", str(error)) from error
+
+    def _join(self, above: str, text: str) -> str:
+        if text in ("@", "."):
+            return above or text
+        if not above or text.startswith("/"):
+            return text
+        return f"{above}{self._separator}{text}"
+
+
+class EntryFault(Exception):  # noqa: N818  (caught within this room and turned into a SourceFault)
+    """An entry that cannot be compiled, and where in the `map` it stands."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__(f"{pointer}: {detail}")
+        self.pointer = pointer
+        self.detail = detail
+
+
+def written(trail: Trail) -> str:
+    """Write a trail as operators read it: `goods_services[2].class_number`."""
+    text = ""
+    for step in trail:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _leaves(path: Path, node: Node, trail: Trail, where: str, reading: Reading) -> list[Leaf] | None:
+    try:
+        return path.leaves(node)
+    except UnfitValueError as error:
+        reading.reject(trail, error.reason, where)
+        return None
+
+
+def _undamaged(leaf: Leaf) -> Any:
+    if isinstance(leaf.value, str):
+        fault = damage(leaf.value)
+        if fault is not None:
+            raise UnfitValueError(fault)
+    return leaf.value
+
+
+def _json(value: Any) -> Json:
+    """Numbers that must not round travel as texts (`records.md`, rule 8)."""
+    if value is None or isinstance(value, str | int | bool | dict):
+        return value
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    return str(value)

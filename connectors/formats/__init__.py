@@ -1,0 +1,1 @@
+"""From bytes to records that a mapping can read: XML, JSON, CSV, database rows."""

@@ -1,0 +1,144 @@
+"""What a mapping needs to know of a format: paths that pick values and nodes, documents that hold records."""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from connectors.quarantine import Reason, UnreadableError
+
+Json = Any
+Node = Any
+"""A place in a parsed document: an lxml element, a JSON value, a row."""
+
+Value = str | int | bool | Decimal
+
+ASCII_COMPATIBLE = frozenset(
+    {
+        "utf-8",
+        "gb18030",
+        "gbk",
+        "big5",
+        "shift_jis",
+        "euc-jp",
+        "euc-kr",
+        "iso-8859-1",
+        "iso-8859-2",
+        "iso-8859-15",
+        "windows-1250",
+        "windows-1251",
+        "windows-1252",
+    }
+)
+ENCODINGS = ASCII_COMPATIBLE | {"utf-16"}
+"""What a source file may declare. Nothing is ever guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a document may be before it is refused unread."""
+
+    file_bytes: int = 8_000_000
+    depth: int = 64
+    records: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRules:
+    """The `read` part of a source file: how bytes become records."""
+
+    format: str
+    encoding: str = "utf-8"
+    namespaces: Mapping[str, str] | None = None
+    expect: str | None = None
+    records: str | None = None
+    deleted: str | None = None
+    doctype: str = "refuse"
+    delimiter: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value and where it came from; the origin decides what is left over for `extensions`."""
+
+    value: Value
+    origin: Hashable
+
+
+class Path(Protocol):
+    """A compiled path of one of the path languages."""
+
+    @property
+    def text(self) -> str: ...
+
+    def leaves(self, node: Node) -> list[Leaf]:
+        """Pick values. Empty and missing ones are absent, so they are not in the list.
+
+        Raises:
+            UnfitValueError: the path leads to something that is not a value.
+        """
+        ...
+
+    def nodes(self, node: Node) -> list[Node]:
+        """Pick nodes to map one by one.
+
+        Raises:
+            UnfitValueError: the path leads to something that is no node.
+        """
+        ...
+
+
+class Document(Protocol):
+    def records(self) -> Sequence[Node]: ...
+
+    def deleted(self) -> Sequence[Node]:
+        """Tombstones: notices that a record was deleted, holding no more than its key."""
+        ...
+
+    def place(self, node: Node) -> str:
+        """Where a record stands in the document, for operators."""
+        ...
+
+    def leftover(self, node: Node, covered: Collection[Hashable]) -> dict[str, Json]:
+        """What of a record no origin in `covered` speaks for; empty parts are left out."""
+        ...
+
+
+class Format(Protocol):
+    """A format as one source file declares it."""
+
+    @property
+    def media_type(self) -> str: ...
+
+    def compile(self, path: str, within: Path | None) -> Path:
+        """Compile a path that is applied to the nodes of `within`, or to a record.
+
+        Raises:
+            ValueError: no path of this language.
+        """
+        ...
+
+    def parse(self, raw: bytes) -> Document:
+        """Read bytes, within the limits of the source file.
+
+        Raises:
+            UnreadableError: with the reason; never an error of the parser.
+        """
+        ...
+
+
+def decode(raw: bytes, encoding: str) -> str:
+    """Decode by the declared encoding. A byte order mark of that encoding is cut.
+
+    Raises:
+        UnreadableError: `wrong_encoding`: a byte outside the encoding's table, a mark of another encoding, or a NUL.
+    """
+    if encoding not in ("utf-8", "utf-16") and raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableError(Reason.WRONG_ENCODING, f"begins with a Unicode byte order mark, declared is {encoding}")
+    try:
+        text = raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        raise UnreadableError(Reason.WRONG_ENCODING, f"byte {error.start} is not {encoding}") from error
+    if "\x00" in text:
+        raise UnreadableError(Reason.NOT_PARSEABLE, "holds a NUL character")
+    return text

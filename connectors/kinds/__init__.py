@@ -1,0 +1,1 @@
+"""One module for each way of holding records: folders of files, SQL databases."""

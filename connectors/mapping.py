@@ -1,0 +1,228 @@
+"""The second step: from the bytes a source carries to a record of the catalogue, or to all the reasons why not.
+
+Pure: no clock but the one that stamped `Found.fetched_at`, no file, no network. The same bytes and the same source file
+give the same record.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.dates import write_instant
+from connectors.entries import EntryCompiler, EntryFault, Reading, ValueEntry, read_members
+from connectors.errors import SourceFault, SourceFileError
+from connectors.formats.csv_document import CsvFormat
+from connectors.formats.document import Document, Format, Json, Limits, Node
+from connectors.formats.json_document import JsonFormat
+from connectors.formats.rows import SqlRowFormat
+from connectors.formats.xml_document import XmlFormat
+from connectors.protocol import Found, RecordKey
+from connectors.quarantine import Quarantined, Reason, Rejection, UnreadableError
+from connectors.source_file import SourceFile
+from connectors.tools import MappingTools
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a holder's clock may run ahead before a revision counts as one from the future."""
+
+REVISED = "revised"
+"""The field name under which rejections of the `revised` entry stand; no catalogue field has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A field that was served without what did not fit; the source's own text stands in `extensions`."""
+
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A record in the catalogue's fields, as JSON. `fields["extensions"]` keeps what the mapping does not know."""
+
+    source_ref: str
+    key: RecordKey
+    revised: datetime | None
+    fields: Mapping[str, Json]
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Key and revision of one record in a document, read without mapping the rest. None where they cannot be read."""
+
+    key: RecordKey | None
+    revised: datetime | None
+
+
+class RecordMapping:
+    """The mapping of one source file, compiled once and used by many threads."""
+
+    def __init__(self, source: SourceFile, tools: MappingTools, limits: Limits) -> None:
+        """Compile.
+
+        Raises:
+            SourceFileError: a path, transform, kind or table that does not exist.
+        """
+        self.source = source
+        self.format = format_of(source, limits)
+        self._validate = tools.validate
+        compiler = EntryCompiler(self.format, tools, "/" if source.read.format == "xml" else ".")
+        try:
+            self._members = compiler.members(source.fields)
+        except EntryFault as fault:
+            raise SourceFileError([SourceFault(f"/map{fault.pointer}", fault.detail)]) from fault
+        try:
+            self._revised = compiler.entry(source.revised) if source.revised is not None else None
+        except EntryFault as fault:
+            raise SourceFileError([SourceFault(f"/revised{fault.pointer}", fault.detail)]) from fault
+        self._key = {source.key: self._members[source.key]}
+
+    def apply(self, found: Found) -> Mapped | Quarantined:
+        """Map one record."""
+        try:
+            document = self.format.parse(found.raw)
+        except UnreadableError as error:
+            return Quarantined(found.source_ref, found.key, (Rejection("", error.reason, "", error.detail),))
+        records = document.records()
+        if found.position >= len(records):
+            missing = Rejection("", Reason.WRONG_TYPE, "", "no record stands where one was")
+            return Quarantined(found.source_ref, found.key, (missing,))
+        return _Application(self, document, records[found.position], found).run()
+
+    def identify(self, node: Node) -> Identity:
+        """Read a record's key and revision; works on tombstones too, as they hold a key."""
+        reading = Reading()
+        members = read_members(self._key, node, (), reading) or {}
+        key = members.get(self.source.key)
+        revised = self._read_revised(node, reading)
+        return Identity(RecordKey(key) if isinstance(key, str) else None, revised)
+
+    def _read_revised(self, node: Node, reading: Reading) -> datetime | None:
+        if self._revised is None:
+            return None
+        value = self._revised.read(node, (REVISED,), reading)
+        if isinstance(value, str):
+            try:
+                instant = datetime.fromisoformat(value)
+            except ValueError:
+                instant = None
+            if instant is not None and instant.tzinfo is not None:
+                return instant
+            reading.reject((REVISED,), Reason.BAD_DATE, self._revised.where)
+        return None
+
+
+class _Application:
+    """One record on its way through the mapping."""
+
+    def __init__(self, mapping: RecordMapping, document: Document, node: Node, found: Found) -> None:
+        self._mapping = mapping
+        self._document = document
+        self._node = node
+        self._found = found
+        self._place = document.place(node)
+        self._covered: dict[str, list[Hashable]] = {}
+        self._failed: set[Hashable] = set()
+        self._rejected: list[Rejection] = []
+        self._flags: list[Flag] = []
+
+    def run(self) -> Mapped | Quarantined:
+        fields: dict[str, Json] = {}
+        for name, entry in self._mapping._members.items():  # noqa: SLF001  (its own other half)
+            reading = Reading()
+            made = read_members({name: entry}, self._node, (), reading)
+            if made is None and not isinstance(entry, ValueEntry):
+                value = entry.read(self._node, (name,), Reading())  # a constant stands alone here
+                made = {} if value is None else {name: value}
+            fields |= self._judged(name, made or {}, reading)
+        revised = self._revised()
+        key = fields.get(self._mapping.source.key)
+        self._check_key(key)
+        self._rejected += [Rejection("", finding) for finding in self._found.findings]
+        for name, reason, detail in self._mapping._validate(self._mapping.source.record_type, fields):  # noqa: SLF001  (its own other half)
+            self._complain(name, Rejection(name, Reason(reason), "", detail), fields)
+        if self._rejected or not isinstance(key, str):
+            text = key if isinstance(key, str) else self._found.key
+            return Quarantined(self._found.source_ref, text, tuple(self._rejected))
+        rest = self._leftover()
+        if rest:
+            fields["extensions"] = rest
+        return Mapped(self._found.source_ref, RecordKey(key), revised, fields, tuple(self._flags))
+
+    def _judged(self, name: str, made: dict[str, Json], reading: Reading) -> dict[str, Json]:
+        """Apply the field's `on_error` to what reading it brought."""
+        rejections = [self._placed(rejection) for rejection in reading.rejections]
+        self._covered[name] = reading.covered
+        self._failed |= reading.failed
+        if not rejections:
+            return made
+        match self._mapping.source.remedy(name):
+            case "quarantine":
+                self._rejected += rejections
+            case "flag":
+                self._flags += [Flag(rejection) for rejection in rejections]
+            case "null":
+                self._flags += [Flag(rejection) for rejection in rejections]
+                self._covered[name] = []
+                made.pop(name, None)
+        return made
+
+    def _complain(self, name: str, rejection: Rejection, fields: dict[str, Json]) -> None:
+        """Take one complaint of the catalogue, unless the mapping has already rejected that field."""
+        field = name.partition(".")[0].partition("[")[0]
+        if any(known.field.partition(".")[0].partition("[")[0] == field for known in self._rejected if field):
+            return
+        match self._mapping.source.remedy(field):
+            case "quarantine":
+                self._rejected.append(rejection)
+            case "flag":
+                self._flags.append(Flag(rejection))
+            case "null":
+                self._flags.append(Flag(rejection))
+                self._covered[field] = []
+                fields.pop(field, None)
+
+    def _revised(self) -> datetime | None:
+        reading = Reading()
+        revised = self._mapping._read_revised(self._node, reading)  # noqa: SLF001  (its own other half)
+        self._judged(REVISED, {}, reading)
+        revised = revised or self._found.revised
+        if revised is not None and revised > self._found.fetched_at + CLOCK_TOLERANCE:
+            detail = f"{write_instant(revised)} is after {write_instant(self._found.fetched_at)}"
+            self._rejected.append(Rejection(REVISED, Reason.FUTURE_DATE, "", detail))
+        return revised
+
+    def _check_key(self, key: Json) -> None:
+        if self._found.key is not None and isinstance(key, str) and key != self._found.key:
+            self._rejected.append(Rejection(self._mapping.source.key, Reason.KEY_MISMATCH))
+
+    def _placed(self, rejection: Rejection) -> Rejection:
+        where = rejection.where
+        if not where.startswith("/"):
+            separator = "/" if self._place.startswith("/") else "."
+            where = f"{self._place}{separator}{where}"
+        return Rejection(rejection.field, rejection.reason, where, rejection.detail)
+
+    def _leftover(self) -> dict[str, Json]:
+        covered = {origin for origins in self._covered.values() for origin in origins if origin is not None}
+        return self._document.leftover(self._node, covered - self._failed)
+
+
+def format_of(source: SourceFile, limits: Limits) -> Format:
+    """Make the format that a source file declares.
+
+    Raises:
+        SourceFileError: a path of its `read` part cannot be compiled.
+    """
+    try:
+        match source.read.format:
+            case "xml":
+                return XmlFormat(source.read, limits)
+            case "json":
+                return JsonFormat(source.read, limits)
+            case "csv":
+                return CsvFormat(source.read, limits)
+            case _:
+                return SqlRowFormat(source.reach["table"], limits)
+    except ValueError as error:
+        raise SourceFileError([SourceFault("/read", str(error))]) from error
