@@ -18,6 +18,8 @@ _BUSY = frozenset({429, 503})
 _FROM_A_PROXY = frozenset({502, 504})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OK = 200
+# Identity: a compressed body could unpack to more than the limit within one read.
+_ACCEPT = {"Accept": "application/json, application/problem+json", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Reply:
         try:
             return parse_object(self.body)
         except FormatError as error:
-            raise MalformedAnswerError(f"{self.url} answered HTTP {self.status} without readable JSON: {error}") from error
+            message = f"{self.url} answered HTTP {self.status} without readable JSON: {error}"
+            raise MalformedAnswerError(message) from error
 
     def members(self) -> dict[str, Json]:
         """The same, empty where the body is no JSON object: for looking, not for believing."""
@@ -103,8 +106,7 @@ class Channel:
     def send(self, make: Callable[[], Call], deadline: Deadline) -> Reply:
         """Send until an answer comes that settles the matter, pausing as Retry-After says.
 
-        Args:
-            make: builds the call anew for each attempt, because a proof of possession serves once.
+        `make` builds the call anew for each attempt, because a proof of possession serves once.
 
         Returns:
             The answer; a last «come back later» too, where coming back would end past the deadline.
@@ -157,9 +159,9 @@ class Channel:
         timeout = httpx.Timeout(
             min(self._patience.read_seconds, left), connect=min(self._patience.connect_seconds, left)
         )
-        # Identity: a compressed body could unpack to more than the limit within one read.
-        headers = {"Accept": "application/json, application/problem+json", "Accept-Encoding": "identity", **call.headers}
-        request = self._http.build_request(call.method, call.url, headers=headers, content=call.content, timeout=timeout)
+        request = self._http.build_request(
+            call.method, call.url, headers={**_ACCEPT, **call.headers}, content=call.content, timeout=timeout
+        )
         response = self._http.send(request, stream=True)
         try:
             body = bytearray()

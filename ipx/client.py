@@ -10,6 +10,7 @@ A denial and a failure are answers with a receipt; whatever left no outcome behi
 """
 
 import re
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -19,14 +20,14 @@ import httpx
 from ipx.answers import Answer, read_answer
 from ipx.bundle import Report, verify_members
 from ipx.channel import Call, Channel, Reply
-from ipx.discovery import Metadata, discover
+from ipx.discovery import discover
 from ipx.dpop import prove
 from ipx.errors import EvidenceError
 from ipx.evidence import members_of_answer
 from ipx.keyfile import SignInKey
 from ipx.keys import Signer, generate_signer
 from ipx.problems import UnprovenError
-from ipx.request import Ask, sign_request
+from ipx.request import Ask, purpose_and_basis, sign_request
 from ipx.tokens import Grant, Tokens, purpose_grant
 from ipx.trust import Trust
 from ipx.waiting import Deadline, Patience, Time
@@ -67,7 +68,7 @@ class Client:
         self._sign_in_key = sign_in_key or key
         self._proof_key = proof_key or generate_signer("ES256")
         self._trust = trust
-        self._session: tuple[Metadata, Tokens] | None = None
+        self._tokens: Tokens | None = None
         self._nonce: str | None = None
 
     @property
@@ -88,22 +89,25 @@ class Client:
             ProblemError: the gateway opened no exchange for it.
             UnprovenError: the answer's evidence does not hold.
         """
-        return self.send(self.sign(ask), purpose=ask.purpose)
+        return self.send(self.sign(ask))
 
-    def send(self, request: str, *, purpose: str) -> Answer:
+    def send(self, request: str) -> Answer:
         """Send a signed request, with the same bytes again after a network failure. Raises as `request` does."""
         url = f"{self.gateway}/v1/exchanges"
         headers = {"Content-Type": "application/jose"}
-        reply = self._call("POST", url, purpose, headers=headers, content=request.encode("ascii"))
+        purpose, legal_basis = purpose_and_basis(request)
+        grant = purpose_grant(SCOPE, self._resource, purpose=purpose, legal_basis=legal_basis)
+        reply = self._call(Call("POST", url, headers, request.encode("ascii")), grant)
         return self._answer(reply, request=request)
 
-    def exchange(self, exchange: str, *, purpose: str) -> Answer:
+    def exchange(self, exchange: str) -> Answer:
         """Fetch the stored answer of an exchange; both of its agencies may.
 
         Raises:
             NotFoundError: there is none of this id, or this client is no party to it.
         """
-        reply = self._call("GET", f"{self.gateway}/v1/exchanges/{quote(exchange, safe='')}", purpose)
+        url = f"{self.gateway}/v1/exchanges/{quote(exchange, safe='')}"
+        reply = self._call(Call("GET", url, {}), Grant(SCOPE, self._resource))
         answer = self._answer(reply, request=None)
         if answer.evidence.exchange != exchange:
             raise UnprovenError(f"asked for exchange {exchange}, got {answer.evidence.exchange}", reply.body)
@@ -136,22 +140,21 @@ class Client:
         except EvidenceError as error:
             raise UnprovenError(str(error), reply.body) from error
 
-    def _call(
-        self, method: str, url: str, purpose: str, *, headers: dict[str, str] | None = None, content: bytes = b""
-    ) -> Reply:
-        """Call the API with a bound token; answer a nonce challenge, renew a token that died, each a bounded number of times."""
+    @property
+    def _resource(self) -> str:
+        return f"{self.gateway}/v1"
+
+    def _call(self, call: Call, grant: Grant) -> Reply:
+        """Call the API with a bound token; answer a nonce challenge, renew a dead token, at most `_TRIES` calls."""
         deadline = self._channel.deadline()
-        metadata, tokens = self._signed_in(deadline)
-        resource = f"{self.gateway}/v1"
-        grant = purpose_grant(resource, SCOPE, purpose) if metadata.takes_purposes else Grant(SCOPE, resource)
+        tokens = self._signed_in(deadline)
         for _ in range(_TRIES):
             token = tokens.token(grant, deadline)
 
             def make(token: str = token) -> Call:
                 now = self._channel.time.now()
-                proof = prove(self._proof_key, method, url, now=now, nonce=self._nonce, token=token)
-                sent = {**(headers or {}), "Authorization": f"DPoP {token}", "DPoP": proof}
-                return Call(method, url, sent, content)
+                proof = prove(self._proof_key, call.method, call.url, now=now, nonce=self._nonce, token=token)
+                return replace(call, headers={**call.headers, "Authorization": f"DPoP {token}", "DPoP": proof})
 
             reply = self._channel.send(make, deadline)
             self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
@@ -167,9 +170,10 @@ class Client:
                     break
         return reply
 
-    def _signed_in(self, deadline: Deadline) -> tuple[Metadata, Tokens]:
-        if self._session is None:
+    def _signed_in(self, deadline: Deadline) -> Tokens:
+        if self._tokens is None:
             metadata = discover(self._channel, deadline)
-            tokens = Tokens(metadata, self._channel, self.client_id, self._sign_in_key, self._proof_key)
-            self._session = metadata, tokens
-        return self._session
+            self._tokens = Tokens(
+                metadata, self._channel, self.client_id, key=self._sign_in_key, proof_key=self._proof_key
+            )
+        return self._tokens

@@ -1,4 +1,4 @@
-"""A signed JSON object as three base64url parts (RFC 7515, section 7.1), for the two kinds of token that OAuth asks for.
+"""A signed JSON object as three base64url parts (RFC 7515, section 7.1): the two tokens that OAuth asks of a client.
 
 `ipx.jws` signs evidence and allows one header only; a DPoP proof carries its key in the header, and a client may prove
 itself with RSA, which evidence does not take. Hence this door beside it, which only signs and never verifies.

@@ -20,8 +20,6 @@ class Metadata:
     """Algorithms taken for client assertions; empty where the gateway does not say."""
     proof_algs: frozenset[str]
     """Algorithms taken for DPoP proofs; empty where the gateway does not say."""
-    takes_purposes: bool
-    """Whether tokens are bound to a purpose (RFC 9396, type `ipx_purpose`)."""
 
 
 def discover(channel: Channel, deadline: Deadline) -> Metadata:
@@ -50,7 +48,6 @@ def discover(channel: Channel, deadline: Deadline) -> Metadata:
         token_endpoint=endpoint,
         assertion_algs=_names(document, "token_endpoint_auth_signing_alg_values_supported"),
         proof_algs=_names(document, "dpop_signing_alg_values_supported"),
-        takes_purposes="ipx_purpose" in _names(document, "authorization_details_types_supported"),
     )
 
 

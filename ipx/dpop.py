@@ -18,11 +18,9 @@ def prove(
 ) -> str:
     """Make the value of one `DPoP` header; it serves once.
 
-    Args:
-        key: the key that tokens are bound to. Its public half travels in the header, so it needs no registration.
-        url: as called; query and fragment are left out of `htu` (RFC 9449, section 4.2).
-        nonce: the last one the same server gave, where it gave one.
-        token: the access token sent along, bound by its hash; None at the token endpoint.
+    `key` is the one that tokens are bound to: its public half travels in the header, so it needs no registration.
+    Query and fragment of `url` are left out of `htu` (section 4.2). `nonce` is the last one the same server gave.
+    `token` is the access token sent along, bound by its hash; there is none at the token endpoint.
     """
     parts = urlsplit(url)
     claims: dict[str, Json] = {

@@ -89,10 +89,14 @@ def private_jwk(key: ClientKey) -> dict[str, Json]:
             secret = {"d": b64url(private.private_numbers().private_value.to_bytes(32, "big"))}
         case rsa.RSAPrivateKey():
             numbers = private.private_numbers()
-            members = {
-                "d": numbers.d, "p": numbers.p, "q": numbers.q, "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp
-            }  # fmt: skip
-            secret = {name: b64url(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in members.items()}
+            secret = {
+                "d": _text(numbers.d),
+                "p": _text(numbers.p),
+                "q": _text(numbers.q),
+                "dp": _text(numbers.dmp1),
+                "dq": _text(numbers.dmq1),
+                "qi": _text(numbers.iqmp),
+            }
         case _:
             raise AssertionError("a client key is of one of three kinds")
     return {**public_jwk(key), **secret}
@@ -184,9 +188,13 @@ def _number(jwk: Mapping[str, Json], name: str) -> int:
 
 def _rsa_key(private: rsa.RSAPrivateKey) -> RsaKey:
     numbers = private.public_key().public_numbers()
-    members = {"n": numbers.n, "e": numbers.e}
-    jwk = {name: b64url(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in members.items()}
-    return RsaKey(public_key({"kty": "RSA", **jwk}, algorithms=frozenset({"PS256"})), private)
+    jwk = {"kty": "RSA", "n": _text(numbers.n), "e": _text(numbers.e)}
+    return RsaKey(public_key(jwk, algorithms=frozenset({"PS256"})), private)
+
+
+def _text(number: int) -> str:
+    """Write an unsigned integer as RFC 7518 section 2 has it (Base64urlUInt)."""
+    return b64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
 def _load_pem(data: bytes) -> object:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ipx import jws
+from ipx.encoding import b64url_bytes
+from ipx.errors import FormatError
 from ipx.ids import uuid7
 from ipx.jws import Json
 from ipx.keys import Signer
@@ -38,7 +40,7 @@ class Ask:
             AskError: a malformed record name, an empty purpose or basis.
         """
         if URN.fullmatch(self.record) is None:
-            raise AskError(f"{self.record!r} is no record name; it must look like urn:ipx:<holder>:<record type>:<number>")
+            raise AskError(f"{self.record!r} is no record name; one looks like urn:ipx:<holder>:<record type>:<number>")
         for word, value in (("purpose", self.purpose), ("legal basis", self.legal_basis)):
             if not value.strip():
                 raise AskError(f"the {word} is empty; the holder decides by it, and the evidence keeps it")
@@ -79,3 +81,16 @@ def sign_request(ask: Ask, *, client_id: str, gateway: str, key: Signer, now: da
     if ask.case_ref is not None:
         payload["case_ref"] = ask.case_ref
     return jws.sign(payload, key, typ=TYP)
+
+
+def purpose_and_basis(request: str) -> tuple[str, str]:
+    """Read from a request that was signed here what its access token has to be bound to.
+
+    Raises:
+        AskError: the bytes are no signed request.
+    """
+    try:
+        payload = jws.parse_object(b64url_bytes(request.split(".")[1]))
+        return jws.text(payload, "purpose"), jws.text(payload, "legal_basis")
+    except (FormatError, IndexError) as error:
+        raise AskError("what should be sent is no signed request") from error

@@ -35,19 +35,20 @@ class Grant:
     """`authorization_details` as JSON text (RFC 9396)."""
 
 
-def purpose_grant(resource: str, scope: str, purpose: str) -> Grant:
-    """Bind the token to one purpose; basis and case stay in each signed request."""
-    details = dump_json([{"type": "ipx_purpose", "purpose": purpose}]).decode("utf-8")
-    return Grant(scope, resource, details)
+def purpose_grant(scope: str, resource: str, *, purpose: str, legal_basis: str) -> Grant:
+    """Bind the token to one purpose and its basis; requests for several cases and records then share it."""
+    details: Json = [{"type": "ipx_purpose", "purpose": purpose, "legal_basis": legal_basis}]
+    return Grant(scope, resource, dump_json(details).decode("utf-8"))
 
 
 class Tokens:
     """The tokens of one client at one gateway. Safe to share between threads."""
 
-    def __init__(self, metadata: Metadata, channel: Channel, client_id: str, key: SignInKey, proof_key: SignInKey) -> None:
-        for signer, algs, use in ((key, metadata.assertion_algs, "sign-in"), (proof_key, metadata.proof_algs, "proofs")):
-            if algs and not algs & ({"Ed25519", "EdDSA"} if signer.alg == "Ed25519" else {signer.alg}):
-                raise KeyFileError(f"{metadata.issuer} takes no {signer.alg} keys for {use}, only {', '.join(sorted(algs))}")
+    def __init__(
+        self, metadata: Metadata, channel: Channel, client_id: str, *, key: SignInKey, proof_key: SignInKey
+    ) -> None:
+        _require_taken(key, metadata.assertion_algs, "to sign in")
+        _require_taken(proof_key, metadata.proof_algs, "to prove possession")
         self._metadata = metadata
         self._channel = channel
         self._client_id = client_id
@@ -78,22 +79,22 @@ class Tokens:
             self._kept = {grant: kept for grant, kept in self._kept.items() if kept[0] != token}
 
     def _ask(self, grant: Grant, deadline: Deadline) -> tuple[str, float]:
+        code = description = ""
         for _ in range(1 + _CHALLENGES):
             reply = self._channel.send(lambda: self._call(grant), deadline)
             self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
             if reply.status == _OK:
                 return _read_token(reply, grant)
             document = reply.members()
-            code = document.get("error")
-            if not isinstance(code, str):
+            if not isinstance(document.get("error"), str):
                 raise reply.problem(self._channel.time.now())
+            code, description = str(document["error"]), str(document.get("error_description", ""))
             if code != "use_dpop_nonce":
                 break
-        description = document.get("error_description")
-        raise TokenRefusedError(code, description if isinstance(description, str) else "")
+        raise TokenRefusedError(code, description)
 
     def _call(self, grant: Grant) -> Call:
-        """Build one token request. Assertion and proof are new each time: whether a lost one was consumed is unknown."""
+        """Build one token request, assertion and proof new each time: whether a lost one was used up is unknown."""
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,
@@ -120,6 +121,12 @@ class Tokens:
             "exp": int((now + ASSERTION_LIFETIME).timestamp()),
         }
         return serialize({"alg": self._key.alg, "kid": self._key.kid, "typ": ASSERTION_TYP}, claims, self._key)
+
+
+def _require_taken(key: SignInKey, algs: frozenset[str], use: str) -> None:
+    names = {"Ed25519", "EdDSA"} if key.alg == "Ed25519" else {key.alg}
+    if algs and not algs & names:
+        raise KeyFileError(f"the gateway takes no {key.alg} key {use}, only {', '.join(sorted(algs))}")
 
 
 def _read_token(reply: Reply, grant: Grant) -> tuple[str, float]:

@@ -75,9 +75,8 @@ def parse(raw: bytes) -> TrustFile:
 def fetch(channel: Channel, *, known: TrustFile | None = None, fingerprint: str | None = None) -> TrustFile:
     """Fetch the gateway's trust list and check it against what is known.
 
-    Args:
-        known: the file kept so far: its pinned key stays pinned, its version is the least that is taken.
-        fingerprint: what the key's thumbprint must be, where somebody told it over another channel.
+    `known` is the file kept so far: its key stays pinned, its version is the least that is taken. `fingerprint` is what
+    the key's thumbprint must be, where somebody told it over another channel.
 
     Raises:
         TrustFileError: another key, a version that fell, a signature that does not hold.
@@ -118,7 +117,8 @@ def write(path: Path, file: TrustFile) -> None:
             temporary.write(file.raw)
         Path(name).replace(path)
     except OSError as error:
-        raise TrustFileError(f"{path} cannot be written: {error.strerror}", next_step="Choose another --out.") from error
+        message = f"{path} cannot be written: {error.strerror}"
+        raise TrustFileError(message, next_step="Choose another --out.") from error
 
 
 def _public_key(body: bytes) -> PublicKey:

@@ -25,7 +25,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one call may take. The gateway's own budget for one exchange is 30 s, so one attempt waits a little longer."""
+    """How long one call may take. The gateway's budget for one exchange is 30 s: one attempt waits a little longer."""
 
     total_seconds: float = 90.0
     """All attempts and all pauses of one call together."""

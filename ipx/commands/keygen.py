@@ -24,7 +24,7 @@ from ipx.keys import Algorithm
     help="Where the private key goes. The file must not exist; only you will be able to read it.",
 )
 def keygen(alg: Algorithm, out: Path) -> None:
-    """Make a key pair for a client system.
+    r"""Make a key pair for a client system.
 
     The private key is written to the file and stays with you. The public key is printed: send it to the gateway's
     operator, who registers it for your client.

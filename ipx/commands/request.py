@@ -40,6 +40,7 @@ SEALED_BY = {
 )
 @json_option
 def request(
+    *,
     gateway: str,
     client_id: str,
     key_path: Path,
@@ -50,10 +51,9 @@ def request(
     case_ref: str | None,
     out: Path | None,
     trust_path: Path | None,
-    *,
     as_json: bool,
 ) -> None:
-    """Ask a holder for one record.
+    r"""Ask a holder for one record.
 
     Prints the fields that were released by group, and the groups that were withheld with the reason and the policy.
     With --trust the signatures and the log proof are checked before anything is printed.
@@ -138,7 +138,8 @@ def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
                 )
             lines += _withheld_lines(answer.withheld)
             if answer.obligations:
-                lines += ["", "obligations", *table((name, *lines_of(value)) for name, value in answer.obligations.items())]
+                rows = ((name, "; ".join(lines_of(value))) for name, value in answer.obligations.items())
+                lines += ["", "obligations", *table(rows)]
         case Denied():
             lines += [f"Denied: {printable(answer.title)}", f"  {printable(answer.detail)}"]
             lines += _withheld_lines(answer.withheld)
@@ -153,8 +154,8 @@ def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
 def _withheld_lines(rows: tuple[Withheld, ...]) -> list[str]:
     if not rows:
         return []
-    cells = [("group", "reason", "policy"), *((row.group, row.reason, row.policy or "no policy grants it") for row in rows)]
-    return ["", "withheld", *table(cells)]
+    cells = [(row.group, row.reason, row.policy or "no policy grants it") for row in rows]
+    return ["", "withheld", *table([("group", "reason", "policy"), *cells])]
 
 
 def _evidence_lines(answer: Answer, out: Path | None) -> list[str]:
