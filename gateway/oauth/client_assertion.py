@@ -1,7 +1,7 @@
-"""Client authentication by a signed assertion: `private_key_jwt` (RFC 7523, OpenID Connect Core section 9), narrowed to FAPI 2.0.
+"""Client authentication by a signed assertion: `private_key_jwt` (RFC 7523), narrowed to FAPI 2.0.
 
-What the input itself shows is judged first and named; from the key on, an unknown client, an unknown key and a bad signature
-are one refusal, in words and in time. Nothing is used up here: a nonce challenge must not burn the assertion.
+What the input itself shows is judged first and named; from the key on, an unknown client, an unknown key and a bad
+signature are one refusal, in words and in time. Nothing is used up here: a nonce challenge must not burn the assertion.
 """
 
 from collections.abc import Callable, Mapping
@@ -99,6 +99,8 @@ class AssertionVerifier:
         """Authenticate the signer of an assertion.
 
         Args:
+            text: the assertion as it was sent.
+            find: looks a client up, or gives None.
             client_id: the parameter of the request, where it was sent; it must be the assertion's subject.
 
         Raises:
@@ -149,10 +151,8 @@ class AssertionVerifier:
 
     def failing_claims(self, claims: Mapping[str, Any]) -> list[RefusedError]:
         """Give every claim that fails, in the order in which they are refused."""
-        return [
-            RefusedError(reason, claim=claim)
-            for claim, reason in (*_form_of(claims), *self._meaning_of(claims))
-        ]
+        failing = (*_form_of(claims), *self._meaning_of(claims))
+        return [RefusedError(reason, claim=claim) for claim, reason in failing]
 
     def signed_by(self, assertion: Assertion, client: RegisteredClient | None) -> RegisteredKey | None:
         """Give the registered key, live or not, that signed; None, after the same work, where there is none."""
@@ -172,17 +172,16 @@ class AssertionVerifier:
         if "aud" in claims and claims["aud"] != self.issuer:
             found.append(("aud", Reason.AUDIENCE))
         now = self._clock().timestamp()
-        iat, exp, nbf = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
-        if is_time(exp) and is_time(iat) and not 0 < exp - iat <= LIFETIME_SECONDS + LEEWAY_SECONDS:
+        times = {name: claims[name] for name in ("exp", "iat", "nbf") if is_time(claims.get(name))}
+        if "exp" in times and (times["exp"] <= now or not _is_short(times["exp"] - times.get("iat", now))):
             found.append(("exp", Reason.LIFETIME))
-        elif is_time(exp) and exp <= now:
-            found.append(("exp", Reason.LIFETIME))
-        found += [
-            (name, Reason.NOT_YET_VALID)
-            for name, time in (("iat", iat), ("nbf", nbf))
-            if is_time(time) and time > now + AHEAD_SECONDS
-        ]
+        ahead = now + AHEAD_SECONDS
+        found += [(name, Reason.NOT_YET_VALID) for name in ("iat", "nbf") if times.get(name, now) > ahead]
         return found
+
+
+def _is_short(seconds: float) -> bool:
+    return 0 < seconds <= LIFETIME_SECONDS + LEEWAY_SECONDS
 
 
 def require_state(client: RegisteredClient, key: RegisteredKey | None, now: datetime) -> None:

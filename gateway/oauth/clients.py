@@ -130,7 +130,7 @@ def _key(row: Any) -> RegisteredKey:
 def imported(jwk: Mapping[str, Any]) -> PublicKey:
     """Take a registered key in; remembered by its members, since that costs as much as a signature check.
 
-    Only the members that make the key are used: a registered `alg` of `Ed25519` must not refuse a client that signs `EdDSA`.
+    Only the members that make the key count: a registered `alg` of `Ed25519` must not refuse who signs `EdDSA`.
     """
     return _import(tuple(sorted((name, jwk[name]) for name in _KEY_MEMBERS & jwk.keys())))
 

@@ -1,4 +1,4 @@
-"""Delegation: an agency (consumer) lets another (supplier) act for it. Both confirm, both see it, either ends it at once."""
+"""Delegation: a consumer lets a supplier act for it. Both agencies confirm, both see it, either ends it at once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -103,7 +103,9 @@ class Delegations:
                 .values(revoked_at=now, revoked_by=actor, revoked_reason=reason)
             )
             if ended.rowcount == 1:
-                record(connection, now, actor, "delegation.revoked", delegation_id, {"agency": agency, "reason": reason})
+                record(
+                    connection, now, actor, "delegation.revoked", delegation_id, {"agency": agency, "reason": reason}
+                )
 
     def of(self, agency: str) -> list[Delegation]:
         """All delegations an agency gives or takes, newest first."""

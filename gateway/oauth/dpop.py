@@ -104,7 +104,7 @@ class DpopVerifier:
             raise RefusedError(Reason.PROOF_METHOD, claim="htm")
         if not is_address(claims.get("htu"), address):
             raise RefusedError(Reason.PROOF_ADDRESS, claim="htu")
-        iat = claims.get("iat")
+        iat: Any = claims.get("iat")
         if not is_time(iat) or not -AGE_SECONDS <= iat - self._clock().timestamp() <= AHEAD_SECONDS:
             raise RefusedError(Reason.PROOF_TIME, claim="iat")
 

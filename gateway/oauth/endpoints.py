@@ -1,6 +1,6 @@
-"""Introspection (RFC 7662) and revocation (RFC 7009) on Authlib's base endpoints; both use the caller's assertion up."""
+"""Introspection (RFC 7662) and revocation (RFC 7009) on Authlib's bases; both use the assertion up."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -23,7 +23,7 @@ _HEADERS: Final = (("Content-Type", "application/json"), ("Cache-Control", "no-s
 class _TokenOfCaller:
     """What both endpoints share: the token named in the request, if it is one of ours; hints are ignored."""
 
-    CLIENT_AUTH_METHODS = list(AUTH_METHODS)
+    CLIENT_AUTH_METHODS: ClassVar = list(AUTH_METHODS)
     server: Any
 
     def named_token(self, request: Any) -> AccessToken | None:

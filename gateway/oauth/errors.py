@@ -1,7 +1,8 @@
 """Every reason for which a token, a call or a key is refused: its number for people, its registered code for machines.
 
-The table is public: `GET /oauth/errors/GW-nnn` shows a row, and `error_uri` points there. Words are ASCII without quotes and
-backslashes (RFC 6749, section 5.2). Before a signature verifies, only what the input itself shows may be named.
+The table is public: `GET /oauth/errors/GW-nnn` shows a row, and `error_uri` points there. Words are ASCII without
+quotes and backslashes (RFC 6749, section 5.2). Before a signature verifies, only what the input itself shows may be
+named.
 """
 
 from enum import Enum
@@ -24,7 +25,12 @@ class Reason(Enum):
         "a parameter holds characters or escapes that are not taken",
         "Percent-encode UTF-8 text without control characters.",
     )
-    PARAMETERS = (15, "invalid_request", "a parameter is missing or there are more than 32", "Send the parameters documented.")
+    PARAMETERS = (
+        15,
+        "invalid_request",
+        "a parameter is missing or there are more than 32",
+        "Send the parameters documented.",
+    )
     GRANT_TYPE_MISSING = (16, "invalid_request", "grant_type is missing", "Send grant_type=client_credentials.")
     TWO_AUTHENTICATIONS = (
         17,
@@ -39,7 +45,12 @@ class Reason(Enum):
         "Send the token in the header Authorization, with scheme DPoP.",
     )
     GRANT_UNKNOWN = (20, "unsupported_grant_type", "the grant type is not known", "Send grant_type=client_credentials.")
-    GRANT_REFUSED = (21, "unauthorized_client", "this client may not use the grant", "Ask the operator about the client.")
+    GRANT_REFUSED = (
+        21,
+        "unauthorized_client",
+        "this client may not use the grant",
+        "Ask the operator about the client.",
+    )
 
     CLIENT_AUTHENTICATION = (
         100,
@@ -50,15 +61,30 @@ class Reason(Enum):
     ASSERTION_MALFORMED = (101, "invalid_client", "the assertion is malformed", "Send a compact JWS of strict JSON.")
     ASSERTION_HEADER = (102, "invalid_client", "a header member is not taken", "Send alg, kid and typ, nothing else.")
     ASSERTION_ALG = (103, "invalid_client", "the algorithm is not taken", "Sign with ES256, PS256 or Ed25519.")
-    ASSERTION_TYP = (104, "invalid_client", "typ does not fit", "Leave typ out, or send JWT or client-authentication+jwt.")
+    ASSERTION_TYP = (
+        104,
+        "invalid_client",
+        "typ does not fit",
+        "Leave typ out, or send JWT or client-authentication+jwt.",
+    )
     AUDIENCE = (110, "invalid_client", "aud must be the issuer as one string", "Set aud to the issuer of the metadata.")
-    ISSUER_SUBJECT = (111, "invalid_client", "iss and sub must both be the client id", "Set iss and sub to the client id.")
+    ISSUER_SUBJECT = (
+        111,
+        "invalid_client",
+        "iss and sub must both be the client id",
+        "Set iss and sub to the client id.",
+    )
     CLAIM_MISSING = (112, "invalid_client", "a claim is missing or of the wrong type", "Send iss sub aud exp iat jti.")
     LIFETIME = (113, "invalid_client", "expired, or longer valid than 300 seconds", "Set exp at most 300 s after iat.")
     NOT_YET_VALID = (114, "invalid_client", "iat or nbf lies in the future", "Set the clock of the client.")
     JTI = (115, "invalid_client", "jti must be a string of 8 to 256 characters", "Send a random jti, such as a UUID.")
     REPLAY = (116, "invalid_client", "this assertion was used before", "Sign a new assertion for every request.")
-    CLAIM_UNKNOWN = (117, "invalid_client", "a claim is not taken", "Send iss sub aud exp iat nbf jti consumer_org only.")
+    CLAIM_UNKNOWN = (
+        117,
+        "invalid_client",
+        "a claim is not taken",
+        "Send iss sub aud exp iat nbf jti consumer_org only.",
+    )
     KEY_EXPIRED = (121, "invalid_client", "the key is not valid at this time", "Register a new key.")
     KEY_REVOKED = (122, "invalid_client", "the key is revoked", "Sign with another registered key.")
     CLIENT_SUSPENDED = (123, "invalid_client", "the client is suspended", "Ask the operator of the gateway.")
@@ -70,10 +96,25 @@ class Reason(Enum):
         "Wait as Retry-After says and mend the client; the token debugger shows what fails.",
     )
 
-    SCOPE_MALFORMED = (200, "invalid_scope", "scope is missing or malformed", "Name the scopes, separated by one space.")
-    SCOPE_NOT_ON_CLIENT = (201, "invalid_scope", "a scope is not on this client", "Ask your agency to attach the scope.")
+    SCOPE_MALFORMED = (
+        200,
+        "invalid_scope",
+        "scope is missing or malformed",
+        "Name the scopes, separated by one space.",
+    )
+    SCOPE_NOT_ON_CLIENT = (
+        201,
+        "invalid_scope",
+        "a scope is not on this client",
+        "Ask your agency to attach the scope.",
+    )
     SCOPE_NOT_GRANTED = (202, "invalid_scope", "a scope is not granted to the agency", "Ask the owner of the scope.")
-    RESOURCE = (210, "invalid_target", "the resource is not known here, or named twice", "Send one resource of the metadata.")
+    RESOURCE = (
+        210,
+        "invalid_target",
+        "the resource is not known here, or named twice",
+        "Send one resource of the metadata.",
+    )
     DETAILS_MALFORMED = (
         220,
         "invalid_authorization_details",
@@ -81,7 +122,12 @@ class Reason(Enum):
         "Send a JSON array with one object: type, purpose, legal_basis, case_ref, record_types.",
     )
     DETAILS_TYPE = (221, "invalid_authorization_details", "the type is not known", "Set type to ipx_purpose.")
-    DETAILS_MEMBER = (222, "invalid_authorization_details", "a member is not known", "Send only the documented members.")
+    DETAILS_MEMBER = (
+        222,
+        "invalid_authorization_details",
+        "a member is not known",
+        "Send only the documented members.",
+    )
     PURPOSE_NOT_REGISTERED = (
         230,
         "invalid_authorization_details",
@@ -105,14 +151,29 @@ class Reason(Enum):
         "the key of the proof is not taken",
         "Use a public P-256, Ed25519 or RSA key of 2048 to 4096 bits.",
     )
-    PROOF_ALG = (303, "invalid_dpop_proof", "the algorithm of the proof is not taken", "Sign with ES256, PS256 or Ed25519.")
+    PROOF_ALG = (
+        303,
+        "invalid_dpop_proof",
+        "the algorithm of the proof is not taken",
+        "Sign with ES256, PS256 or Ed25519.",
+    )
     PROOF_SIGNATURE = (304, "invalid_dpop_proof", "the signature of the proof fails", "Sign with the key in the proof.")
     PROOF_METHOD = (305, "invalid_dpop_proof", "htm is not the method of the request", "Set htm to the HTTP method.")
-    PROOF_ADDRESS = (306, "invalid_dpop_proof", "htu is not the address of the request", "Set htu to the public address.")
+    PROOF_ADDRESS = (
+        306,
+        "invalid_dpop_proof",
+        "htu is not the address of the request",
+        "Set htu to the public address.",
+    )
     PROOF_TIME = (307, "invalid_dpop_proof", "iat is too old or in the future", "Make a new proof for every request.")
     PROOF_JTI = (308, "invalid_dpop_proof", "jti must be a string of 8 to 256 characters", "Send a random jti.")
     PROOF_REPLAY = (309, "invalid_dpop_proof", "this proof was used before", "Make a new proof for every request.")
-    PROOF_NONCE = (310, "use_dpop_nonce", "a current nonce is needed", "Repeat with the nonce of the header DPoP-Nonce.")
+    PROOF_NONCE = (
+        310,
+        "use_dpop_nonce",
+        "a current nonce is needed",
+        "Repeat with the nonce of the header DPoP-Nonce.",
+    )
 
     TOKEN_MALFORMED = (400, "invalid_token", "the token is malformed", "Send the token as it was issued.")
     TOKEN_SIGNATURE = (401, "invalid_token", "the token was not signed here", "Get a new token.")
@@ -120,11 +181,31 @@ class Reason(Enum):
     TOKEN_AUDIENCE = (403, "invalid_token", "the token is for another resource", "Ask for a token with this resource.")
     TOKEN_REVOKED = (404, "invalid_token", "the token is revoked", "Get a new token.")
     TOKEN_AS_BEARER = (405, "invalid_token", "the token is bound to a key", "Send it with scheme DPoP and a proof.")
-    TOKEN_BINDING = (406, "invalid_token", "the token is bound to another key", "Prove the key that the token was issued for.")
-    SCOPE_INSUFFICIENT = (410, "insufficient_scope", "the scope does not suffice", "Ask for a token with the scope named.")
-    STORE_UNAVAILABLE = (500, "temporarily_unavailable", "the store cannot be reached", "Repeat later; nothing was issued.")
+    TOKEN_BINDING = (
+        406,
+        "invalid_token",
+        "the token is bound to another key",
+        "Prove the key that the token was issued for.",
+    )
+    SCOPE_INSUFFICIENT = (
+        410,
+        "insufficient_scope",
+        "the scope does not suffice",
+        "Ask for a token with the scope named.",
+    )
+    STORE_UNAVAILABLE = (
+        500,
+        "temporarily_unavailable",
+        "the store cannot be reached",
+        "Repeat later; nothing was issued.",
+    )
 
-    KEY_FORM = (600, "invalid_client_metadata", "the body must be a JSON object with jwk and proof", "Send jwk and proof.")
+    KEY_FORM = (
+        600,
+        "invalid_client_metadata",
+        "the body must be a JSON object with jwk and proof",
+        "Send jwk and proof.",
+    )
     KEY_REFUSED = (
         601,
         "invalid_client_metadata",
@@ -132,7 +213,12 @@ class Reason(Enum):
         "Use a public P-256, Ed25519 or RSA key of 2048 to 4096 bits with e = 65537.",
     )
     KEY_KNOWN = (602, "invalid_client_metadata", "the key is registered already", "Make a new pair of keys.")
-    KEY_MEMBERS = (603, "invalid_client_metadata", "alg, use or kid of the key does not fit", "Leave them out, or let them fit.")
+    KEY_MEMBERS = (
+        603,
+        "invalid_client_metadata",
+        "alg, use or kid of the key does not fit",
+        "Leave them out, or let them fit.",
+    )
     KEY_PROOF = (
         604,
         "invalid_client_metadata",
@@ -157,7 +243,7 @@ STATUS = {Reason.SIZE: 413, Reason.STORE_UNAVAILABLE: 503, Reason.THROTTLED: 429
 """Statuses at the endpoints of the authorization server other than 400."""
 
 
-class RefusedError(OAuth2Error):
+class RefusedError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
     """A request to the authorization server is refused.
 
     Args:

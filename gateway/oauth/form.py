@@ -1,4 +1,4 @@
-"""Form bodies read strictly: what a web framework repairs or ignores is refused, so that nobody else reads it otherwise."""
+"""Form bodies read strictly: what a web framework repairs or ignores is refused, so that nobody reads it otherwise."""
 
 import re
 from collections.abc import Mapping

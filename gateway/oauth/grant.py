@@ -1,7 +1,7 @@
-"""The client credentials grant (RFC 6749, section 4.4): scope all or nothing, one resource, delegation, purpose, one transaction."""
+"""The client credentials grant (RFC 6749, section 4.4): scope all or nothing, one resource, delegation, purpose."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from sqlalchemy import bindparam, update
@@ -23,9 +23,9 @@ _USED = update(ClientKey).where(ClientKey.id == bindparam("key_id")).values(last
 
 
 class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is untyped
-    """Steps 3 to 9 of a token request. `validate_token_request` uses nothing up, `create_token_response` all at once."""
+    """A token request from client authentication on. Nothing is used up before everything else has passed."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(AUTH_METHODS)
 
     def validate_token_request(self) -> None:
         """Check everything; what is found goes into `self.granted` and `self.consume`.
@@ -43,7 +43,7 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
         self.granted = self._grant(authenticated, thumbprint, certificate)
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-        """Sign the token; then use up, issue and audit in one transaction. A crash loses one token and permits no replay.
+        """Sign; then use up, issue and audit in one transaction: a crash loses a token, and permits no replay.
 
         Raises:
             RefusedError: `REPLAY`, `PROOF_REPLAY`.

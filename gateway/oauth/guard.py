@@ -82,9 +82,7 @@ class Guard:
         self._nonces = nonces
         self._replay = replay
 
-    def authenticate(
-        self, request: flask.Request, scope: str | Collection[str], *, consume: bool = True
-    ) -> Caller:
+    def authenticate(self, request: flask.Request, scope: str | Collection[str], *, consume: bool = True) -> Caller:
         """Find out who calls.
 
         Args:

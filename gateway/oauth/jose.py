@@ -1,8 +1,8 @@
 """From text to (header, claims), strictly, before any library sees it; then one signature under one key.
 
-Used for client assertions, DPoP proofs, our own access tokens and key proofs. What JOSE libraries forgive (spare base64 bits,
-members twice, UTF-16, NaN) lets two readers see two documents; the strict readers are those of evidence, in `ipx`. Here stand
-the freer headers that OAuth needs: `kid` and `typ` may be absent, a proof carries its key.
+Used for client assertions, DPoP proofs, our own access tokens and key proofs. What JOSE libraries forgive (spare base64
+bits, members twice, UTF-16, NaN) lets two readers see two documents; the strict readers are those of evidence, in
+`ipx`. Here stand the freer headers that OAuth needs: `kid` and `typ` may be absent, a proof carries its key.
 """
 
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ def require_header(jws: Jws, *, members: frozenset[str], typs: frozenset[str | N
         raise JwsError(Fault.MEMBER, "a header member is not taken")
     if jws.header.get("alg") not in SIGNATURE_ALGS:
         raise JwsError(Fault.ALGORITHM, "the algorithm is not taken")
-    typ = jws.header["typ"] if "typ" in jws.header else _ABSENT
+    typ = jws.header.get("typ", _ABSENT)
     if (typ is _ABSENT and None not in typs) or (typ is not _ABSENT and not (isinstance(typ, str) and typ in typs)):
         raise JwsError(Fault.TYPE, "typ does not fit")
 

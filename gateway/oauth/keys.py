@@ -132,8 +132,11 @@ class TokenKeys:
         now = self._clock()
         done: list[str] = []
         with self._database.write_connection() as connection:
-            rows = connection.execute(select(TokenKey.kid, TokenKey.state, TokenKey.created_at, TokenKey.activated_at,
-                                             TokenKey.verifies_until)).all()
+            rows = connection.execute(
+                select(
+                    TokenKey.kid, TokenKey.state, TokenKey.created_at, TokenKey.activated_at, TokenKey.verifies_until
+                )
+            ).all()
             for row in rows:
                 if row.state == KeyState.RETIRING and row.verifies_until <= now:
                     self._retire(connection, row.kid, actor=actor, cause="scheduled")
@@ -142,8 +145,13 @@ class TokenKeys:
             active = next((row for row in rows if row.state == KeyState.ACTIVE), None)
             if pending and (active is None or pending.created_at + self._times.published_before_use <= now):
                 if active:
-                    self._set(connection, active.kid, state=KeyState.RETIRING, active_slot=None,
-                              verifies_until=now + self._times.verifies_after_use)
+                    self._set(
+                        connection,
+                        active.kid,
+                        state=KeyState.RETIRING,
+                        active_slot=None,
+                        verifies_until=now + self._times.verifies_after_use,
+                    )
                     record(connection, now, actor, "server_key.retiring", active.kid, {})
                 self._set(connection, pending.kid, state=KeyState.ACTIVE, active_slot=1, activated_at=now)
                 record(connection, now, actor, "server_key.activated", pending.kid, {})

@@ -47,7 +47,7 @@ class TokenKey(Base):
 
 
 class RevokedToken(Base):
-    """An access token that ended before its time, known by its `jti`: the token's text has a second valid signature."""
+    """An access token that ended before its time, by its `jti`: the token's text has a second valid signature."""
 
     __tablename__ = "revoked_token"
 
@@ -59,7 +59,7 @@ class RevokedToken(Base):
 
 
 class Delegation(Base):
-    """A consumer lets a supplier use some of its scopes; it holds once both have confirmed it and until one revokes it."""
+    """A consumer lets a supplier use some of its scopes, once both have confirmed it, until one revokes it."""
 
     __tablename__ = "delegation"
     __table_args__ = (CheckConstraint("consumer <> supplier", name="two_agencies"),)

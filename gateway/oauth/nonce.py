@@ -1,4 +1,4 @@
-"""Nonces that a client must put into its DPoP proofs (RFC 9449, section 8): made from the time, so that no store is needed."""
+"""Nonces that clients put into DPoP proofs (RFC 9449, section 8): made from the time, so that no store is needed."""
 
 import base64
 import hmac
@@ -29,7 +29,7 @@ class Nonces:
         return self._of(self._minute())
 
     def accepts(self, nonce: Any) -> bool:
-        """Whether a proof's `nonce` is one of the last three minutes. Anything malformed is a wrong nonce, not an error."""
+        """Whether a proof's `nonce` is of the last three minutes. Anything malformed is a wrong nonce, not an error."""
         if not isinstance(nonce, str):
             return False
         given = nonce.encode()

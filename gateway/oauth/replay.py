@@ -1,10 +1,10 @@
 """The memory of used identifiers: each `jti` passes once, in all workers together and across restarts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -61,7 +61,7 @@ class ReplayStore(Protocol):
         """Use up all keys or none.
 
         Args:
-            connection: the writing transaction of whatever the identifiers pay for; only its commit makes the use final.
+            connection: the writing transaction of what the identifiers pay for; its commit makes the use final.
 
         Raises:
             ReplayedError: one was used before. The transaction must be rolled back.
@@ -72,11 +72,11 @@ class ReplayStore(Protocol):
         """Forget identifiers that age alone refuses. Returns how many."""
 
 
-_VALUES = {"k": bindparam("k"), "exp": bindparam("exp")}
+_VALUES: Mapping[str, Any] = {"k": bindparam("k"), "exp": bindparam("exp")}
 # Both databases make a second writer of the same key wait for the first one's commit, then insert nothing.
 _INSERT = {
-    "sqlite": sqlite.insert(Seen.__table__).values(_VALUES).on_conflict_do_nothing(),  # type: ignore[arg-type]
-    "postgresql": postgresql.insert(Seen.__table__).values(_VALUES).on_conflict_do_nothing(),  # type: ignore[arg-type]
+    dialect: insert(Seen).values(_VALUES).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 
 

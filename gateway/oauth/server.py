@@ -1,4 +1,4 @@
-"""The authorization server: Authlib's dispatch of grants and endpoints, with our strict requests, checks and answers."""
+"""The authorization server: Authlib's dispatch of grants and endpoints, our strict requests, checks and answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

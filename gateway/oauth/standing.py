@@ -1,4 +1,4 @@
-"""Whether a token still counts: asked for every call, so that a suspension or revocation holds from the next call on."""
+"""Whether a token still counts: asked for every call, so that suspension and revocation hold from the next call on."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,14 +81,16 @@ class Standing:
         return None
 
 
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DENY = {
+    dialect: insert(RevokedToken).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 
 
 def deny(connection: Connection, token: AccessToken, now: datetime) -> bool:
     """Put a token on the denylist, by its `jti`. Returns False where it stands there already."""
-    statement = _INSERTS[connection.dialect.name](RevokedToken).on_conflict_do_nothing()
     row = {"jti": token.jti, "client_id": token.client_id, "revoked_at": now, "exp": int(token.claims["exp"])}
-    return connection.execute(statement, row).rowcount == 1
+    return connection.execute(_DENY[connection.dialect.name], row).rowcount == 1
 
 
 def sweep(database: Database, now: datetime) -> int:

@@ -80,18 +80,22 @@ class AccessToken:
 
     @property
     def delegation_id(self) -> str | None:
-        return self.claims.get("delegation_id")
+        return _text(self.claims.get("delegation_id"))
 
     @property
     def thumbprint(self) -> str | None:
-        return self.claims["cnf"].get("jkt")
+        return _text(self.claims["cnf"].get("jkt"))
 
     @property
     def certificate(self) -> str | None:
-        return self.claims["cnf"].get("x5t#S256")
+        return _text(self.claims["cnf"].get("x5t#S256"))
 
     def is_in_time(self, now: float) -> bool:
-        return self.claims.get("nbf", 0) <= now < self.claims["exp"]
+        return bool(self.claims.get("nbf", 0) <= now < self.claims["exp"])
+
+
+def _text(claim: Any) -> str | None:
+    return claim if isinstance(claim, str) else None
 
 
 class AccessTokens:
@@ -192,8 +196,10 @@ def _is_whole(claims: Mapping[str, Any]) -> bool:
 
 
 def _is_binding(cnf: Any) -> bool:
-    return isinstance(cnf, dict) and len(cnf) == 1 and all(
-        name in {"jkt", "x5t#S256"} and isinstance(value, str) for name, value in cnf.items()
+    return (
+        isinstance(cnf, dict)
+        and len(cnf) == 1
+        and all(name in {"jkt", "x5t#S256"} and isinstance(value, str) for name, value in cnf.items())
     )
 
 

@@ -5,7 +5,6 @@ import svcs.flask
 from flask import Blueprint, Response
 from markupsafe import escape
 
-from gateway.errors import StoreUnavailableError
 from gateway.keywrap import KeyWrapError
 from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.jose import SIGNATURE_ALGS, JwsError
@@ -30,67 +29,50 @@ for _error, _slug in (
 def blueprint() -> Blueprint:
     """All routes of the authorization server, and the handler that answers refused API calls of every blueprint."""
     oauth = Blueprint("oauth", __name__)
-
-    @oauth.get("/.well-known/oauth-authorization-server")
-    def server_metadata() -> Response:
-        return _public(svcs.flask.get(Metadata).server())
-
-    @oauth.get("/.well-known/oauth-protected-resource")
-    @oauth.get("/.well-known/oauth-protected-resource/v1")
-    def resource_metadata() -> Response:
-        metadata = svcs.flask.get(Metadata)
-        return _public(metadata.resource(metadata.resources[0]))
-
-    @oauth.get("/oauth/jwks")
-    def jwks() -> Response:
-        return _public(svcs.flask.get(TokenKeys).jwks())
-
-    @oauth.post("/oauth/token")
-    def token() -> Response:
-        return svcs.flask.get(GatewayAuthorizationServer).answer("token")
-
-    @oauth.post("/oauth/introspect")
-    def introspect() -> Response:
-        return svcs.flask.get(GatewayAuthorizationServer).answer("introspection")
-
-    @oauth.post("/oauth/revoke")
-    def revoke() -> Response:
-        return svcs.flask.get(GatewayAuthorizationServer).answer("revocation")
-
-    @oauth.get("/oauth/errors")
-    def errors() -> Response:
-        rows = "".join(_row(reason) for reason in Reason)
-        return _page("Errors", f"<table><tr><th>Code<th>Error<th>Meaning<th>What to do</tr>{rows}</table>")
-
-    @oauth.get("/oauth/errors/<code>")
-    def error(code: str) -> Response:
-        for reason in Reason:
-            if reason.code == code:
-                return _page(code, f"<p><code>{reason.error}</code>: {escape(reason.words)}.</p><p>{escape(reason.cure)}</p>")
-        return problem.answer("not-found")
-
-    @oauth.app_errorhandler(AccessRefusedError)
-    def refused(error: AccessRefusedError) -> Response:
-        return _refused(error)
-
-    @oauth.after_app_request
-    def nonce(response: Response) -> Response:
-        if "dpop_nonce" in flask.g:
-            response.headers["DPoP-Nonce"] = flask.g.dpop_nonce
-        return response
-
+    oauth.add_url_rule("/.well-known/oauth-authorization-server", view_func=server_metadata)
+    for path in ("", "/v1"):
+        oauth.add_url_rule(f"/.well-known/oauth-protected-resource{path}", view_func=resource_metadata)
+    oauth.add_url_rule("/oauth/jwks", view_func=jwks)
+    for path, endpoint in (("token", "token"), ("introspect", "introspection"), ("revoke", "revocation")):
+        oauth.add_url_rule(f"/oauth/{path}", endpoint, answer, methods=["POST"], defaults={"endpoint": endpoint})
+    oauth.add_url_rule("/oauth/errors", view_func=errors)
+    oauth.add_url_rule("/oauth/errors/<code>", view_func=error)
+    oauth.app_errorhandler(AccessRefusedError)(refused)
+    oauth.after_app_request(nonce)
     return oauth
 
 
-def _public(body: dict[str, object]) -> Response:
-    response = flask.jsonify(body)
-    response.cache_control.public = True
-    response.cache_control.max_age = KEY_SET_SECONDS
-    response.add_etag()
-    return response.make_conditional(flask.request)
+def server_metadata() -> Response:
+    return _public(svcs.flask.get(Metadata).server())
 
 
-def _refused(error: AccessRefusedError) -> Response:
+def resource_metadata() -> Response:
+    metadata = svcs.flask.get(Metadata)
+    return _public(metadata.resource(metadata.resources[0]))
+
+
+def jwks() -> Response:
+    return _public(svcs.flask.get(TokenKeys).jwks())
+
+
+def answer(endpoint: str) -> Response:
+    return svcs.flask.get(GatewayAuthorizationServer).answer(endpoint)
+
+
+def errors() -> Response:
+    rows = "".join(_row(reason) for reason in Reason)
+    return _page("Errors", f"<table><tr><th>Code<th>Error<th>Meaning<th>What to do</tr>{rows}</table>")
+
+
+def error(code: str) -> Response:
+    for reason in Reason:
+        if reason.code == code:
+            words = f"<p><code>{reason.error}</code>: {escape(reason.words)}.</p><p>{escape(reason.cure)}</p>"
+            return _page(code, words)
+    return problem.answer("not-found")
+
+
+def refused(error: AccessRefusedError) -> Response:
     """Answer by RFC 6750 section 3 and RFC 9449 section 7.1 in the header, by RFC 9457 in the body."""
     reason = error.reason
     parameters = [f'algs="{" ".join(SIGNATURE_ALGS)}"']
@@ -107,6 +89,22 @@ def _refused(error: AccessRefusedError) -> Response:
     return _challenge(slug, parameters, reason)
 
 
+def nonce(response: Response) -> Response:
+    """Give the next nonce with every answer to a call that the guard looked at."""
+    if "dpop_nonce" in flask.g:
+        response.headers["DPoP-Nonce"] = flask.g.dpop_nonce
+    return response
+
+
+def _public(body: dict[str, object]) -> Response:
+    response = flask.jsonify(body)
+    response.cache_control.public = True
+    response.cache_control.max_age = KEY_SET_SECONDS
+    response.add_etag()
+    response.make_conditional(flask.request)
+    return response
+
+
 def _challenge(slug: str, parameters: list[str], reason: Reason | None) -> Response:
     detail = f"{reason.code}: {reason.words}. {reason.cure}" if reason else None
     headers = {"WWW-Authenticate": f"DPoP {', '.join(parameters)}"}
@@ -121,5 +119,6 @@ def _row(reason: Reason) -> str:
 
 
 def _page(title: str, body: str) -> Response:
-    html = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><main><h1>{escape(title)}</h1>{body}</main></html>'
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+    html = f"{head}<main><h1>{escape(title)}</h1>{body}</main></html>"
     return Response(html, content_type="text/html; charset=utf-8")

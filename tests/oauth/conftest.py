@@ -1,4 +1,4 @@
-"""A gateway that is nothing but its authorization server and one protected address, and agencies' systems that call it."""
+"""A gateway that is only its authorization server and one protected address, and agencies' systems that call it."""
 
 import base64
 import hashlib
@@ -52,7 +52,9 @@ def new_key(alg, bits=2048):
         return ec.generate_private_key(ec.SECP256R1())
     if alg == "PS256":
         # Making an RSA key takes long; which one it is matters to no test.
-        return RSA_KEYS.setdefault(bits, rsa.generate_private_key(65537, bits))
+        if bits not in RSA_KEYS:
+            RSA_KEYS[bits] = rsa.generate_private_key(65537, bits)
+        return RSA_KEYS[bits]
     return ed25519.Ed25519PrivateKey.generate()
 
 
