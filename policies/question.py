@@ -39,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CaseReference:
-    """The case a request cites, as the register of cases knows it; `defendants` are keyed hashes of strong identifiers."""
+    """The case a request cites, as the register of cases knows it; `defendants` are keyed hashes of identifiers."""
 
     number: str
     jurisdiction: str

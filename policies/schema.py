@@ -26,7 +26,7 @@ RESERVED = (
 )
 """Type names of the schema that no code list and no record type may take."""
 
-_BASE_KINDS = frozenset({"Bool", "Long", "String", "datetime", "Agency", "PartyKey"})
+_BASE_KINDS = frozenset({"Bool", "String", "datetime", "Agency", "PartyKey"})
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _ENUM_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
@@ -42,7 +42,7 @@ class CatalogueError(Exception):
 class Attribute:
     """A fact of a record that policies may read.
 
-    `kind` is its Cedar type: `Bool`, `Long`, `String`, `datetime`, `Agency`, `PartyKey`, the name of one of the
+    `kind` is its Cedar type: `Bool`, `String`, `datetime`, `Agency`, `PartyKey`, the name of one of the
     catalogue's enums, or `Set<…>` of one of these.
     """
 
@@ -114,11 +114,12 @@ def cedar_schema(catalogue: Catalogue) -> str:
         "  entity Client in [Unit, Agency] = { agency: Agency, assurance: Long, suspended: Bool };",
         "  entity Source in [Agency];",
         "  entity PartyKey;",
-        "  type CaseReference = { number: String, jurisdiction: Jurisdiction, active: Bool, verified: Bool,"
-        " defendants: Set<PartyKey> };",
+        "  type CaseReference = {",
+        "    number: String, jurisdiction: Jurisdiction, active: Bool, verified: Bool, defendants: Set<PartyKey> };",
         "  type Representation = { party: PartyKey, right_keys: Set<String>, verified: Bool };",
         "  type Delegation = { supplier: Agency, active: Bool, covers_purpose: Bool };",
-        "  type Context = { purpose: Purpose, legal_basis: String, mode: Mode, now: datetime, approvals: Set<Approval>,",
+        "  type Context = {",
+        "    purpose: Purpose, legal_basis: String, mode: Mode, now: datetime, approvals: Set<Approval>,",
         "    case_reference?: CaseReference, representing?: Representation, delegation?: Delegation };",
         f"  entity {records} in [Source] = {{\n{facts}  }};",
         f"  action {', '.join(COMMON_ACTIONS)} appliesTo {_applies_to(records)};",

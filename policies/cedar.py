@@ -1,0 +1,256 @@
+"""The one door to Cedar: nothing else imports cedarpy, so that an upgrade has one place to be judged.
+
+What goes wrong inside Cedar comes out without Cedar's words where they could repeat record data.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import cedarpy
+from cedarpy import pst
+
+ENGINE_VERSION = f"cedarpy {version('cedarpy')}"
+
+PolicyTree = Mapping[str, Any]
+"""A policy in Cedar's JSON form."""
+
+_FAILED_POLICY = re.compile(r"^error while evaluating policy `([^`]*)`")
+
+
+class CedarRefusedError(Exception):
+    """Cedar took the entities, the context or the request for malformed. Says nothing of what stood in them."""
+
+
+class PolicyTextError(Exception):
+    """Policy or schema text that Cedar cannot read or finds invalid; the message is for the text's author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Cedar's word on one action. `failed` without names means that the request itself was refused."""
+
+    is_allowed: bool
+    by: tuple[str, ...]
+    has_failed: bool
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What remains of a policy when the record is not known: its effect, and its condition in Cedar's JSON form."""
+
+    effect: str
+    condition: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The residual of every policy under its id; never a decision. `failed`: policies that fail for any record."""
+
+    residuals: Mapping[str, Residual]
+    has_failed: bool
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """A request in plain Cedar: entity names in Cedar's syntax, context as JSON text."""
+
+    principal: str
+    action: str
+    resource: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """`decision` is `Allow`, `Deny`, or `NoDecision` for a refused request; `reasons` are Cedar's policy ids."""
+
+    decision: str
+    reasons: frozenset[str]
+    has_errors: bool
+
+
+def parse(cedar: str) -> pst.PolicySet:
+    """Read policy text into a typed tree. Text from outside goes through `policies.untrusted` first.
+
+    Raises:
+        PolicyTextError: the text is no Cedar, or uses syntax newer than the tree knows.
+    """
+    try:
+        return cedarpy.policies_to_pst(cedar)
+    except ValueError as error:
+        raise PolicyTextError(str(error)) from error
+
+
+def policy_tree(cedar: str) -> tuple[PolicyTree, bool]:
+    """Read the one policy of a text into Cedar's JSON form, and say whether it is a template.
+
+    Raises:
+        PolicyTextError: the text is no Cedar, or holds no policy, or several.
+    """
+    try:
+        found = json.loads(cedarpy.policies_to_json_str(cedar))
+    except ValueError as error:
+        raise PolicyTextError(str(error)) from error
+    policies, templates = list(found["staticPolicies"].values()), list(found["templates"].values())
+    if len(policies) + len(templates) != 1:
+        raise PolicyTextError(f"one policy a text, found {len(policies) + len(templates)}")
+    return (policies or templates)[0], bool(templates)
+
+
+def read_schema(text: str) -> cedarpy.Schema:
+    """Read schema text into a handle.
+
+    Raises:
+        PolicyTextError: the text is no Cedar schema.
+    """
+    try:
+        return cedarpy.Schema.from_str(text)
+    except ValueError as error:
+        raise PolicyTextError(str(error)) from error
+
+
+def problems(policies: str, schema: cedarpy.Schema | str) -> tuple[str, ...]:
+    """Check policies against a schema and give what is wrong with them, for their author.
+
+    Raises:
+        PolicyTextError: policies or schema cannot be read at all.
+    """
+    try:
+        return tuple(str(error.error) for error in cedarpy.validate_policies(policies, schema).errors)
+    except ValueError as error:
+        raise PolicyTextError(str(error)) from error
+
+
+def is_valid(policies: str, schema: str) -> bool:
+    """Tell whether policies pass Cedar's strict validation; text that cannot be read does not."""
+    try:
+        return bool(cedarpy.validate_policies(policies, schema))
+    except ValueError:
+        return False
+
+
+def policy_set(trees: Mapping[str, PolicyTree]) -> cedarpy.PolicySet:
+    """Make a set under our own policy ids, so that Cedar's reasons are our references."""
+    document = {"staticPolicies": dict(trees), "templates": {}, "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(json.dumps(document))
+
+
+def known_entities(documents: str, schema: cedarpy.Schema) -> cedarpy.Entities:
+    """Read entities against the schema: without it, policies over classes of groups would be skipped in silence.
+
+    Raises:
+        CedarRefusedError: an entity is not as the schema says.
+    """
+    try:
+        return cedarpy.Entities.from_json_str(documents, schema)
+    except ValueError:
+        raise CedarRefusedError from None  # Cedar's message repeats attribute values
+
+
+def request(principal: tuple[str, str], action: str, resource: tuple[str, str], context: str) -> Mapping[str, Any]:
+    """One request; `context` is JSON text, written once for all requests of a question."""
+    return {
+        "principal": {"type": principal[0], "id": principal[1]},
+        "action": {"type": "IPX::Action", "id": action},
+        "resource": {"type": resource[0], "id": resource[1]},
+        "context": context,
+    }
+
+
+def text_request(principal: str, action: str | None, resource: str | None, context: str) -> Mapping[str, str | None]:
+    """One request in Cedar text, all that partial evaluation takes: the caller vouches for every character of it."""
+    return {
+        "principal": f'IPX::Client::"{principal}"',
+        "action": None if action is None else f'IPX::Action::"{action}"',
+        "resource": resource,
+        "context": context,
+    }
+
+
+def ask(
+    requests: Sequence[Mapping[str, Any]],
+    policies: cedarpy.PolicySet,
+    known: cedarpy.Entities,
+    schema: cedarpy.Schema,
+) -> list[Answer]:
+    """Decide each request, in order.
+
+    Raises:
+        CedarRefusedError: the batch as a whole could not be read.
+    """
+    try:
+        results = cedarpy.is_authorized_batch([dict(one) for one in requests], policies, known, schema=schema)
+    except (ValueError, TypeError):
+        raise CedarRefusedError from None
+    return [
+        Answer(
+            is_allowed=result.decision is cedarpy.Decision.Allow,
+            by=tuple(sorted(result.diagnostics.reasons)),
+            has_failed=bool(result.diagnostics.errors) or result.decision is cedarpy.Decision.NoDecision,
+            failed=_failed(result.diagnostics.errors),
+        )
+        for result in results
+    ]
+
+
+def preview(
+    asked: Mapping[str, str | None], policies: cedarpy.PolicySet, known: cedarpy.Entities, schema: cedarpy.Schema
+) -> Preview:
+    """Evaluate policies as far as possible without the record, or fully if it is named; `asked` is a `text_request`.
+
+    Raises:
+        CedarRefusedError: request, context or entities are not as the schema says.
+    """
+    try:
+        result = cedarpy.is_authorized_partial(dict(asked), policies, known, schema=schema)
+    except (ValueError, TypeError):
+        raise CedarRefusedError from None
+    errors = result.diagnostics.errors
+    if errors and not result.residuals:
+        raise CedarRefusedError
+    residuals = {
+        name: Residual(tree["effect"], _condition(tree["conditions"])) for name, tree in result.residuals.items()
+    }
+    return Preview(residuals, has_failed=bool(errors), failed=_failed(errors))
+
+
+def evaluate(policies: str, schema: str, entities: str, requests: Sequence[RawRequest]) -> list[RawAnswer]:
+    """Decide plain Cedar requests, as the public corpora hold them.
+
+    Raises:
+        PolicyTextError: policies or schema cannot be read.
+        CedarRefusedError: the entities cannot be read.
+    """
+    try:
+        handle, rules = cedarpy.Schema.from_str(schema), cedarpy.PolicySet.from_str(policies)
+    except ValueError as error:
+        raise PolicyTextError(str(error)) from error
+    known = known_entities(entities, handle)
+    asked = [
+        {"principal": one.principal, "action": one.action, "resource": one.resource, "context": one.context}
+        for one in requests
+    ]
+    return [
+        RawAnswer(result.decision.value, frozenset(result.diagnostics.reasons), bool(result.diagnostics.errors))
+        for result in cedarpy.is_authorized_batch(asked, rules, known, schema=handle)
+    ]
+
+
+def _condition(clauses: Sequence[Mapping[str, Any]]) -> Any:
+    """One expression for all clauses of a residual policy."""
+    whole: Any = {"Value": True}
+    for clause in clauses:
+        body = clause["body"] if clause["kind"] == "when" else {"!": {"arg": clause["body"]}}
+        whole = body if whole == {"Value": True} else {"&&": {"left": whole, "right": body}}
+    return whole
+
+
+def _failed(errors: Sequence[str]) -> tuple[str, ...]:
+    """Only the names of failing policies: the rest of Cedar's message may repeat record data."""
+    return tuple(sorted({match.group(1) for error in errors if (match := _FAILED_POLICY.match(error))}))

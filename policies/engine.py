@@ -1,0 +1,165 @@
+"""What may be released: one question to one book of policies, answered action by action.
+
+A holder's Cedar set (with the guardrails in it) says what may go; the asking agency's set says what its client may ask
+for; both must agree. Whatever goes wrong on the way is a denial.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from policies.book import BookError, PolicyBook, compile_book
+from policies.cedar import (
+    ENGINE_VERSION,
+    CedarRefusedError,
+    PolicyTextError,
+    RawAnswer,
+    RawRequest,
+    evaluate,
+    is_valid,
+    parse,
+)
+from policies.decision import (
+    NO_EGRESS,
+    OUTSIDE_CATALOGUE,
+    REASONS,
+    Basis,
+    Decision,
+    Denial,
+    Pending,
+    Release,
+    Withheld,
+)
+from policies.documents import OutsideCatalogueError
+from policies.early import foresee
+from policies.hearing import Hearing, candidates, named_plainly, record_type
+from policies.judgement import Answers, basis, error, judge
+from policies.question import Agency, CaseReference, Client, Delegation, Question, Record, Representation
+from policies.reference import PolicyRef, PolicyText, TemplateLink, Tier, revision_of
+from policies.rows import RowFilter
+from policies.schema import ACKNOWLEDGE, PERSONAL, RELEASE
+
+__all__ = [
+    "ENGINE_VERSION",
+    "REASONS",
+    "Agency",
+    "Basis",
+    "BookError",
+    "CaseReference",
+    "CedarRefusedError",
+    "Client",
+    "Decision",
+    "Delegation",
+    "Denial",
+    "Pending",
+    "PolicyBook",
+    "PolicyRef",
+    "PolicyText",
+    "PolicyTextError",
+    "Question",
+    "RawAnswer",
+    "RawRequest",
+    "Record",
+    "Release",
+    "Representation",
+    "RowFilter",
+    "TemplateLink",
+    "Tier",
+    "Withheld",
+    "compile_book",
+    "decide",
+    "decide_early",
+    "decide_many",
+    "evaluate",
+    "is_valid",
+    "obtainable",
+    "parse",
+    "revision_of",
+]
+
+
+def decide(book: PolicyBook, question: Question) -> Release | Denial:
+    """Decide one question with its record known. Never raises: what cannot be decided is denied by `error`."""
+    return decide_many(book, [question])[0]
+
+
+def decide_many(book: PolicyBook, questions: Sequence[Question]) -> list[Release | Denial]:
+    """Decide questions, in order; those of one holder, asking agency and record type cost one batch."""
+    if len({(one.holder.code, one.asking.code, one.record_type) for one in questions}) > 1:
+        return [decide(book, one) for one in questions]
+    try:
+        return _decide_alike(book, questions) if questions else []
+    except (OutsideCatalogueError, CedarRefusedError):
+        if len(questions) == 1:
+            return [error(book, OUTSIDE_CATALOGUE)]
+        return [decide(book, one) for one in questions]  # one bad question must not deny the others
+
+
+def decide_early(book: PolicyBook, question: Question) -> Denial | RowFilter:
+    """Decide before the holder is called: a sure denial, or the filter of the rows that could be released.
+
+    The filter is never narrower than `decide`, and what it lets through is decided again.
+    """
+    try:
+        return foresee(book, named_plainly(replace(question, record=None)))
+    except (OutsideCatalogueError, CedarRefusedError):
+        return error(book, OUTSIDE_CATALOGUE)
+
+
+def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial | Pending:
+    """Find the smallest sets of further approvals that would turn a denial into a release; a plain denial if none."""
+    if denial.refused_by == "error":
+        return denial
+    slice_ = book.holder_slice(question.holder.code, question.record_type)
+    named = {approval for policy in slice_.policies.values() for approval in policy.approvals}
+    missing = sorted(named - question.approvals)
+    found: list[frozenset[str]] = []
+    for size in range(1, len(missing) + 1):
+        for approvals in map(frozenset, combinations(missing, size)):
+            if any(smaller <= approvals for smaller in found):
+                continue
+            granted = replace(question, approvals=question.approvals | approvals)
+            if isinstance(decide(book, granted), Release):
+                found.append(approvals)
+    return Pending(tuple(found), denial) if found else denial
+
+
+def _decide_alike(book: PolicyBook, questions: Sequence[Question]) -> list[Release | Denial]:
+    first = questions[0]
+    known = record_type(book, first)
+    personal = frozenset(group.name for group in known.groups if group.is_personal)
+    holder = book.holder_slice(first.holder.code, known.name)
+    plans = [candidates(known, holder, question) for question in questions]
+    hearing = Hearing(book, questions)
+    asked = [
+        {ACKNOWLEDGE, RELEASE, *listed, *({PERSONAL} if not personal.isdisjoint(listed) else ())} for _, listed in plans
+    ]
+    by_holder = hearing.ask(holder, asked)
+    egress = book.egress_slice(first.asking.code, first.record_type)
+    if egress is None:
+        return [Denial("egress", NO_EGRESS, may_acknowledge=True, basis=basis(book, ())) for _ in questions]
+    allowed = [{action for action, answer in answers.items() if answer.is_allowed} for answers in by_holder]
+    by_egress = hearing.ask(egress, [one if RELEASE in one else one & {ACKNOWLEDGE} for one in allowed])
+    decisions: list[Release | Denial] = []
+    for number, (wanted, _) in enumerate(plans):
+        answers = Answers(holder, by_holder[number], egress, by_egress[number])
+        decision = judge(book, answers, wanted, personal)
+        decisions.append(_with_overridden(hearing, number, answers, decision, wanted))
+    return decisions
+
+
+def _with_overridden(
+    hearing: Hearing, number: int, answers: Answers, decision: Release | Denial, wanted: Sequence[str]
+) -> Release | Denial:
+    """Name the permits that forbids overrode; asks Cedar again, and only where a forbid decided."""
+    if isinstance(decision, Denial) and decision.refused_by == "error":
+        return decision
+    actions = [RELEASE, *wanted] if isinstance(decision, Release) or decision.withheld else [RELEASE]
+    found: set[PolicyRef] = set()
+    for slice_, given in ((answers.holder_slice, answers.holder), (answers.egress_slice, answers.egress)):
+        forbidden = [one for one in actions if one in given and not given[one].is_allowed and given[one].by]
+        if forbidden:
+            found.update(hearing.overridden(slice_, number, forbidden))
+    if not found:
+        return decision
+    return replace(decision, basis=replace(decision.basis, overridden=tuple(sorted(found))))
