@@ -5,7 +5,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import flask
 import pytest
@@ -18,6 +18,8 @@ from sqlalchemy import select, update
 import gateway.oauth.models  # noqa: F401
 from gateway.agencies.models import Agency, Client, ClientKey
 from gateway.audit.models import AuditEntry
+from gateway.db.base import Base
+from gateway.db.engine import Database
 from gateway.keywrap import KeyWrap
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
@@ -308,6 +310,31 @@ class World:
         with self.database.read() as session:
             rows = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
         return [row for row in rows if act is None or row.act == act]
+
+
+class StillClock:
+    def __init__(self):
+        self.now = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory):
+    """One world on SQLite for all tests of a module: for those that change nothing and ask no database of its own."""
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('shared') / 'gateway.db'}")
+    Base.metadata.create_all(database.writer)
+    world = World(database, StillClock())
+    world.agency("customs-xa")
+    world.agency("court-xa", purposes=("court_proceeding",))
+    world.intake = world.system("customs-xa.intake")
+    world.registry = world.system("court-xa.registry", "Ed25519")
+    yield world
+    database.dispose()
 
 
 @pytest.fixture
