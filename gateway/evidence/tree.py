@@ -1,0 +1,208 @@
+"""The Merkle tree as it stands in the database: locked head, tiles, entries; every statement that touches them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, and_, insert, or_, select, text, update
+
+from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
+from gateway.evidence.errors import LogForkedError, LogUnavailableError
+from gateway.evidence.models import LogEntry, LogHead, LogTile
+from ipx.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, root
+from ipx.tiles import MAX_ENTRY_BYTES
+
+LOCK_SECONDS: Final = 10
+
+_STORE_TILE = text(
+    "INSERT INTO log_tile (lvl, n, w, data) VALUES (:lvl, :n, :w, :data) "
+    "ON CONFLICT (lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
+)
+_CREATE_HEAD = text("INSERT INTO log_head (id, size, root) VALUES (1, 0, :root) ON CONFLICT (id) DO NOTHING")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    size: int
+    root: bytes
+
+
+def create_head(connection: Connection) -> None:
+    """Make the head of an empty tree; another process may do the same at the same time."""
+    connection.execute(_CREATE_HEAD, {"root": EMPTY_ROOT})
+
+
+def read_head(connection: Connection) -> Head | None:
+    row = connection.execute(select(LogHead.size, LogHead.root).where(LogHead.id == 1)).one_or_none()
+    return None if row is None else Head(row.size, bytes(row.root))
+
+
+def lock_head(connection: Connection) -> Head:
+    """Read the head and keep every other writer of the log out until this transaction ends.
+
+    PostgreSQL locks the row. SQLite has one lock for all: an update that changes nothing takes it even where the caller
+    forgot `BEGIN IMMEDIATE`, and fails where the caller has read before another one wrote. Without it two writers read
+    one size on either database, and fork the log without an error.
+
+    Raises:
+        LogUnavailableError: no log was created in this database.
+    """
+    statement = select(LogHead.size, LogHead.root).where(LogHead.id == 1)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("UPDATE log_head SET size = size WHERE id = 1")
+    else:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        statement = statement.with_for_update()
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
+    return Head(row.size, bytes(row.root))
+
+
+class EdgeReader:
+    """Reads the right edge before an append, and spares hashing again what the database still has byte for byte."""
+
+    def __init__(self) -> None:
+        self._known: dict[Place, GrowingTile] = {}
+
+    def read(self, connection: Connection, head: Head) -> Edge:
+        """Derive the root from the tiles and compare it with the head.
+
+        Raises:
+            LogForkedError: a tile is missing or narrower than the head says, or they do not lead to its root.
+        """
+        tiles = {
+            place: self._tile(place, data)
+            for place, data in _read_tiles(connection, places_at_edge(head.size), "the head").items()
+        }
+        edge = Edge(head.size, tiles)
+        if edge.root() != head.root:
+            raise LogForkedError(f"the tiles at the right edge do not lead to the root of the head of size {head.size}")
+        return edge
+
+    def keep(self, edge: Edge) -> None:
+        self._known = edge.trimmed().tiles
+
+    def _tile(self, place: Place, data: bytes) -> GrowingTile:
+        # Popped, not read: should this transaction roll back, the tile holds leaves that the database has not.
+        known = self._known.pop(place, None)
+        if known is None or not data.startswith(known.data):
+            return GrowingTile(data)
+        known.extend(data[known.width * HASH_BYTES :])
+        return known
+
+
+def store(connection: Connection, edge: Edge, head: Head, new: Sequence[tuple[str, bytes]]) -> Head:
+    """Append entries behind the locked head.
+
+    Args:
+        connection: the transaction that locked the head.
+        edge: the right edge at `head`; it grows.
+        head: as `lock_head` gave it.
+        new: step id and entry of each leaf, in order.
+
+    Returns:
+        The new head.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: one of the steps is a leaf already.
+        LogForkedError: somebody else moved the head under the lock.
+    """
+    rows = []
+    for step_id, entry in new:
+        if not 0 < len(entry) <= MAX_ENTRY_BYTES:
+            raise ValueError(f"an entry of {len(entry)} bytes")
+        digest = leaf_hash(entry)
+        rows.append({"idx": edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
+        edge.append(digest)
+    connection.execute(insert(LogEntry), rows)
+    connection.execute(
+        _STORE_TILE,
+        [
+            {"lvl": level, "n": n, "w": edge.tiles[level, n].width, "data": edge.tiles[level, n].data}
+            for level, n in sorted(edge.changed)
+        ],
+    )
+    grown = Head(edge.size, edge.root())
+    moved = connection.execute(
+        update(LogHead)
+        .where(LogHead.id == 1, LogHead.size == head.size, LogHead.root == head.root)
+        .values(size=grown.size, root=grown.root)
+    )
+    if moved.rowcount != 1:
+        raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
+    return grown
+
+
+def root_at(connection: Connection, size: int) -> bytes:
+    """Derive the root of the first `size` leaves from the tiles.
+
+    Raises:
+        LogForkedError: a tile is missing or too narrow.
+    """
+    places = places_at_edge(size)
+    tiles = {place: GrowingTile(data) for place, data in _read_tiles(connection, places, f"size {size}").items()}
+    return root(Edge(size, tiles).node, size)
+
+
+def index_of(connection: Connection, step_id: str) -> int | None:
+    return connection.execute(select(LogEntry.idx).where(LogEntry.step_id == step_id)).scalar_one_or_none()
+
+
+def read_entries(connection: Connection, start: int, end: int) -> list[bytes]:
+    """Read the entries from index `start` to before `end`, in order."""
+    rows = connection.execute(
+        select(LogEntry.entry).where(LogEntry.idx >= start, LogEntry.idx < end).order_by(LogEntry.idx)
+    )
+    return [bytes(row.entry) for row in rows]
+
+
+def read_tile(connection: Connection, level: int, number: int, width: int) -> bytes:
+    """Read the first `width` hashes of a tile.
+
+    Raises:
+        LogForkedError: it is missing or too narrow.
+    """
+    return _read_tiles(connection, {(level, number): width}, "what was asked for")[level, number]
+
+
+class ColdTiles:
+    """The nodes of the whole tree, read from the database tile by tile as they are asked for; for one use."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._edge = Edge(0, {})
+
+    def node(self, level: int, index: int) -> bytes:
+        """Give a complete subtree's hash.
+
+        Raises:
+            LogForkedError: a tile is missing or too narrow.
+        """
+        place = place_of(level, index)
+        if place not in self._edge.tiles:
+            row = self._connection.execute(
+                select(LogTile.data).where(LogTile.lvl == place[0], LogTile.n == place[1])
+            ).one_or_none()
+            if row is None:
+                raise LogForkedError(f"tile {place[1]} of level {place[0]} is missing")
+            self._edge.tiles[place] = GrowingTile(bytes(row.data))
+        try:
+            return self._edge.node(level, index)
+        except IndexError as error:
+            raise LogForkedError(f"tile {place[1]} of level {place[0]} is too narrow") from error
+
+
+def _read_tiles(connection: Connection, places: dict[Place, int], claim: str) -> dict[Place, bytes]:
+    if not places:
+        return {}
+    rows = connection.execute(
+        select(LogTile.lvl, LogTile.n, LogTile.data).where(
+            or_(*(and_(LogTile.lvl == level, LogTile.n == number) for level, number in places))
+        )
+    )
+    found = {(row.lvl, row.n): bytes(row.data) for row in rows}
+    for (level, number), width in places.items():
+        if len(found.get((level, number), b"")) < width * HASH_BYTES:
+            raise LogForkedError(f"tile {number} of level {level} does not hold the {width} hashes that {claim} needs")
+    return {place: found[place][: width * HASH_BYTES] for place, width in places.items()}
