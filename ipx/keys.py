@@ -71,7 +71,9 @@ class PublicKey:
                 case rsa.RSAPublicKey():
                     self.native.verify(signature, message, _PSS, hashes.SHA256())
         except InvalidSignature as error:
-            raise SignatureError("A signature does not fit what it should have signed.") from error
+            raise SignatureError(
+                "A signature does not fit: the document was changed, or signed with another key."
+            ) from error
 
 
 class Signer(Protocol):
@@ -294,7 +296,10 @@ def _p256(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
 
 
 def _rsa(jwk: Mapping[str, object]) -> rsa.RSAPublicKey:
-    n, e = (int.from_bytes(_bytes_of(jwk, member), "big") for member in ("n", "e"))
+    octets = [_bytes_of(jwk, member) for member in ("n", "e")]
+    if any(number.startswith(b"\x00") for number in octets):  # RFC 7518, section 2: one spelling, so one thumbprint
+        raise FormatError("An RSA key is written with octets to spare.")
+    n, e = (int.from_bytes(number, "big") for number in octets)
     if e != _RSA_EXPONENT or n.bit_length() not in _RSA_BITS:
         raise FormatError("An RSA key is not of 2048 to 4096 bits with the exponent 65537.")
     try:

@@ -33,7 +33,7 @@ class NoteKey:
     type: int
     public: bytes
     id: bytes = field(init=False)
-    _key: PublicKey = field(init=False, repr=False, compare=False)
+    public_key: PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -46,7 +46,7 @@ class NoteKey:
             raise NoteError(f"The note key of {self.name} is no sound Ed25519 key.") from error
         digest = hashlib.sha256(self.name.encode() + b"\n" + bytes([self.type]) + self.public).digest()
         object.__setattr__(self, "id", digest[:_KEY_ID_BYTES])
-        object.__setattr__(self, "_key", key)
+        object.__setattr__(self, "public_key", key)
 
     @classmethod
     def parse(cls, vkey: str) -> "NoteKey":
@@ -86,7 +86,7 @@ class NoteKey:
             at = _time(signature[:_TIME_BYTES])
             signature = signature[_TIME_BYTES:]
         try:
-            self._key.verify(signature, kind.message(text, at))
+            self.public_key.verify(signature, kind.message(text, at))
         except SignatureError as error:
             raise NoteError(
                 f"The signature of {self.name} does not fit the note: text or signature was changed."

@@ -1,0 +1,72 @@
+"""What the log holds of an exchange: a blind commitment, the outcome and the time. No names, no hashes of content.
+
+Until the salt and the documents are shown, the commitment tells nothing; once the salt is destroyed it never will.
+"""
+
+import hashlib
+import hmac
+from typing import Final, Literal
+
+from ipx.encoding import b64url
+from ipx.errors import FormatError
+from ipx.jws import dump_json
+
+Outcome = Literal["released", "denied", "pending", "failed", "withdrawn"]
+LoggedOutcome = Outcome | Literal["act", "erased"]
+
+SALT_BYTES: Final = 32
+
+_EXCHANGE: Final = b"ipx-exchange/v1\x00"
+_ACT: Final = b"ipx-act/v1\x00"
+
+
+def commitment(salt: bytes, request: str, issuer_jwt: str, receipt: str) -> bytes:
+    """Commit to one exchange's three documents, as carried.
+
+    Args:
+        salt: exactly 32 random bytes, kept with the exchange and destroyed with it.
+        request: the request JWS.
+        issuer_jwt: the record before its first `~`; empty where nothing was released.
+        receipt: the receipt JWS.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        FormatError: another length of salt (HMAC pads: a shorter one would open the same leaf), or a document that is
+            not ASCII.
+    """
+    return _commit(salt, _EXCHANGE, *(_ascii(document) for document in (request, issuer_jwt, receipt)))
+
+
+def act_commitment(salt: bytes, audit_entry: bytes) -> bytes:
+    """Commit to an administrative act by its audit entry's bytes.
+
+    Raises:
+        FormatError: as `commitment`.
+    """
+    return _commit(salt, _ACT, audit_entry)
+
+
+def entry(commitment: bytes, outcome: LoggedOutcome, at: int) -> bytes:
+    """Write a log entry: `{"c":"…","o":"released","t":1790000000,"v":1}`, members in this order, no spaces.
+
+    Args:
+        commitment: 32 bytes.
+        outcome: as the receipt has it.
+        at: the receipt's `iat`.
+    """
+    return dump_json({"c": b64url(commitment), "o": outcome, "t": at, "v": 1})
+
+
+def _commit(salt: bytes, label: bytes, *documents: bytes) -> bytes:
+    if len(salt) != SALT_BYTES:
+        raise FormatError(f"The salt of a commitment is not of {SALT_BYTES} bytes.")
+    return hmac.digest(salt, label + b"".join(hashlib.sha256(document).digest() for document in documents), "sha256")
+
+
+def _ascii(document: str) -> bytes:
+    try:
+        return document.encode("ascii")
+    except UnicodeEncodeError as error:
+        raise FormatError("A signed document is not ASCII.") from error

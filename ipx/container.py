@@ -1,0 +1,62 @@
+"""Packing and unpacking the files of a bundle: which there may be, the manifest over them, the zip around them."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from ipx import storedzip
+from ipx.errors import FormatError
+from ipx.jws import dump_json
+
+REQUEST: Final = "request.jws"
+RECEIPT: Final = "receipt.jws"
+RECORD: Final = "record.sd-jwt"
+OPENING: Final = "opening.json"
+ENTRY: Final = "entry.json"
+PROOF: Final = "proof.tlog-proof"
+TIMESTAMP: Final = "checkpoint.tsr"
+PENDING: Final = "pending.zip"
+ERASED: Final = "erased.json"
+MANIFEST: Final = "manifest.json"
+
+_REQUIRED: Final = frozenset({REQUEST, RECEIPT, OPENING, ENTRY, PROOF})
+_OPTIONAL: Final = frozenset({RECORD, TIMESTAMP, PENDING, ERASED})
+
+
+def pack(members: Mapping[str, bytes]) -> bytes:
+    """Pack the files of a bundle; the same files give the same bytes.
+
+    Raises:
+        FormatError: a file is missing, larger than 1 MiB, or has no place in a bundle.
+    """
+    require_names(members)
+    return storedzip.write({**members, MANIFEST: _manifest(members)})
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """Unpack a bundle into its files without the manifest, which is checked.
+
+    Raises:
+        FormatError: not a bundle byte for byte as `pack` gives it.
+    """
+    members = storedzip.read(data)
+    if members.pop(MANIFEST, None) != _manifest(members):
+        raise FormatError("The bundle's manifest does not fit its files: a file was changed, added or taken out.")
+    require_names(members)
+    return members
+
+
+def require_names(names: Collection[str]) -> None:
+    """Check that the files are those of a bundle, none missing and none beside them.
+
+    Raises:
+        FormatError: they are not.
+    """
+    missing, foreign = _REQUIRED.difference(names), set(names) - _REQUIRED - _OPTIONAL
+    if missing or foreign:
+        lacks, has = (", ".join(sorted(some)) or "nothing" for some in (missing, foreign))
+        raise FormatError(f"The evidence is not whole: it lacks {lacks}; beside its own files it holds {has}.")
+
+
+def _manifest(members: Mapping[str, bytes]) -> bytes:
+    return dump_json({name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())})

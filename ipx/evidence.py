@@ -1,0 +1,95 @@
+"""Evidence in whatever form it comes: a bundle, or the answer of a gateway; one verifier judges both.
+
+A released answer carries `id outcome sealed_by request record withheld obligations receipt log`, a problem document
+(RFC 9457) of an exchange `exchange outcome request receipt log`. What else they hold is for the reader and not judged.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from ipx import bundle, container, statement
+from ipx.errors import FormatError
+from ipx.jws import Json, dump_json, parse_json, text
+from ipx.note import InclusionProof, parse_hashes
+from ipx.report import Report
+from ipx.trust import Trust
+
+_ZIP: Final = b"PK"
+_OF_A_RELEASE: Final = frozenset({"outcome", "sealed_by", "record", "obligations", "withheld"})
+
+
+def members_of_answer(answer: Json) -> dict[str, bytes]:
+    """Take the files of a bundle from an answer document, and what the answer states beside them.
+
+    Args:
+        answer: a released answer or a problem document, as `jws.parse_json` gives it.
+
+    Returns:
+        files for `bundle.verify_members`. What is stated in plain members is among them as `answer.json`, so that the
+        verifier compares it with the receipt.
+
+    Raises:
+        FormatError: the document lacks what every such answer has.
+    """
+    if not isinstance(answer, dict):
+        raise FormatError("The answer is not a JSON object.")
+    if "receipt" not in answer:
+        raise FormatError("The document carries no receipt: it is not the outcome of an exchange, and proves nothing.")
+    missing = _OF_A_RELEASE.difference(answer) if "id" in answer else set()
+    if missing:
+        raise FormatError(f"The answer lacks {', '.join(sorted(missing))}.")
+    exchange = text(answer, "id" if "id" in answer else "exchange")
+    if answer.get("exchange", exchange) != exchange:
+        raise FormatError("The answer names two exchanges.")
+    log = answer.get("log")
+    if not isinstance(log, dict):
+        raise FormatError("The answer does not say where it is logged.")
+    members = {
+        container.REQUEST: _bytes(answer, "request"),
+        container.RECEIPT: _bytes(answer, "receipt"),
+        container.OPENING: dump_json({"salt": text(log, "salt")}),
+        container.ENTRY: _bytes(log, "entry"),
+        container.PROOF: _proof(log).text().encode(),
+        statement.STATEMENT: statement.write(answer, exchange),
+    }
+    if "record" in answer:
+        members[container.RECORD] = _bytes(answer, "record")
+    return members
+
+
+def bundle_of_answer(answer: Json) -> bytes:
+    """Pack an answer's evidence into a bundle, which outlives the answer's plain members.
+
+    Raises:
+        FormatError: as `members_of_answer`.
+    """
+    members = members_of_answer(answer)
+    del members[statement.STATEMENT]
+    return bundle.write(members)
+
+
+def verify(data: bytes, trust: Trust, *, now: datetime) -> Report:
+    """Verify a file that may be a bundle or an answer.
+
+    Raises:
+        EvidenceError: something does not hold, or the file is neither.
+    """
+    if data.startswith(_ZIP):
+        return bundle.verify(data, trust, now=now)
+    return bundle.verify_members(members_of_answer(parse_json(data)), trust, now=now)
+
+
+def _proof(log: Mapping[str, Json]) -> InclusionProof:
+    index, hashes = log.get("index"), log.get("proof")
+    if type(index) is not int or not isinstance(hashes, list):
+        raise FormatError("The answer does not say at which place of the log it stands, or does not prove it.")
+    checkpoint = _bytes(log, "checkpoint").decode()
+    return InclusionProof(index, parse_hashes([text({"proof": item}, "proof") for item in hashes]), checkpoint)
+
+
+def _bytes(members: Mapping[str, Json], name: str) -> bytes:
+    try:
+        return text(members, name).encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(f"The member {name!r} is not Unicode text.") from error

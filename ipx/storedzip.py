@@ -1,0 +1,71 @@
+"""Zip files of exactly one form: members stored uncompressed, sorted by name, no time, no comment, nothing between.
+
+Any zip tool opens them. Reading accepts only what writing gives, byte for byte, so that no two readers can see two
+different sets of files in one zip, and so that no byte can be changed unseen.
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+from ipx.errors import FormatError
+
+MAX_MEMBER_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 4 << 20
+
+_LOCAL: Final = struct.Struct("<4s5H3L2H")
+_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
+_END: Final = struct.Struct("<4s4H2LH")
+_LOCAL_MAGIC: Final = b"PK\x03\x04"
+_VERSION: Final = 20
+_MADE_BY_UNIX: Final = 3 << 8 | _VERSION
+_MIDNIGHT: Final = 0
+_FIRST_OF_1980: Final = 1 << 5 | 1  # the first day that the format can express
+_READABLE_FILE: Final = 0o100644 << 16
+
+
+def write(members: Mapping[str, bytes]) -> bytes:
+    """Write a zip; the same members give the same bytes, everywhere and always.
+
+    Args:
+        members: by ASCII name, no more than 1 MiB each.
+
+    Raises:
+        FormatError: a name or a size that has no place in such a file.
+    """
+    local, central = b"", b""
+    for name, data in sorted(members.items()):
+        if not name.isascii() or len(data) > MAX_MEMBER_BYTES:
+            raise FormatError(f"The file {name[:64]!r} is larger than 1 MiB, or its name is not ASCII.")
+        raw_name = name.encode("ascii")
+        common = (_VERSION, 0, 0, _MIDNIGHT, _FIRST_OF_1980, zlib.crc32(data), len(data), len(data), len(raw_name), 0)
+        central += _CENTRAL.pack(b"PK\x01\x02", _MADE_BY_UNIX, *common, 0, 0, 0, _READABLE_FILE, len(local)) + raw_name
+        local += _LOCAL.pack(_LOCAL_MAGIC, *common) + raw_name + data
+    end = _END.pack(b"PK\x05\x06", 0, 0, len(members), len(members), len(central), len(local), 0)
+    return local + central + end
+
+
+def read(data: bytes) -> dict[str, bytes]:
+    """Read a zip that `write` gave.
+
+    Raises:
+        FormatError: anything else, other zips among it.
+    """
+    if len(data) > MAX_BYTES:
+        raise FormatError("A bundle is larger than 4 MiB.")
+    members: dict[str, bytes] = {}
+    at = 0
+    while data.startswith(_LOCAL_MAGIC, at) and len(data) - at >= _LOCAL.size:
+        *_, size, name_length, _ = _LOCAL.unpack_from(data, at)
+        begin = at + _LOCAL.size + name_length
+        at = begin + size
+        name = data[begin - name_length : begin].decode("latin-1")
+        if at > len(data) or size > MAX_MEMBER_BYTES or name in members:
+            raise FormatError("A bundle holds a file twice, a file larger than 1 MiB, or ends in the middle of one.")
+        members[name] = data[begin:at]
+    if not members or write(members) != data:
+        raise FormatError(
+            "This is not a bundle as the gateway writes it, byte for byte: it was packed again, or a byte was changed."
+        )
+    return members
