@@ -111,8 +111,8 @@ class DpopVerifier:
 
 def is_address(htu: Any, address: str) -> bool:
     """Whether `htu` names an address, whatever the case of scheme and host, default port, query and fragment."""
-    # urlsplit drops tabs and line breaks silently, hence the look at the text itself.
-    if not isinstance(htu, str) or not htu.isascii() or not htu.isprintable():
+    # urlsplit drops tabs, line breaks and leading spaces silently, hence the look at the text itself.
+    if not isinstance(htu, str) or not htu.isascii() or not htu.isprintable() or " " in htu:
         return False
     try:
         parts = urlsplit(htu)
