@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from connectors.formats.document import WHITE_SPACE
 from connectors.quarantine import Reason, UnfitValueError
 
 _OFFSET = re.compile(r"(?:Z|[+-]\d{2}:\d{2})$")
@@ -20,7 +21,7 @@ _ALLOWED = frozenset("YmdHMSfj%")
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
-def date_step(argument: Any, white_space: str) -> Callable[[Any], str]:
+def date_step(argument: Any) -> Callable[[Any], str]:
     """Make a `date` transform from its list of formats.
 
     Raises:
@@ -34,7 +35,7 @@ def date_step(argument: Any, white_space: str) -> Callable[[Any], str]:
     def step(value: Any) -> str:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise UnfitValueError(Reason.BAD_DATE)
-        text = str(value).strip(white_space)
+        text = str(value).strip(WHITE_SPACE)
         found = read_date(text, argument)
         if found is None and _OFFSET.search(text):
             found = read_date(_OFFSET.sub("", text), argument)
@@ -58,7 +59,7 @@ def read_date(text: str, formats: Sequence[str]) -> date | None:
     return found.pop() if len(found) == 1 else None
 
 
-def datetime_step(argument: Any, white_space: str) -> Callable[[Any], str]:
+def datetime_step(argument: Any) -> Callable[[Any], str]:
     """Make a `datetime` transform: texts without an offset are read in the zone given.
 
     Raises:
@@ -69,7 +70,7 @@ def datetime_step(argument: Any, white_space: str) -> Callable[[Any], str]:
     def step(value: Any) -> str:
         if not isinstance(value, str):
             raise UnfitValueError(Reason.BAD_DATE)
-        instant = read_instant(value.strip(white_space), zone)
+        instant = read_instant(value.strip(WHITE_SPACE), zone)
         if instant is None:
             raise UnfitValueError(Reason.BAD_DATE)
         return write_instant(instant)

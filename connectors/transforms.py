@@ -8,12 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.dates import date_step, datetime_step
-from connectors.formats.document import Json, Value
+from connectors.formats.document import WHITE_SPACE, Json, Value
 from connectors.quarantine import Reason, UnfitValueError
 from connectors.tools import MappingTools
-
-WHITE_SPACE = " \t\n\r\f\v\u00a0\u3000"
-"""What `trim` takes off: ASCII white space, the no-break space, the ideographic space. SQL push-down trims the same."""
 
 MATCH_CHARACTERS = 1_000
 """Longest text that `match` looks at: a bound on what a clumsy expression can cost."""
@@ -297,8 +294,8 @@ _MAKERS: Mapping[str, Callable[[Any, MappingTools], Step]] = {
     "first": _first,
     "unique": _unique,
     "match": _match,
-    "date": lambda argument, _: date_step(argument, WHITE_SPACE),
-    "datetime": lambda argument, _: datetime_step(argument, WHITE_SPACE),
+    "date": lambda argument, _: date_step(argument),
+    "datetime": lambda argument, _: datetime_step(argument),
     "decimal": _decimal,
     "int": _int,
     "bool": _bool,

@@ -33,6 +33,9 @@ ASCII_COMPATIBLE = frozenset(
 ENCODINGS = ASCII_COMPATIBLE | {"utf-16"}
 """What a source file may declare. Nothing is ever guessed."""
 
+WHITE_SPACE = " \t\n\r\f\v\u00a0\u3000"
+"""What counts as white space around a value: ASCII's, the no-break and the ideographic space. SQL trims the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -125,6 +128,11 @@ class Format(Protocol):
             UnreadableError: with the reason; never an error of the parser.
         """
         ...
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing in it; such a value is absent."""
+    return not text.strip(WHITE_SPACE)
 
 
 def decode(raw: bytes, encoding: str) -> str:

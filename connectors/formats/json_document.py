@@ -8,7 +8,7 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode
+from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode, is_blank
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
 Steps = tuple[str, ...]
@@ -49,7 +49,7 @@ class JsonPath:
         for item in result if isinstance(result, list) else [result]:
             if isinstance(item, dict | list):
                 raise UnfitValueError(Reason.WRONG_TYPE, "the path gives an object or a list, not a value")
-            if item is not None and not (isinstance(item, str) and (not item or item.isspace())):
+            if item is not None and not (isinstance(item, str) and is_blank(item)):
                 leaves.append(Leaf(item, self.ways))
         return leaves
 

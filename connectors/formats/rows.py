@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, decode
+from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, decode, is_blank
 from connectors.formats.json_document import Steps, leftover, parse_json
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
@@ -15,7 +15,10 @@ BINARY = "base64"
 
 
 class ColumnPath:
-    """A column, found without regard to upper and lower case: databases differ in how they report names."""
+    """A column, found without regard to upper and lower case: databases differ in how they report names.
+
+    `rights.RIGHT_KEY` is that column of all rows of a child; a column of the row itself with such a name goes first.
+    """
 
     def __init__(self, text: str, within: Path | None = None) -> None:
         """Take a column's name.
@@ -26,12 +29,22 @@ class ColumnPath:
         if not text.strip():
             raise ValueError("an empty text is no column name")
         self.text = text
-        self.way: Steps = (within.way if isinstance(within, ColumnPath) else ()) + (
-            () if text == "@" else (text.casefold(),)
+        self._child, point, self._column = text.partition(".")
+        above = within.way if isinstance(within, ColumnPath) else ()
+        self.way: Steps = above if text == "@" else (*above, text.casefold())
+        self._origin = frozenset(
+            {self.way, (*above, self._child.casefold(), self._column.casefold())} if point else {self.way}
         )
 
     def leaves(self, node: Node) -> list[Leaf]:
         value = self._value(node)
+        if value is None and self._column and isinstance(node, Row):
+            below = node.get(self._child)
+            rows = [Row(item) for item in below if isinstance(item, dict)] if isinstance(below, list) else []
+            return [leaf for row in rows for leaf in self._leaf(row.get(self._column))]
+        return self._leaf(value)
+
+    def _leaf(self, value: Json) -> list[Leaf]:
         match value:
             case {"undecodable_base64": _}:
                 raise UnfitValueError(Reason.WRONG_ENCODING, "the text is not in the declared encoding")
@@ -39,10 +52,10 @@ class ColumnPath:
                 raise UnfitValueError(Reason.WRONG_TYPE, "the column holds no text, number or truth value")
             case None:
                 return []
-            case str() if not value or value.isspace():
+            case str() if is_blank(value):
                 return []
             case _:
-                return [Leaf(value, self.way)]
+                return [Leaf(value, self._origin)]
 
     def nodes(self, node: Node) -> list[Node]:
         value = node if self.text == "@" else self._value(node)
@@ -84,7 +97,7 @@ class RowsDocument:
         return self._place
 
     def leftover(self, node: Node, covered: Collection[Hashable]) -> dict[str, Json]:
-        ways = {origin for origin in covered if isinstance(origin, tuple)}
+        ways = {way for origin in covered if isinstance(origin, frozenset) for way in origin}
         folded = leftover(_folded(node.members), ways)
         return {node.names.get(name, name): value for name, value in folded.items()}
 

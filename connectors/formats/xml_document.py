@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from lxml import etree
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode
+from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode, is_blank
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
 _XPATH_FUNCTIONS = frozenset(
@@ -59,7 +59,7 @@ class XmlPath:
         leaves = []
         for item in self.select(node):
             text, origin = _text_and_origin(item)
-            if text and not text.isspace():
+            if not is_blank(text):
                 leaves.append(Leaf(text, origin))
         return leaves
 

@@ -1,0 +1,311 @@
+"""Kind `files`: a folder of XML, JSON or CSV files that a holder's system writes and this gateway only reads."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from connectors.breaker import BreakerState
+from connectors.deadline import Deadline
+from connectors.errors import SourceFault, SourceFileError
+from connectors.formats.csv_document import CsvFormat
+from connectors.formats.document import Limits
+from connectors.kinds.folder import FileGoneError, Folder, FolderGoneError, Listing, Stamp, TooManyFilesError
+from connectors.kinds.folder_index import Entry, FolderIndex, IndexedFile
+from connectors.kinds.folder_keys import keys_in
+from connectors.mapping import RecordMapping
+from connectors.protocol import (
+    Absent,
+    Capabilities,
+    Changes,
+    Failed,
+    FailReason,
+    Found,
+    Health,
+    Page,
+    PageMark,
+    RecordKey,
+    Watermark,
+)
+from connectors.quarantine import Reason
+from connectors.references import Resolver
+from connectors.row_filter import RowFilter
+
+_log = logging.getLogger(__name__)
+
+BATCH_FILES = 500
+BATCH_BYTES = 32_000_000
+"""One answer of `changes` holds no more than this, so that a folder of large files does not fill the memory."""
+
+INDEX_BATCH = 100
+DEGRADED_SHARE = 0.05
+_MTIME_GRANULARITY_NS = 2_000_000_000
+"""A folder listed within this time of its own time stamp may have changed again under the same stamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesReach:
+    """The `reach` part of a source file of this kind, references resolved."""
+
+    location: Path
+    match: str
+    subfolders: bool
+    quiet: timedelta
+    files_max: int
+    limits: Limits
+
+
+def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> FilesReach:
+    """Read the `reach` part.
+
+    Raises:
+        SourceFileError: a reference without value, or a location that depends on where the process was started.
+    """
+    location = Path(resolver.resolve(reach["location"], "/reach/location"))
+    if not location.is_absolute():
+        raise SourceFileError([SourceFault("/reach/location", "must be an absolute path")])
+    limits = dict(reach.get("limits", {}))
+    files_max = limits.pop("files", 200_000)
+    quiet = timedelta(seconds=reach.get("ready", {}).get("quiet_seconds", 30))
+    return FilesReach(location, reach["match"], reach.get("subfolders", False), quiet, files_max, Limits(**limits))
+
+
+class FilesConnector:
+    """Fetches by an index of keys; a folder whose listing has not changed since is not listed again."""
+
+    def __init__(
+        self, mapping: RecordMapping, reach: FilesReach, index: FolderIndex, clock: Callable[[], datetime]
+    ) -> None:
+        self._mapping = mapping
+        self._limits = reach.limits
+        self._folder = Folder(
+            reach.location,
+            reach.match,
+            subfolders=reach.subfolders,
+            quiet=reach.quiet,
+            files_max=reach.files_max,
+            clock=clock,
+        )
+        self._index = index
+        self._clock = clock
+        self._refreshing = threading.Lock()
+        self._listing: Listing | None = None
+        self._listed_from = 0.0
+        self._listed_mtime_ns: int | None = None
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            operations=frozenset({"fetch", "changes"}),
+            pushdown={},
+            deletions=self._mapping.source.read.deleted is not None,
+            signs=None,
+            rows_max=BATCH_FILES,
+        )
+
+    def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
+        for is_last in (False, True):
+            if not self._is_current(key):
+                refreshed = self._refresh(deadline)
+                if isinstance(refreshed, Failed):
+                    return refreshed
+            try:
+                return self._answer(key)
+            except FileGoneError:
+                self._listing = None
+                if is_last:
+                    return Failed(FailReason.NOT_READY, timedelta(seconds=1))
+        raise AssertionError  # the loop returns
+
+    def search(self, wanted: RowFilter, mark: PageMark | None, deadline: Deadline) -> Page | Failed:
+        del wanted, mark, deadline  # a folder has no way to look inside its files but reading all of them
+        return Failed(FailReason.UNSUPPORTED)
+
+    def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
+        refreshed = self._refresh(deadline)
+        if isinstance(refreshed, Failed):
+            return refreshed
+        start = self._seq(since)
+        files = self._index.files_after(start, BATCH_FILES + 1)
+        found: list[Found] = []
+        deleted: list[RecordKey] = []
+        size, last, complete = 0, start, len(files) <= BATCH_FILES
+        for file in files[:BATCH_FILES]:
+            size += file.stamp.size
+            if size > BATCH_BYTES and last != start:
+                complete = False
+                break
+            last = file.seq
+            try:
+                raw = self._folder.read(file.name, file.stamp, self._limits.file_bytes)
+            except FileGoneError:
+                continue  # it will come again under the number of its next version
+            for item in self._news(file, raw):
+                if isinstance(item, Found):
+                    found.append(item)
+                else:
+                    deleted.append(item)
+        return Changes(tuple(found), tuple(deleted), Watermark(f"{self._index.id}:{last}"), complete)
+
+    def health(self) -> Health:
+        listing = self._listing
+        if listing is None:
+            return Health("unknown", None, None, BreakerState.CLOSED)
+        unreadable = self._index.unreadable()
+        files = len(listing.ready) + len(listing.waiting)
+        parts = [f"{files} files"]
+        parts += [f"{len(listing.waiting)} not ready"] if listing.waiting else []
+        parts += [f"{unreadable} unreadable"] if unreadable else []
+        parts += [f"{listing.passed_over} passed over, no plain files"] if listing.passed_over else []
+        newest = self._index.newest_revision()
+        lag = self._clock() - datetime.fromisoformat(newest) if newest else None
+        is_degraded = unreadable > DEGRADED_SHARE * files
+        return Health("degraded" if is_degraded else "ok", None, lag, BreakerState.CLOSED, note=", ".join(parts))
+
+    def close(self) -> None:
+        self._index.close()
+
+    def _is_current(self, key: RecordKey) -> bool:
+        """Whether the index can answer for this key without listing the folder again. It never can say "absent"."""
+        mtime_ns = self._folder.mtime_ns()
+        if self._listing is None or mtime_ns is None or mtime_ns != self._listed_mtime_ns:
+            return False
+        candidates = self._index.under_key(key)
+        return bool(candidates) and all(self._folder.stamp(file.name) == file.stamp for _, file in candidates)
+
+    def _answer(self, key: RecordKey) -> Found | Absent | Failed:
+        listing = self._listing
+        candidates = self._index.under_key(key)
+        if listing is None:
+            raise FileGoneError("not listed")
+        waits = [listing.waiting[file.name] for _, file in candidates if file.name in listing.waiting]
+        if not candidates:
+            waits = list(listing.waiting.values())
+        if waits:
+            return Failed(FailReason.NOT_READY, max(waits))
+        if not candidates:
+            # A file that cannot be read could be the record asked for: its absence cannot be stated.
+            return Failed(FailReason.RECORD_UNREADABLE) if self._index.unreadable() else Absent()
+        newest, file = candidates[0]
+        if newest.is_deleted:
+            return Absent()
+        raw = self._folder.read(file.name, file.stamp, self._limits.file_bytes)
+        return self._found(newest, file, raw, self._findings(newest, file, candidates))
+
+    def _news(self, file: IndexedFile, raw: bytes) -> Iterator[Found | RecordKey]:
+        """What one version of a file brings: its records, and the keys it says are deleted."""
+        if file.fault is not None:
+            yield Found(raw, self._mapping.format.media_type, file.name, None, None, self._clock())
+            return
+        for entry in self._index.entries_of(file.name):
+            candidates = self._index.under_key(entry.key) if entry.key is not None else []
+            is_newest = not candidates or candidates[0][0] == entry
+            if entry.is_deleted:
+                if is_newest and entry.key is not None:
+                    yield RecordKey(entry.key)
+                continue
+            findings = self._findings(entry, file, candidates)
+            if not is_newest and not findings:
+                continue  # replaced by a later delivery
+            yield self._found(entry, file, raw, findings)
+
+    def _findings(
+        self, entry: Entry, file: IndexedFile, candidates: list[tuple[Entry, IndexedFile]]
+    ) -> tuple[Reason, ...]:
+        for other, other_file in candidates:
+            if other == entry or other.is_deleted:
+                continue
+            is_copy = other_file.sha256 == file.sha256 and other.position == entry.position
+            if other.revised == entry.revised and not is_copy:
+                return (Reason.DUPLICATE_IN_BATCH,)
+            if (other.revised or "") > (entry.revised or "") and other_file.seq < file.seq:
+                return (Reason.OLDER_REVISION,)
+        return ()
+
+    def _found(self, entry: Entry, file: IndexedFile, raw: bytes, findings: tuple[Reason, ...]) -> Found:
+        position = entry.position
+        is_alone = position == 0 and len(self._index.entries_of(file.name)) == 1
+        if isinstance(self._mapping.format, CsvFormat):
+            raw, position = self._mapping.format.header(raw) + raw[entry.start : entry.stop], 0
+        return Found(
+            raw=raw,
+            media_type=self._mapping.format.media_type,
+            source_ref=file.name if is_alone else f"{file.name}#{entry.position + 1}",
+            revised=_revised(entry, file.stamp),
+            signature=None,
+            fetched_at=self._clock(),
+            key=None if entry.key is None else RecordKey(entry.key),
+            position=position,
+            findings=findings,
+        )
+
+    def _seq(self, since: Watermark | None) -> int:
+        """Where to go on. A mark of another index (it was lost and made anew) means: from the beginning."""
+        index_id, _, seq = (since or "").partition(":")
+        return int(seq) if index_id == self._index.id and seq.isdigit() else 0
+
+    def _refresh(self, deadline: Deadline) -> Failed | None:
+        """Bring the index up to what the folder holds now. What was read before a deadline passed stays read."""
+        asked_at = time.monotonic()
+        if not self._refreshing.acquire(timeout=max(0.001, deadline.remaining_seconds)):
+            return Failed(FailReason.TIMEOUT)
+        try:
+            if self._listing is not None and self._listed_from >= asked_at:
+                return None  # another thread listed the folder after we asked
+            listed_from, mtime_ns, wall_ns = time.monotonic(), self._folder.mtime_ns(), time.time_ns()
+            listing = self._folder.listing()
+            is_done = self._index_files(listing, deadline)
+            self._listing, self._listed_from = listing, listed_from
+            is_settled = mtime_ns is not None and abs(wall_ns - mtime_ns) > _MTIME_GRANULARITY_NS
+            self._listed_mtime_ns = mtime_ns if is_settled else None
+        except (FolderGoneError, TooManyFilesError) as error:
+            self._listing = None
+            _log.warning("source %s: folder cannot be listed: %s", self._mapping.source.name, error)
+            is_full = isinstance(error, TooManyFilesError)
+            return Failed(FailReason.MISCONFIGURED if is_full else FailReason.UNREACHABLE)
+        finally:
+            self._refreshing.release()
+        return None if is_done else Failed(FailReason.TIMEOUT)
+
+    def _index_files(self, listing: Listing, deadline: Deadline) -> bool:
+        """Enter what is new, drop what is gone; false if the deadline came first.
+
+        Raises:
+            FolderGoneError: all files are gone at once: a mount that fell off looks like an empty folder.
+        """
+        known = self._index.stamps()
+        gone = known.keys() - listing.ready.keys() - listing.waiting.keys()
+        if known and len(gone) == len(known) and not listing.ready:
+            raise FolderGoneError("held files before and holds none now")
+        if gone:
+            with self._index.writing():
+                self._index.remove(gone)
+        fresh = [name for name, stamp in listing.ready.items() if known.get(name) != stamp]
+        fresh.sort(key=lambda name: (listing.ready[name].mtime_ns, name))
+        for start in range(0, len(fresh), INDEX_BATCH):
+            read = []
+            for name in fresh[start : start + INDEX_BATCH]:
+                if deadline.is_past:
+                    break
+                try:
+                    raw = self._folder.read(name, listing.ready[name], self._limits.file_bytes)
+                except FileGoneError:
+                    continue
+                read.append((name, listing.ready[name], sha256(raw).digest(), *keys_in(self._mapping, name, raw)))
+            with self._index.writing():
+                for name, stamp, digest, fault, entries in read:
+                    self._index.put(name, stamp, digest, fault, entries)
+            if deadline.is_past and start + INDEX_BATCH < len(fresh):
+                return False
+        return not deadline.is_past or not fresh
+
+
+def _revised(entry: Entry, stamp: Stamp) -> datetime:
+    """The record's own revision, or else the time its file was written."""
+    if entry.revised is not None:
+        return datetime.fromisoformat(entry.revised)
+    return datetime.fromtimestamp(stamp.mtime_ns // 1_000_000_000, UTC)

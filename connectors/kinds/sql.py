@@ -1,0 +1,309 @@
+"""Kind `sql`: tables or views of a holder's database, read with an account that cannot write."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from connectors.breaker import BreakerState
+from connectors.deadline import Deadline
+from connectors.errors import SourceFileError, SourceRefusedError
+from connectors.formats.document import WHITE_SPACE
+from connectors.formats.rows import Row
+from connectors.kinds.sql_account import CONNECT_SECONDS, POOL_SIZE, Dialect, dialect_of
+from connectors.kinds.sql_filter import PushDown
+from connectors.kinds.sql_key import KeyColumn
+from connectors.kinds.sql_rows import TooManyChildrenError, row_json, with_children
+from connectors.kinds.sql_tables import Layout, read_layout
+from connectors.kinds.sql_watermark import Progress
+from connectors.mapping import RecordMapping
+from connectors.protocol import (
+    Absent,
+    Capabilities,
+    Changes,
+    Failed,
+    FailReason,
+    Found,
+    Health,
+    Operation,
+    Page,
+    PageMark,
+    RecordKey,
+    Watermark,
+)
+from connectors.quarantine import Reason
+from connectors.references import Resolver
+from connectors.row_filter import Op, RowFilter
+
+_log = logging.getLogger(__name__)
+
+BATCH_ROWS = 500
+DELETED_ROWS = 10_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is known of a database once it was reached: checked, and never asked for again."""
+
+    layout: Layout
+    push_down: PushDown
+    key: KeyColumn
+
+
+def open_connector(mapping: RecordMapping, resolver: Resolver, clock: Callable[[], datetime]) -> "SqlConnector":
+    """Open a database, and look at its account and tables at once if it can be reached.
+
+    Raises:
+        SourceFileError: an address, key or push-down that cannot be used.
+        SourceRefusedError: the account can write, or a table or column is missing.
+    """
+    source = mapping.source
+    dialect, url = dialect_of(resolver.resolve(source.reach["url"], "/reach/url"))
+    engine = dialect.engine(url, source.read.encoding)
+    connector = SqlConnector(mapping, dialect, engine, resolver, clock)
+    try:
+        connector.look()
+    except (SourceFileError, SourceRefusedError):
+        connector.close()
+        raise
+    return connector
+
+
+class AccountError(SourceRefusedError):
+    """The account can write."""
+
+
+class SqlConnector:
+    """Each call is one read-only transaction on one state of the data, and ends by its deadline whatever happens.
+
+    Calls run on threads of this connector's own: a driver that hangs in the network holds such a thread, not the
+    caller, and its own time-outs end it.
+    """
+
+    def __init__(
+        self,
+        mapping: RecordMapping,
+        dialect: Dialect,
+        engine: Engine,
+        resolver: Resolver,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._source = source = mapping.source
+        self._mapping = mapping
+        self._dialect = dialect
+        self._engine = engine
+        self._resolver = resolver
+        self._clock = clock
+        limits = source.reach.get("limits", {})
+        self._rows_max: int = limits.get("rows", 1000)
+        self._statement_seconds: float = limits.get("statement_seconds", 20)
+        self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix=f"sql-{source.name}")
+        self._lock = threading.Lock()
+        self._prepared: Prepared | None = None
+        self._newest: datetime | None = None
+
+    def look(self) -> Failed | None:
+        """Reach the database if that is possible now, and check it.
+
+        Raises:
+            SourceFileError, SourceRefusedError: what was found is not to be used.
+        """
+        outcome = self._within(Deadline.within(CONNECT_SECONDS), lambda _: None, raises=True)
+        return outcome if isinstance(outcome, Failed) else None
+
+    def capabilities(self) -> Capabilities:
+        reach = self._source.reach
+        operations: set[Operation] = {"fetch", "search"}
+        if "watermark" in reach:
+            operations.add("changes")
+        pushed = {name: frozenset(map(Op, part["ops"])) for name, part in reach.get("pushdown", {}).items()}
+        return Capabilities(
+            operations=frozenset(operations),
+            pushdown=pushed,
+            deletions="deleted" in reach,
+            signs=None,
+            rows_max=self._rows_max,
+        )
+
+    def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
+        return self._within(deadline, lambda connection: self._fetch(connection, key))
+
+    def search(self, wanted: RowFilter, mark: PageMark | None, deadline: Deadline) -> Page | Failed:
+        if mark is not None:
+            return Failed(FailReason.UNSUPPORTED)  # all that was found is in the first page, or nothing is
+        return self._within(deadline, lambda connection: self._search(connection, wanted))
+
+    def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
+        if "watermark" not in self._source.reach:
+            return Failed(FailReason.UNSUPPORTED)
+        return self._within(deadline, lambda connection: self._changes(connection, since))
+
+    def health(self) -> Health:
+        lag = self._clock() - self._newest if self._newest else None
+        note = f"table {self._source.reach['table']}"
+        return Health("ok" if self._prepared else "unknown", None, lag, BreakerState.CLOSED, note=note)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.dispose()
+
+    def _fetch(self, connection: Connection, key: RecordKey) -> Found | Absent | Failed:
+        prepared = self._ready()
+        table = prepared.layout.table.clause
+        rows: Sequence[sa.Row[Any]] = ()
+        for clause in prepared.key.clauses(key):
+            rows = connection.execute(sa.select(table).where(clause).limit(2)).all()
+            if rows:
+                break
+        if not rows:
+            return Absent()
+        found = self._found(connection, rows[:1])[0]
+        if len(rows) > 1:
+            return replace(found, findings=(Reason.DUPLICATE_IN_BATCH,))
+        return found
+
+    def _search(self, connection: Connection, wanted: RowFilter) -> Page | Failed:
+        prepared = self._ready()
+        clause, left = prepared.push_down.split(wanted)
+        table = prepared.layout.table.clause
+        query = sa.select(table).where(clause).order_by(table.c[prepared.layout.key.name]).limit(self._rows_max + 1)
+        rows = connection.execute(query).all()
+        if len(rows) > self._rows_max:
+            return Failed(FailReason.TOO_MANY_ROWS)
+        return Page(tuple(self._found(connection, rows)), None, complete=True, left_to_filter=left)
+
+    def _changes(self, connection: Connection, since: Watermark | None) -> Changes | Failed:
+        prepared = self._ready()
+        layout = prepared.layout
+        progress = Progress.read(since)
+        if progress is None or layout.mark is None:
+            return Failed(FailReason.MISCONFIGURED)
+        table = layout.table.clause
+        mark, key = table.c[layout.mark.column.name], table.c[layout.key.name]
+        query = sa.select(table).where(progress.after(mark, key, layout.mark.overlap)).order_by(mark, key)
+        rows = connection.execute(query.limit(BATCH_ROWS + 1)).all()
+        is_complete = len(rows) <= BATCH_ROWS
+        rows = rows[:BATCH_ROWS]
+        deleted, progress = self._deleted(connection, prepared, progress)
+        if rows:
+            last = rows[-1]._mapping  # noqa: SLF001  (SQLAlchemy's documented name)
+            progress = progress.moved(last[layout.mark.column.name], last[layout.key.name])
+        if is_complete:
+            progress = progress.closed()
+        found = tuple(self._found(connection, rows))
+        return Changes(found, deleted, progress.written(), is_complete)
+
+    def _deleted(
+        self, connection: Connection, prepared: Prepared, progress: Progress
+    ) -> tuple[tuple[RecordKey, ...], Progress]:
+        layout = prepared.layout
+        if layout.deleted is None or layout.mark is None:
+            return (), progress
+        grave, main = layout.deleted.table.clause, layout.table.clause
+        at, key = grave.c[layout.deleted.at.name], grave.c[layout.deleted.key.name]
+        again = sa.exists().where(main.c[layout.key.name] == key)  # deleted, and entered anew since
+        query = (
+            sa.select(key, at)
+            .where(progress.deleted_since(at, layout.mark.overlap), ~again)
+            .order_by(at, key)
+            .limit(DELETED_ROWS)
+        )
+        rows = connection.execute(query).all()
+        keys = tuple(found for row in rows if (found := prepared.key.from_source(row[0])) is not None)
+        return keys, progress.buried(rows[-1][1]) if rows else progress
+
+    def _found(self, connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[Found]:
+        layout = self._ready().layout
+        members = [dict(row._mapping) for row in rows]  # noqa: SLF001  (SQLAlchemy's documented name)
+        with_children(connection, layout, members)
+        found = []
+        for row in members:
+            raw = row_json(row)
+            identity = self._mapping.identify(Row(self._mapping.format.parse(raw).records()[0].members))
+            found.append(
+                Found(
+                    raw=raw,
+                    media_type="application/json",
+                    source_ref=f"{layout.table.name}#{str(row[layout.key.name]).strip(WHITE_SPACE)}",
+                    revised=identity.revised,
+                    signature=None,
+                    fetched_at=self._clock(),
+                    key=identity.key,
+                )
+            )
+            if identity.revised and (self._newest is None or identity.revised > self._newest):
+                self._newest = identity.revised
+        return found
+
+    def _ready(self) -> Prepared:
+        if self._prepared is None:
+            raise AssertionError("used before it was prepared")  # `_run` prepares
+        return self._prepared
+
+    def _prepare(self, connection: Connection) -> None:
+        with self._lock:
+            if self._prepared is not None:
+                return
+        right = self._dialect.write_right(connection)
+        if right is not None:
+            raise AccountError(f"the account {right}; give the gateway one that can only read")
+        layout = read_layout(connection, self._source)
+        key = KeyColumn(self._source, layout, self._dialect)
+        prepared = Prepared(layout, PushDown(self._source, layout, self._dialect), key)
+        with self._lock:
+            self._prepared = prepared
+
+    def _within(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool = False) -> T | Failed:
+        bounded = deadline.at_most(self._statement_seconds)
+        call: Future[T | Failed] = self._threads.submit(self._run, bounded, work, raises=raises)
+        try:
+            return call.result(timeout=bounded.remaining_seconds)
+        except FutureTimeoutError:
+            call.cancel()
+            return Failed(FailReason.TIMEOUT)
+
+    def _run(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool) -> T | Failed:
+        if deadline.is_past:
+            return Failed(FailReason.TIMEOUT)
+        try:
+            with self._engine.connect() as connection:
+                self._dialect.begin(connection, max(0.001, deadline.remaining_seconds))
+                self._prepare(connection)
+                return work(connection)
+        except (SourceFileError, SourceRefusedError) as error:
+            if raises:
+                raise
+            return self._failed(error)
+        except (TooManyChildrenError, UnicodeDecodeError, SQLAlchemyError) as error:
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> Failed:
+        said = self._resolver.blot_out(str(getattr(error, "orig", None) or error))
+        _log.warning("source %s: %s: %s", self._source.name, type(error).__name__, said)
+        match error:
+            case AccountError():
+                reason = FailReason.REFUSED_ACCOUNT
+            case SourceFileError() | SourceRefusedError():
+                reason = FailReason.MISCONFIGURED
+            case TooManyChildrenError():
+                reason = FailReason.TOO_MANY_ROWS
+            case PoolTimeoutError():
+                reason = FailReason.TIMEOUT
+            case UnicodeDecodeError():
+                reason = FailReason.RECORD_UNREADABLE
+            case DBAPIError():
+                reason = self._dialect.reason(error)
+            case _:
+                reason = FailReason.UNREACHABLE
+        return Failed(reason)

@@ -1,0 +1,201 @@
+"""Opening a holder's database so that nothing can be written, and refusing an account that could.
+
+Every dialect is spelt out here, because none of this is standard SQL. Built and tested: SQLite, PostgreSQL.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import make_url as sqlalchemy_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from connectors.errors import SourceFault, SourceFileError
+from connectors.protocol import FailReason
+
+CONNECT_SECONDS = 5
+POOL_SIZE = 5
+
+
+class Undecodable(bytes):
+    """Text of a column that the declared encoding cannot read."""
+
+    __slots__ = ()
+
+
+class Dialect(Protocol):
+    """One kind of database: how it is opened, bounded in time, asked about its account, and how it fails."""
+
+    def engine(self, url: URL, encoding: str) -> Engine: ...
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        """Open a transaction that only reads, sees one state of the data, and whose statements end in time."""
+        ...
+
+    def write_right(self, connection: Connection) -> str | None:
+        """Say what the account could write, or None if nothing."""
+        ...
+
+    def reason(self, error: DBAPIError) -> FailReason: ...
+
+    def trimmed(self, column: sa.ColumnElement[Any], characters: str) -> sa.ColumnElement[Any]:
+        """The column's text without these characters at either end."""
+        ...
+
+    def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The column's text, compared by code points whatever the language of the database is."""
+        ...
+
+
+class Sqlite:
+    def engine(self, url: URL, encoding: str) -> Engine:
+        path = Path(url.database or "")
+        if not path.is_absolute():
+            raise SourceFileError([SourceFault("/reach/url", "must name an SQLite file by its absolute path")])
+
+        def text(raw: bytes) -> str | Undecodable:
+            try:
+                return raw.decode(encoding)
+            except UnicodeDecodeError:
+                return Undecodable(raw)
+
+        def connect() -> sqlite3.Connection:
+            # mode=ro: whatever the file's permissions are, this connection cannot write, nor create a missing file.
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1, isolation_level=None, check_same_thread=False
+            )
+            connection.text_factory = text
+            return connection
+
+        return sa.create_engine(
+            "sqlite://", creator=connect, poolclass=sa.QueuePool, pool_size=POOL_SIZE, hide_parameters=True
+        )
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(_alarm(seconds), 10_000)
+        connection.exec_driver_sql("BEGIN")
+
+    def write_right(self, connection: Connection) -> str | None:
+        del connection  # a file has no accounts; `engine` opened it so that writing is impossible
+        return None
+
+    def reason(self, error: DBAPIError) -> FailReason:
+        said = str(error.orig)
+        if said in ("interrupted", "database is locked"):
+            return FailReason.TIMEOUT
+        if said.startswith(("no such table", "no such column")):
+            return FailReason.MISCONFIGURED
+        return FailReason.UNREACHABLE
+
+    def trimmed(self, column: sa.ColumnElement[Any], characters: str) -> sa.ColumnElement[Any]:
+        return sa.func.trim(column, characters)
+
+    def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.collate(column, "BINARY")
+
+
+def _alarm(seconds: float) -> Callable[[], int]:
+    end = time.monotonic() + seconds
+    return lambda: int(time.monotonic() >= end)
+
+
+_POSTGRES_WRITE_RIGHTS = sa.text(
+    """
+    WITH own AS (SELECT oid, rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
+                 FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')),
+         kept AS (SELECT oid FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema')
+    SELECT what FROM (
+        SELECT 1 AS rank, 'is a superuser' AS what FROM own WHERE rolsuper
+        UNION ALL SELECT 2, 'may make roles' FROM own WHERE rolcreaterole
+        UNION ALL SELECT 3, 'may write table ' || c.relname
+            FROM own, pg_class c JOIN kept ON c.relnamespace = kept.oid
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+              AND (has_table_privilege(own.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
+                   OR has_any_column_privilege(own.oid, c.oid, 'INSERT, UPDATE'))
+        UNION ALL SELECT 4, 'may write sequence ' || c.relname
+            FROM own, pg_class c JOIN kept ON c.relnamespace = kept.oid
+            WHERE c.relkind = 'S' AND has_sequence_privilege(own.oid, c.oid, 'UPDATE')
+        UNION ALL SELECT 5, 'may make tables in schema ' || n.nspname
+            FROM own, pg_namespace n JOIN kept ON n.oid = kept.oid
+            WHERE has_schema_privilege(own.oid, n.oid, 'CREATE')
+        UNION ALL SELECT 6, 'may make schemas'
+            FROM own WHERE has_database_privilege(own.oid, current_database(), 'CREATE')
+    ) AS found ORDER BY rank, what LIMIT 1
+    """
+)
+
+
+class Postgres:
+    def engine(self, url: URL, encoding: str) -> Engine:
+        if encoding != "utf-8":
+            raise SourceFileError([SourceFault("/read/encoding", "PostgreSQL converts to UTF-8 itself; leave it out")])
+        arguments = {
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "ipx-gateway",
+            "options": f"{url.query.get('options', '')} -c default_transaction_read_only=on".strip(),
+            # A network that swallows packets is noticed within seconds, not after hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 10_000,
+        }
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=arguments,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=CONNECT_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+        )
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        milliseconds = max(1, int(seconds * 1000))
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    def write_right(self, connection: Connection) -> str | None:
+        found = connection.execute(_POSTGRES_WRITE_RIGHTS).scalar()
+        return None if found is None else str(found)
+
+    def reason(self, error: DBAPIError) -> FailReason:
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        if state == "57014":  # query_canceled: our statement_timeout
+            return FailReason.TIMEOUT
+        if state in ("42P01", "42703", "42501", "3F000", "3D000") or state.startswith("28"):
+            # undefined table or column, no right to read, no schema, no database, or the login was refused
+            return FailReason.MISCONFIGURED
+        if state.startswith("22"):  # a value the driver or the conversion cannot carry
+            return FailReason.RECORD_UNREADABLE
+        return FailReason.UNREACHABLE
+
+    def trimmed(self, column: sa.ColumnElement[Any], characters: str) -> sa.ColumnElement[Any]:
+        return sa.func.btrim(sa.cast(column, sa.Text), characters)
+
+    def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.collate(column, "C")
+
+
+_DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgres()}
+
+
+def dialect_of(address: str) -> tuple[Dialect, URL]:
+    """Find the dialect of a database address.
+
+    Raises:
+        SourceFileError: no address, or of a kind that is not built. The message does not repeat it.
+    """
+    try:
+        url = sqlalchemy_url(address)
+    except (ArgumentError, ValueError) as error:
+        raise SourceFileError([SourceFault("/reach/url", "is no database address")]) from error
+    dialect = _DIALECTS.get(url.get_backend_name())
+    if dialect is None:
+        raise SourceFileError([SourceFault("/reach/url", f"databases of kind {url.get_backend_name()} are not built")])
+    return dialect, url

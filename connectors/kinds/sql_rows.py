@@ -1,0 +1,101 @@
+"""A row and its child rows as JSON: sorted, compact, and with nothing of the driver's types left in it."""
+
+import base64
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.formats.document import WHITE_SPACE
+from connectors.formats.rows import BINARY, UNDECODABLE
+from connectors.kinds.sql_account import Undecodable
+from connectors.kinds.sql_tables import Child, Layout
+
+IN_LIST = 500
+"""Most values of one IN list."""
+
+
+class TooManyChildrenError(Exception):
+    """A record has more child rows than its source file allows; it is not cut."""
+
+
+def row_json(members: dict[str, Any]) -> bytes:
+    """Write a row.
+
+    This is our own serialisation, for a database has no bytes of a record; no signature could be checked over it.
+    """
+    return json.dumps(
+        members, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def with_children(connection: Connection, layout: Layout, rows: Sequence[dict[str, Any]]) -> None:
+    """Put the child rows of each row under the child's name, an empty list where there are none.
+
+    Raises:
+        TooManyChildrenError: a row has more than `max`.
+    """
+    for row in rows:
+        for name, value in row.items():
+            row[name] = _finite(value)
+    for child in layout.children:
+        below = _child_rows(connection, child, [row[child.parent.name] for row in rows])
+        for row in rows:
+            own = below.get(_joined(row[child.parent.name]), [])
+            if len(own) > child.rows_max:
+                raise TooManyChildrenError(f"{child.table.name}: more than {child.rows_max} rows for one record")
+            row[child.name] = own
+
+
+def _child_rows(connection: Connection, child: Child, parents: Sequence[Any]) -> dict[Any, list[dict[str, Any]]]:
+    table = child.table.clause
+    on = table.c[child.on.name]
+    order = [table.c[child.order.name]] if child.order else []
+    wanted = list(dict.fromkeys(form for value in parents if value is not None for form in _forms(value, child)))
+    found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for start in range(0, len(wanted), IN_LIST):
+        part = wanted[start : start + IN_LIST]
+        limit = (child.rows_max + 1) * len(part)
+        query = sa.select(table).where(on.in_(part)).order_by(on, *order).limit(limit)
+        for row in connection.execute(query):
+            members = {name: _finite(value) for name, value in row._mapping.items()}  # noqa: SLF001  (SQLAlchemy's documented name)
+            found[_joined(members[child.on.name])].append(members)
+    return found
+
+
+def _forms(value: Any, child: Child) -> list[Any]:
+    """The texts under which a child row may repeat its parent's value: as it is, trimmed, padded to the column."""
+    if not isinstance(value, str):
+        return [value]
+    bare = value.rstrip(" ")
+    return [value, bare, bare.ljust(child.on.width or 0)]
+
+
+def _joined(value: Any) -> Any:
+    return value.strip(WHITE_SPACE) if isinstance(value, str) else value
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; as texts they are refused by any number of the mapping."""
+    return value if not isinstance(value, float) or isfinite(value) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Undecodable():
+            return {UNDECODABLE: base64.b64encode(value).decode()}
+        case bytes() | bytearray() | memoryview():
+            return {BINARY: base64.b64encode(bytes(value)).decode()}
+        case Decimal() | UUID():
+            return str(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case _:
+            return str(value)

@@ -1,0 +1,77 @@
+"""Opening a source: from a checked source file to a connector that can be asked and a mapping to apply."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.breaker import Breaker
+from connectors.errors import SourceFault, SourceFileError
+from connectors.formats.document import Limits
+from connectors.guarded import GuardedConnector
+from connectors.kinds import files, sql
+from connectors.kinds.folder_index import FolderIndex
+from connectors.mapping import Mapped, RecordMapping
+from connectors.protocol import Connector, Found
+from connectors.quarantine import Quarantined
+from connectors.references import Resolver
+from connectors.source_file import SourceFile
+from connectors.tools import MappingTools
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source in use. `connector.fetch` brings bytes, `apply` makes a record of them."""
+
+    file: SourceFile
+    connector: Connector
+    mapping: RecordMapping
+
+    def apply(self, found: Found) -> Mapped | Quarantined:
+        return self.mapping.apply(found)
+
+    def close(self) -> None:
+        self.connector.close()
+
+
+def open_source(
+    file: SourceFile,
+    *,
+    secrets: Mapping[str, str],
+    variables: Mapping[str, str],
+    tools: MappingTools,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    state: Path | None = None,
+) -> OpenSource:
+    """Open a source. A source that is down opens all the same; asking it fails until it is up.
+
+    Args:
+        file: what `read_source` gave.
+        secrets: what `${secret:NAME}` stands for.
+        variables: what `${NAME}` stands for.
+        tools: identifier and code functions and the validation of the record catalogue.
+        clock: gives the present instant, for stamps and the breaker.
+        state: a folder, private to this process's user, in which derived data (an index of keys) is kept over
+            restarts; None keeps it in memory.
+
+    Raises:
+        SourceFileError: a reference without value, or a path, transform, kind or table that does not exist.
+        SourceRefusedError: the source can be reached and must not be used as it is: its account can write, or it lacks
+            a table or column.
+    """
+    resolver = Resolver(secrets, variables)
+    missing = resolver.missing(file.reach)
+    if missing:
+        raise SourceFileError(
+            [SourceFault(f"/reach{place}", f"{reference} is not set") for place, reference in missing]
+        )
+    match file.kind:
+        case "files":
+            reach = files.read_reach(file.reach, resolver)
+            mapping = RecordMapping(file, tools, reach.limits)
+            index = FolderIndex(state / f"{file.name}.index" if state else None, file.sha256)
+            inner: Connector = files.FilesConnector(mapping, reach, index, clock)
+        case "sql":
+            mapping = RecordMapping(file, tools, Limits())
+            inner = sql.open_connector(mapping, resolver, clock)
+    return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
