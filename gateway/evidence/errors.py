@@ -44,3 +44,7 @@ class ForeignSealError(GatewayError):
 
 class UnpublishableError(GatewayError):
     """A trust list cannot be published: no key to sign it, or its content would be refused by every reader."""
+
+
+class PayloadError(GatewayError):
+    """Stored bytes of an exchange do not open under its key: they were changed or moved."""

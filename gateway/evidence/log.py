@@ -30,7 +30,7 @@ from ipx.note import Checkpoint, NoteSigner, sign
 
 APPEND_SECONDS: Final = 25.0
 PROBE_SECONDS: Final = 5.0
-"""How long a success stands for the next one before `assert_writable` tries by writing."""
+"""How long a success stands for the next one before `ready` tries by writing."""
 
 _KEEP_CHECKPOINT = text(
     "INSERT INTO log_checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING"
@@ -192,7 +192,7 @@ class EvidenceLog:
             except ProofError as error:
                 raise UnknownError(str(error)) from error
 
-    def assert_writable(self) -> None:
+    def ready(self) -> None:
         """Make sure, before a holder is called, that the outcome can be logged.
 
         Cheap while appends succeed; else both databases are written without a change.

@@ -85,7 +85,7 @@ class SigningKey(Base):
     public_jwk: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     wrapped_private: Mapped[bytes | None] = mapped_column(LargeBinary)
     valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
-    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_reason: Mapped[str | None] = mapped_column(Text)
 
@@ -97,6 +97,8 @@ class TrustList(Base):
     jws: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     """Hexadecimal, of the JWS's ASCII bytes."""
+    signed_by: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Public key (JWK) of the signer, served for first-use pinning where the private half is kept offline."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -1,0 +1,73 @@
+"""What an exchange carried, encrypted at rest under a key of its own: destroying the key erases all of it at once."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.evidence.errors import PayloadError
+from gateway.keywrap import KeyWrap
+
+KEY_BYTES: Final = 32
+_VERSION: Final = b"\x01"
+_NONCE_BYTES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadCipher:
+    """Encrypts and opens the named objects of one exchange (AES-256-GCM; NIST SP 800-38D).
+
+    An object at rest is `01 || nonce (12) || ciphertext || tag (16)`. Its exchange and its name are authenticated: an
+    object moved to another row does not open.
+    """
+
+    exchange_id: str
+    wrapped_key: bytes
+    """To be stored in the exchange's row."""
+    _key: bytes = field(repr=False)
+
+    def encrypt(self, name: str, data: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + nonce + AESGCM(self._key).encrypt(nonce, data, self._context(name))
+
+    def decrypt(self, name: str, sealed: bytes) -> bytes:
+        """Open what `encrypt` made under this name.
+
+        Raises:
+            PayloadError: it was made for another exchange, under another name, or was changed since.
+        """
+        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        try:
+            if sealed[:1] != _VERSION:
+                raise PayloadError(f"the object {name} of exchange {self.exchange_id} is of an unknown version")
+            return AESGCM(self._key).decrypt(nonce, ciphertext, self._context(name))
+        except (InvalidTag, ValueError) as error:
+            raise PayloadError(f"the object {name} of exchange {self.exchange_id} does not open") from error
+
+    def _context(self, name: str) -> bytes:
+        # The id is a UUID of fixed length, so the two cannot run into each other.
+        return f"{self.exchange_id}{name}".encode()
+
+
+class Payloads:
+    def __init__(self, wrap: KeyWrap) -> None:
+        self._wrap = wrap
+
+    def new(self, exchange_id: str) -> PayloadCipher:
+        """Make the key of a new exchange."""
+        key = AESGCM.generate_key(KEY_BYTES * 8)
+        return PayloadCipher(exchange_id, self._wrap.wrap(key, _context(exchange_id)), key)
+
+    def of(self, exchange_id: str, wrapped_key: bytes) -> PayloadCipher:
+        """Take the key of an exchange from its row.
+
+        Raises:
+            gateway.keywrap.KeyWrapError: it belongs to another exchange, or was changed.
+        """
+        return PayloadCipher(exchange_id, wrapped_key, self._wrap.unwrap(wrapped_key, _context(exchange_id)))
+
+
+def _context(exchange_id: str) -> str:
+    return f"payload-key:{exchange_id}"

@@ -1,0 +1,128 @@
+"""Receipts: the gateway's signed statement of how one exchange ended, and the log entry that commits to it."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, Literal
+
+from gateway.clock import Clock
+from ipx import jws
+from ipx.commitment import SALT_BYTES, Outcome, commitment, entry
+from ipx.documents import RECEIPT_TYP
+from ipx.encoding import b64url
+from ipx.jws import Json
+from ipx.keys import Signer
+from ipx.sdjwt import digest
+
+NOTHING_RELEASED: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a receipt states. `presentation` and `sealed_by` go with the outcome `released` only."""
+
+    exchange_id: str
+    request: str
+    """The request JWS as carried."""
+    holder: str
+    outcome: Outcome
+    sealed_by: Literal["holder", "gateway"] | None = None
+    presentation: str = NOTHING_RELEASED
+    """The record as handed over: `<issuer JWT>~<disclosure>~…~`."""
+    stage: str | None = None
+    reason: str | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """`guardrail`, `holder`, `egress` → `name@revision`, those that were asked."""
+    book: str | None = None
+    """Digest of the policy book in force."""
+    snapshot: bytes | None = None
+    """What the policy engine was asked, exactly; the receipt holds its SHA-256."""
+    obligations: Mapping[str, Json] = field(default_factory=dict)
+    withheld: Sequence[tuple[str, str]] = ()
+    """Field group and reason."""
+    timing_ms: Mapping[str, float] | None = None
+    """By stage, up to `sign`; None with `no_information`, where times would tell whether a record exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    token: str
+    salt: bytes
+    """Opens the commitment; lives in the erasable exchange row and nowhere else."""
+    entry: bytes
+    """For the log; says the outcome and the time, and names nobody."""
+
+
+def receipt_hash(token: str) -> str:
+    """Name a document by its bytes as carried: unpadded base64url SHA-256."""
+    return b64url(sha256(token.encode("ascii")).digest())
+
+
+class Receipts:
+    def __init__(
+        self,
+        signer: Signer,
+        issuer: str,
+        log_origin: str,
+        clock: Clock,
+        *,
+        salt: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES),
+    ) -> None:
+        """Take what every receipt carries.
+
+        Args:
+            signer: the receipt key, used for nothing else.
+            issuer: this gateway's origin; its name in the trust list.
+            log_origin: the log in which the receipts' entries stand.
+            clock: dates receipts.
+            salt: gives 32 random bytes each time.
+        """
+        self._signer = signer
+        self._issuer = issuer
+        self._log_origin = log_origin
+        self._clock = clock
+        self._salt = salt
+
+    def make(self, ending: Ending, *, prior: str | None = None) -> Receipt:
+        """Sign a receipt and make its log entry.
+
+        Args:
+            ending: what it states.
+            prior: the pending receipt that this one ends.
+
+        Raises:
+            ValueError: a record without the outcome `released`, or the other way round.
+            ipx.errors.FormatError: something in it cannot be written as strict JSON.
+        """
+        is_released = ending.outcome == "released"
+        if is_released != bool(ending.presentation) or is_released != (ending.sealed_by is not None):
+            raise ValueError(f"outcome {ending.outcome} with sealed_by {ending.sealed_by}")
+        issuer_jwt, *rest = ending.presentation.split("~")
+        at = int(self._clock().timestamp())
+        payload: dict[str, Json] = {
+            "iss": self._issuer,
+            "jti": ending.exchange_id,
+            "iat": at,
+            "req_hash": receipt_hash(ending.request),
+            "rec_hash": receipt_hash(issuer_jwt),
+            "disclosed": [*sorted(digest(disclosure) for disclosure in rest[:-1])],
+            "holder": ending.holder,
+            "sealed_by": ending.sealed_by,
+            "outcome": ending.outcome,
+            "stage": ending.stage,
+            "reason": ending.reason,
+            "policies": dict(ending.policies),
+            "book": ending.book,
+            "snapshot_sha256": None if ending.snapshot is None else b64url(sha256(ending.snapshot).digest()),
+            "obligations": dict(ending.obligations) or None,
+            "withheld": [{"group": group, "reason": reason} for group, reason in ending.withheld],
+            "timing_ms": None if ending.timing_ms is None else dict(ending.timing_ms),
+            "prior": None if prior is None else receipt_hash(prior),
+            "log": self._log_origin,
+        }
+        token = jws.sign(
+            {name: value for name, value in payload.items() if value is not None}, self._signer, typ=RECEIPT_TYP
+        )
+        salt = self._salt()
+        return Receipt(token, salt, entry(commitment(salt, ending.request, issuer_jwt, token), ending.outcome, at))

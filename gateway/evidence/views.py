@@ -1,0 +1,118 @@
+"""`<origin>/log/…`: the log as C2SP files, proofs, and the trust list. Public; bad input is a problem document."""
+
+import json
+import re
+from typing import Final
+
+import svcs
+from flask import Blueprint, Response, request
+
+from gateway.errors import Fault, InvalidInputError, UnknownError
+from gateway.evidence.errors import (
+    DuplicateStepError,
+    ForeignSealError,
+    KeyFileError,
+    LogDamagedError,
+    LogForkedError,
+    LogUnavailableError,
+    PayloadError,
+    UnpublishableError,
+)
+from gateway.evidence.published import PublishedLog
+from gateway.evidence.trust_list import TrustLists
+from gateway.web import problem
+from ipx.encoding import b64
+from ipx.errors import ProofError
+from ipx.tiles import parse_path
+
+TEXT: Final = "text/plain; charset=utf-8"
+FOREVER: Final = "public, max-age=31536000, immutable"
+CHECKPOINT_CACHE: Final = "public, max-age=5"
+TRUST_CACHE: Final = "public, max-age=60"
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+
+for _error, _slug in (
+    (DuplicateStepError, "already-exists"),
+    (ForeignSealError, "holder-failed"),
+    (KeyFileError, "internal"),
+    (LogDamagedError, "log-unavailable"),
+    (LogForkedError, "log-unavailable"),
+    (LogUnavailableError, "log-unavailable"),
+    (PayloadError, "internal"),
+    (UnpublishableError, "internal"),
+):
+    problem.register(_error, _slug)
+
+
+def blueprint() -> Blueprint:
+    log = Blueprint("log", __name__, url_prefix="/log")
+    log.add_url_rule("/checkpoint", view_func=checkpoint)
+    log.add_url_rule("/tile/<path:path>", view_func=tile)
+    log.add_url_rule("/proof", view_func=proof)
+    log.add_url_rule("/consistency", view_func=consistency)
+    log.add_url_rule("/trust.jws", view_func=trust_list)
+    log.add_url_rule("/trust.jwk", view_func=trust_key)
+    return log
+
+
+def checkpoint() -> Response:
+    return _cached(svcs.flask.get(PublishedLog).newest().note, TEXT, CHECKPOINT_CACHE)
+
+
+def tile(path: str) -> Response:
+    try:
+        named = parse_path(path)
+    except ProofError as error:
+        raise UnknownError(str(error)) from error
+    return _forever(svcs.flask.get(PublishedLog).tile(named), "application/octet-stream")
+
+
+def proof() -> Response:
+    """Prove `index` under the checkpoint of `size`, or under the first one that has it."""
+    index, size = _numbers("index", "size", optional={"size"})
+    return _forever(svcs.flask.get(PublishedLog).proof(index or 0, size).text(), TEXT)
+
+
+def consistency() -> Response:
+    """Prove that the log of `new` leaves begins with the log of `old` leaves: one base64 hash a line."""
+    old, new = _numbers("old", "new", optional=set())
+    hashes = svcs.flask.get(PublishedLog).consistency(old or 0, new or 0)
+    return _forever("".join(f"{b64(value)}\n" for value in hashes), TEXT)
+
+
+def trust_list() -> Response:
+    return _cached(svcs.flask.get(TrustLists).latest(), "application/jose", TRUST_CACHE)
+
+
+def trust_key() -> Response:
+    """Give the key to pin on first use; compare its thumbprint with the one the operator publishes elsewhere."""
+    key = dict(svcs.flask.get(TrustLists).signed_by())
+    return _cached(json.dumps(key, sort_keys=True), "application/jwk+json", TRUST_CACHE)
+
+
+def _numbers(*names: str, optional: set[str]) -> tuple[int | None, ...]:
+    faults = [
+        Fault(f"/{name}", "number", "give it once, as a decimal number without leading zeros")
+        for name in names
+        if not (name in optional and name not in request.args)
+        and not (len(request.args.getlist(name)) == 1 and _NUMBER.fullmatch(request.args[name]))
+    ]
+    faults += [Fault(f"/{name}", "unknown", "no such parameter") for name in request.args if name not in names]
+    if faults:
+        raise InvalidInputError(faults, slug="invalid-request")
+    return tuple(int(request.args[name]) if name in request.args else None for name in names)
+
+
+def _forever(body: str | bytes, content_type: str) -> Response:
+    response = Response(body, content_type=content_type)
+    response.headers["Cache-Control"] = FOREVER
+    return response
+
+
+def _cached(body: str, content_type: str, cache: str) -> Response:
+    response = Response(body, content_type=content_type)
+    response.headers["Cache-Control"] = cache
+    response.add_etag()
+    response.make_conditional(request)
+    return response
