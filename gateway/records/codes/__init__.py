@@ -21,6 +21,8 @@ class CodeTable:
     version: str
     source: str
     into: str | None
+    is_lossless: bool
+    """A code of a standard is stored as it came: a field of this list needs no sibling for the source's text."""
     words: Mapping[str, Mapping[str, Any]]
     """Word → what is known of it: `label`, and what the list itself declares (`stage`, `rec20` …)."""
     texts: Mapping[str, str]
@@ -75,7 +77,15 @@ def code_table(name: str) -> CodeTable:
     for text, word in _texts(document["words"], is_list=into is None):
         if texts.setdefault(_fold(text), word) != word:
             raise ValueError(f"code table {name}: {text!r} stands for two words")
-    return CodeTable(name, document["version"], document["source"], into, words, texts)
+    return CodeTable(
+        name=name,
+        version=document["version"],
+        source=document["source"],
+        into=into,
+        is_lossless=document.get("is_lossless", False),
+        words=words,
+        texts=texts,
+    )
 
 
 def _translated(into: str, word: str) -> Mapping[str, Any]:

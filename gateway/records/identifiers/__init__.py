@@ -50,6 +50,7 @@ RULES: Mapping[str, Callable[[str], str]] = {
     "cpc": classifications.patent_symbol,
     "hs": classifications.hs,
     "upov": classifications.upov,
+    "st27_event": classifications.st27_event,
     "CN.uscc": parties.cn_uscc,
     "lei": parties.lei,
     "eori": parties.eori,

@@ -69,3 +69,8 @@ def hs(text: str) -> str:
 def upov(text: str) -> str:
     """A genus or species by UPOV code, `MALUS_DOM`: five letters of the genus, then up to three elements."""
     return fit(_UPOV, text, "five letters, then _ and two or three letters for each element").group()
+
+
+def st27_event(text: str) -> str:
+    """A key event of a patent's life (WIPO ST.27), `R14`."""
+    return fit(_ST27_EVENT, text, "a letter and two digits").group()

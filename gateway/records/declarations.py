@@ -1,0 +1,208 @@
+"""Reads a record type from its declaration: one TOML file in `types/` says fields, groups, facts, states and rules.
+
+Nothing about a single type is code: a new type is a new file. A declaration that contradicts itself (a field in two
+groups, a rule about a field that is not there) does not load.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.resources.abc import Traversable
+from typing import Any, Literal, get_args
+
+from marshmallow import fields
+
+from gateway.records import rules
+from gateway.records.codes import code_table
+from gateway.records.fact_rules import FactRules, State, read_fact_rules, read_states
+from gateway.records.identifiers import RULES
+from gateway.records.shapes import Kind, Shapes, StrictSchema, has_raw
+from gateway.records.values import Checked, text
+
+Classification = Literal["public", "official", "confidential", "sealed"]
+
+CLEAR = frozenset(
+    {
+        *("iss", "sub", "iat", "record_type", "schema_version", "source", "revision"),
+        *("as_of", "recorded_at", "status", "sealed_by", "language"),
+        *("exp", "nbf", "aud", "jti", "cnf", "vct", "_sd", "_sd_alg", "..."),
+        *("record_id", "holder", "sealed_groups"),
+    }
+)
+"""Names that no field may have: claims that are always clear, those that RFC 7519 and RFC 9901 reserve, and what the
+envelope has besides."""
+
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_GROUP = re.compile(rf"{_SNAKE.pattern}(?:\.{_SNAKE.pattern})*")
+_TYPE_KEYS = frozenset({"schema_version", "published_register", "includes", "groups", "facts", "states", "rules"})
+_GROUP_KEYS = frozenset({"class", "personal", "law", "fields"})
+_EXTENSIONS = {"class": "confidential", "fields": {"extensions": {"is": "any"}}}
+"""In every type: what a mapping did not know is kept, and granted by no default policy."""
+_FIELD_KEYS = frozenset({"is", "st96", "numbers", "forms"})
+
+
+class DeclarationError(ValueError):
+    """A declaration that cannot become a record type; the message names file, field and fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A field group: the smallest thing a policy grants."""
+
+    classification: Classification
+    personal: bool = False
+    law: str | None = None
+    """What implies the class or a default grant: a lead for a lawyer, not advice."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    name: str
+    schema_version: int
+    schema: type[StrictSchema]
+    """Strict. Every field's metadata says `group`, `is` (its kind) and `st96` (the ST.96 element, or None)."""
+    groups: Mapping[str, Group]
+    """By full name (`trademark.biblio`), with those of the envelope (`record.links`)."""
+    fields: Mapping[str, str]
+    """Field → full name of its group."""
+    is_published_register: bool
+    """Then a record is named by the office's own number, else by an opaque one."""
+    facts: FactRules
+    states: tuple[State, ...]
+    refuse: tuple[rules.Rule, ...]
+    flag: tuple[rules.Rule, ...]
+    past_dates: tuple[tuple[str, ...], ...]
+    """Paths to days that cannot lie in the future."""
+
+    def group_of(self, field: str) -> str | None:
+        return self.fields.get(field)
+
+    def fields_of(self, group: str) -> tuple[str, ...]:
+        return tuple(field for field, known in self.fields.items() if known == group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A field as its declaration writes it."""
+
+    name: str
+    group: str
+    kind: Kind
+    about: Mapping[str, Any]
+
+
+def read_record_types(folder: Traversable) -> dict[str, RecordType]:
+    """Read every declaration of a folder; files that begin with `_` are parts of others.
+
+    Raises:
+        DeclarationError: the first declaration that is at fault.
+    """
+    parts = {name.removesuffix(".toml"): _read(entry) for name, entry in _toml_files(folder)}
+    shapes = Shapes(parts["_shapes"])
+    return {
+        name: _record_type(name, document, parts, shapes)
+        for name, document in sorted(parts.items())
+        if not name.startswith("_")
+    }
+
+
+def _toml_files(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.name.endswith(".toml"):
+            yield entry.name, entry
+
+
+def _read(entry: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(entry.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(f"{entry.name}: {error}") from error
+
+
+def _record_type(name: str, document: Mapping[str, Any], parts: Mapping[str, Any], shapes: Shapes) -> RecordType:
+    _require(bool(_SNAKE.fullmatch(name)), name, "a type is named in snake case")
+    _require(not document.keys() - _TYPE_KEYS, name, f"unknown keys {document.keys() - _TYPE_KEYS}")
+    groups: dict[str, Group] = {}
+    declared: dict[str, _Declared] = {}
+    _add_groups(name, document, groups, declared)
+    for part in document.get("includes", ()):
+        _add_groups(name, parts[f"_{part}"], groups, declared)
+    _add_group(f"{name}.extensions", _EXTENSIONS, groups, declared)
+    _add_groups("record", parts["_envelope"], groups, declared)
+    try:
+        return _assemble(name, document, groups, declared, shapes)
+    except (ValueError, LookupError, TypeError) as error:
+        raise DeclarationError(f"{name}: {error}") from error
+
+
+def _assemble(
+    name: str,
+    document: Mapping[str, Any],
+    groups: Mapping[str, Group],
+    declared: Mapping[str, _Declared],
+    shapes: Shapes,
+) -> RecordType:
+    built: dict[str, fields.Field[Any]] = {}
+    for field in declared.values():
+        metadata = {"group": field.group, "is": field.kind, "st96": field.about.get("st96")}
+        built[field.name] = shapes.field(field.kind, metadata=metadata)
+        if has_raw(field.kind):
+            raw = metadata | {"is": "text", "st96": None}
+            _require(f"{field.name}_raw" not in declared, name, f"{field.name}_raw is taken by a coded field")
+            built[f"{field.name}_raw"] = Checked(text, metadata=raw)
+    kinds = {field: value.metadata["is"] for field, value in built.items()}
+    judged = document.get("rules", {})
+    title = "".join(part.capitalize() for part in name.split("_"))
+    found = RecordType(
+        name=name,
+        schema_version=document["schema_version"],
+        schema=StrictSchema.from_dict(built, name=f"{title}Schema"),  # type: ignore[arg-type]
+        groups=groups,
+        fields={field: str(value.metadata["group"]) for field, value in built.items()},
+        is_published_register=document.get("published_register", False),
+        facts=read_fact_rules(document.get("facts", {}), kinds),
+        states=(),
+        refuse=(*_rules_of_fields(declared), *(rules.read_rule(about, kinds) for about in judged.get("refuse", ()))),
+        flag=tuple(rules.read_rule(about, kinds) for about in judged.get("flag", ())),
+        past_dates=tuple((field.name, *path) for field in declared.values() for path in shapes.past_dates(field.kind)),
+    )
+    return replace(found, states=read_states(name, document.get("states", ()), groups))
+
+
+def _rules_of_fields(declared: Mapping[str, _Declared]) -> Iterator[rules.Rule]:
+    for field in declared.values():
+        for kind in (*field.about.get("numbers", {}).values(), *field.about.get("forms", {}).values()):
+            _require(kind in RULES, field.name, f"no identifier is called {kind}")
+        for office in field.about.get("numbers", {}):
+            _require(office in code_table("st3").words, field.name, f"{office} is no office")
+        for key, rule in (("numbers", "number_of_office"), ("forms", "written_form")):
+            if key in field.about:
+                yield rules.Rule(rule, {"field": field.name, key: field.about[key]})
+
+
+def _add_groups(
+    prefix: str, document: Mapping[str, Any], groups: dict[str, Group], declared: dict[str, _Declared]
+) -> None:
+    for short, about in document.get("groups", {}).items():
+        _require(bool(_GROUP.fullmatch(short)), prefix, f"group {short} is not in snake case")
+        _add_group(f"{prefix}.{short}", about, groups, declared)
+
+
+def _add_group(name: str, about: Mapping[str, Any], groups: dict[str, Group], declared: dict[str, _Declared]) -> None:
+    _require(name not in groups, name, "declared twice")
+    _require(not about.keys() - _GROUP_KEYS, name, f"unknown keys {about.keys() - _GROUP_KEYS}")
+    _require(about.get("class") in get_args(Classification), name, "has no class, or an unknown one")
+    _require(bool(about.get("fields")), name, "has no field")
+    groups[name] = Group(about["class"], about.get("personal", False), about.get("law"))
+    for field, said in about["fields"].items():
+        _require(bool(_SNAKE.fullmatch(field)), name, f"field {field} is not in snake case")
+        _require(field not in declared, name, f"field {field} stands in two groups")
+        _require(field not in CLEAR, name, f"field {field} has the name of a clear claim")
+        _require("is" in said and not said.keys() - _FIELD_KEYS, name, f"field {field} lacks its kind or says too much")
+        declared[field] = _Declared(field, name, said["is"], said)
+
+
+def _require(condition: bool, where: str, fault: str) -> None:  # noqa: FBT001  (reads as a sentence at every call)
+    if not condition:
+        raise DeclarationError(f"{where}: {fault}")

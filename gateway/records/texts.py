@@ -1,0 +1,43 @@
+"""What a text may not be: padded, cut off in the wrong encoding, or bytes written out as text."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from gateway.records.reasons import Reason
+
+LONGEST = 500_000
+"""Characters of one text; a judgment fits, a file smuggled into a field does not."""
+
+_BYTES_AS_TEXT = re.compile(r"b(['\"]).*\1", re.DOTALL)
+_UTF8_READ_AS_LATIN = re.compile(
+    "[\u00c2\u00c3]["  # the lead bytes of U+0080 to U+00FF, followed by a continuation byte …
+    "\u0080-\u00aa\u00ac-\u00ba\u00bc-\u00bf"  # … as ISO 8859-1 or Windows-1252 shows it; « and » may follow a letter
+    "\u0178\u0161\u0153\u017e\u0192\u20ac\u2020\u2021\u2030\u02c6\u0160\u0152\u017d]"
+    "|\u00e2\u20ac[\u0153\u009d\u2122\u02dc\u201c\u201d\u00a6\u00a2]"  # quotation marks, dashes, dots
+)
+_ALLOWED_CONTROLS = "\t\n\r"
+
+
+def _is_control(character: str) -> bool:
+    """Control characters, NUL among them, and halves of surrogate pairs."""
+    return unicodedata.category(character) in {"Cc", "Cs"} and character not in _ALLOWED_CONTROLS
+
+
+_FAULTS: tuple[tuple[Callable[[str], object], tuple[Reason, str]], ...] = (
+    (lambda text: len(text) > LONGEST, ("too_large", f"longer than {LONGEST} characters")),
+    (lambda text: not text.strip(), ("wrong_type", "empty; what is not there is left out")),
+    (lambda text: text != text.strip(), ("wrong_type", "white space around it")),
+    (lambda text: any(map(_is_control, text)), ("wrong_encoding", "control characters")),
+    (
+        lambda text: "\ufffd" in text or "\ufeff" in text,
+        ("wrong_encoding", "a replacement character or a byte order mark"),
+    ),
+    (_BYTES_AS_TEXT.fullmatch, ("wrong_encoding", "bytes written out as text")),
+    (_UTF8_READ_AS_LATIN.search, ("wrong_encoding", "UTF-8 read as Latin")),
+)
+
+
+def text_fault(text: str) -> tuple[Reason, str] | None:
+    """Say what is wrong with a text, or None. Names, languages and scripts are nobody's business here."""
+    return next((fault for is_at_fault, fault in _FAULTS if is_at_fault(text)), None)
