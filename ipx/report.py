@@ -75,7 +75,7 @@ class Report:
         filed = int(self.filed_at.timestamp())
         waited = f" The request was filed on {_moment(filed)}." if filed != receipt.issued_at else ""
         return (
-            f"{_shown(receipt.issuer)} answered on {_moment(receipt.issued_at)}: {_OUTCOMES[receipt.outcome]}{stage}. "
+            f"{_shown(receipt.issuer)} answered on {_moment(receipt.issued_at)}: {_OUTCOMES[receipt.outcome].format(stage=stage)}. "
             f"Its signed receipt {_shown(receipt.exchange)} names exactly this request.{waited}"
         )
 
@@ -95,8 +95,9 @@ class Report:
             return "No field of any record was handed over."
         erased = f" {_count(self.erased, 'field was', 'fields were')} erased since." if self.erased else ""
         return (
-            f"{_count(self.disclosed, 'field is', 'fields are')} disclosed, unchanged and exactly those that the receipt "
-            f"names; {self.withheld} stay hidden, decoys included, so that an absent field looks like a withheld one."
+            f"{_count(self.disclosed, 'field is', 'fields are')} disclosed, unchanged and exactly those that the "
+            f"receipt names; {self.withheld} stay hidden, decoys included, so that an absent field looks like a "
+            "withheld one."
             f"{erased}"
         )
 
@@ -110,8 +111,8 @@ class Report:
 
     def _logged(self) -> str:
         return (
-            f"The exchange is entry {self.log_index} of the log {_shown(self.receipt.log)}, and a signed checkpoint over "
-            f"{self.log_size} entries contains it: it cannot be taken out or altered unnoticed."
+            f"The exchange is entry {self.log_index} of the log {_shown(self.receipt.log)}: the signed checkpoint over "
+            f"{self.log_size} entries contains it, and a log without it would contradict that checkpoint."
         )
 
     def _timed(self) -> str:
@@ -125,14 +126,14 @@ class Report:
             if self.time_source == "time-stamp"
             else f"{_count(self.cosignatures, 'independent witness', 'independent witnesses')}"
         )
-        return f"It existed by {_moment(int(self.trusted_at.timestamp()))}, confirmed by {by}."
+        return f"The exchange existed by {_moment(int(self.trusted_at.timestamp()))}, confirmed by {by}."
 
 
 _OUTCOMES: Mapping[str, str] = {
     "released": "released",
-    "denied": "denied, nothing was released",
+    "denied": "denied{stage}, nothing was released",
     "pending": "pending, nothing is decided yet",
-    "failed": "failed, nothing was released",
+    "failed": "failed{stage}, nothing was released",
     "withdrawn": "withdrawn by the requester, nothing was released",
 }
 
