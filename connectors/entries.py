@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from connectors.formats.document import Format, Json, Leaf, Node, Path
+from connectors.formats.document import WHITE_SPACE, Format, Json, Leaf, Node, Path
 from connectors.quarantine import Reason, Rejection, UnfitValueError
 from connectors.texts import damage
 from connectors.tools import MappingTools
@@ -169,7 +169,7 @@ def read_members(members: Mapping[str, Entry], node: Node, trail: Trail, reading
             leaf = entry.leaf(node, below, reading)
             if leaf is None:
                 continue
-            made[f"{name}_raw"] = _json(leaf.value)
+            made[f"{name}_raw"] = leaf.value.strip(WHITE_SPACE) if isinstance(leaf.value, str) else _json(leaf.value)
             value, has_own = entry.transformed(leaf, below, reading), True
         else:
             value = entry.read(node, below, reading)
