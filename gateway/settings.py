@@ -103,15 +103,23 @@ def read_settings() -> Settings:
         holder_seconds=holder_seconds,
         exchange_seconds=exchange_seconds,
         sources=sources,
-        secrets={
-            name.removeprefix(SECRET_PREFIX): value
-            for name, value in os.environ.items()
-            if name.startswith(SECRET_PREFIX)
-        },
+        secrets=secrets_in_environment(),
         bind=bind,
         workers=workers,
         threads=threads,
     )
+
+
+def secrets_in_environment() -> dict[str, str]:
+    """Give what `${secret:NAME}` means in a source file: the variables `IPX_SECRET_<NAME>`."""
+    return {
+        name.removeprefix(SECRET_PREFIX): value for name, value in os.environ.items() if name.startswith(SECRET_PREFIX)
+    }
+
+
+def variables_in_environment() -> dict[str, str]:
+    """Give what `${NAME}` means in a source file: only `IPX_SOURCES`; no other part of the environment leaks into one."""
+    return {"IPX_SOURCES": os.environ.get("IPX_SOURCES", str(Path(os.environ.get("IPX_VAR", "var")) / "sources"))}
 
 
 def _explain(error: EnvValidationError) -> str:

@@ -8,7 +8,7 @@ from ipx.keys import EVIDENCE_ALGORITHMS, TrustedKey, public_key
 
 
 def requester_keys(session: Session) -> list[TrustedKey]:
-    """Give every key that may sign requests, ended and revoked ones too; those for signing in only (PS256) are left out."""
+    """Give every key that may sign requests, also ended and revoked ones; those for signing in only (PS256) are not."""
     rows = session.scalars(
         select(ClientKey).where(ClientKey.alg.in_(EVIDENCE_ALGORITHMS)).order_by(ClientKey.client_id, ClientKey.id)
     )

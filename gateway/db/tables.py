@@ -4,7 +4,8 @@ import gateway.agencies.models
 import gateway.audit.models
 import gateway.evidence.models
 import gateway.exchange.models
-import gateway.governance.models  # noqa: F401
+import gateway.governance.models
+import gateway.oauth.models  # noqa: F401
 from gateway.db.base import Base
 
 __all__ = ["Base"]

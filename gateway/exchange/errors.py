@@ -29,3 +29,7 @@ class InFlightError(GatewayError):
 
 class ExchangeErasedError(GatewayError):
     """The exchange's payloads were erased; its receipt stays."""
+
+
+class LostRaceError(GatewayError):
+    """The exchange was closed by somebody else meanwhile; never leaves the journal."""

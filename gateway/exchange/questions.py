@@ -1,21 +1,33 @@
 """From a request to the question that the policies are asked. Every fact comes from a register, none from the request."""
 
-from dataclasses import dataclass
+import json
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import select
 
+from connectors.deadline import Deadline
 from gateway.agencies.models import Agency as AgencyRow
 from gateway.agencies.models import Client as ClientRow
 from gateway.agencies.models import Source as SourceRow
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
+from gateway.exchange.facts import NOTIFY_OWNER, CaseRegister, Representations
+from gateway.exchange.holders import SourceRef, Unavailable
 from gateway.exchange.requests import SignedRequest
+from gateway.exchange.sealing import SealedRecord
 from gateway.oauth.guard import Caller
-from policies.engine import Agency, Client, Delegation, Question
+from policies.documents import documents
+from policies.engine import Agency, Client, Delegation, Question, Record, Representation
+from policies.schema import Catalogue
 
 ASSURANCE = 2
-"""Level of proof of a client that signed its request and holds its token's key."""
+"""Level of proof of a client that signed its request and holds the key of its token."""
+
+SOMEBODY = Representation("somebody", frozenset({"some right"}), verified=True)
+"""Stands in while the record is not known: the question before the fetch must not fail for want of a fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +38,24 @@ class Parties:
     asking: Agency
     supplier: Agency | None
     holder: Agency
-    source: str
-    source_sha256: str
-    is_source_open: bool
+    source: SourceRef
+    is_open: bool
+    """Neither the source nor its holder is suspended."""
 
 
 class Questions:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cases: CaseRegister,
+        representations: Representations,
+        catalogue: Catalogue,
+        clock: Clock,
+    ) -> None:
         self._database = database
+        self._cases = cases
+        self._representations = representations
+        self._catalogue = catalogue
         self._clock = clock
 
     def parties(self, request: SignedRequest, caller: Caller) -> Parties:
@@ -41,8 +63,15 @@ class Questions:
 
         Raises:
             InvalidInputError: the holder is no agency here, or holds no records of this type.
+            AccessRefusedError: the request is outside the purpose that the caller's token is bound to.
         """
-        codes = {caller.agency, request.holder} | ({caller.supplier} if caller.supplier else set())
+        caller.require_purpose(
+            purpose=request.purpose,
+            legal_basis=request.legal_basis,
+            case_ref=request.case_ref,
+            record_type=request.record_type,
+        )
+        codes = {code for code in (caller.agency, request.holder, caller.supplier) if code}
         with self._database.read() as session:
             agencies = {row.code: row for row in session.scalars(select(AgencyRow).where(AgencyRow.code.in_(codes)))}
             client = session.get_one(ClientRow, caller.client_id)
@@ -55,37 +84,75 @@ class Questions:
             raise InvalidInputError(
                 [Fault("/record", "not_offered", f"{request.holder} offers no records of type {request.record_type}")]
             )
+        asking = agencies[caller.agency]
+        if request.purpose not in asking.purposes:
+            known = ", ".join(sorted(asking.purposes)) or "none"
+            raise InvalidInputError(
+                [Fault("/purpose", "purpose_not_registered", f"registered for {asking.code}: {known}")]
+            )
         holder = agencies[request.holder]
         return Parties(
             client=Client(client.id, frozenset(), ASSURANCE, client.suspended_at is not None),
-            asking=_agency(agencies[caller.agency]),
+            asking=_agency(asking),
             supplier=_agency(agencies[caller.supplier]) if caller.supplier else None,
             holder=_agency(holder),
-            source=source.name,
-            source_sha256=source.sha256,
-            is_source_open=source.suspended_at is None and holder.suspended_at is None,
+            source=SourceRef(source.name, source.sha256, holder.code, source.record_type, holder.jurisdictions[0]),
+            is_open=source.suspended_at is None and holder.suspended_at is None,
         )
 
-    def ask(self, request: SignedRequest, caller: Caller, parties: Parties) -> Question:
-        """Build the question without the record and without what only the record can tell."""
+    def ask(self, request: SignedRequest, parties: Parties, deadline: Deadline) -> Question | Unavailable:
+        """Build the question without the record.
+
+        Returns:
+            `Unavailable` where the case that the request cites could not be looked up.
+        """
+        case = None
+        if request.case_ref is not None:
+            case = self._cases.look_up(request.case_ref, parties.asking.code, parties.asking.jurisdictions, deadline)
+            if isinstance(case, Unavailable):
+                return case
         return Question(
             client=parties.client,
             asking=parties.asking,
             supplier=parties.supplier,
             holder=parties.holder,
-            source=parties.source,
+            source=parties.source.name,
             record_type=request.record_type,
             record=None,
             groups=request.groups,
             purpose=request.purpose,
             legal_basis=request.legal_basis,
             mode="single",
-            now=self._clock(),
+            # Cedar reads instants to the millisecond.
+            now=self._clock() - timedelta(microseconds=self._clock().microsecond % 1000),
             approvals=frozenset(),
-            case_reference=None,
-            representing=None,
+            case_reference=case,
+            representing=SOMEBODY if request.purpose == NOTIFY_OWNER else None,
             delegation=Delegation(parties.supplier.code, active=True, covers_purpose=True) if parties.supplier else None,
         )
+
+    def about(self, question: Question, sealed: SealedRecord, deadline: Deadline) -> Question | Unavailable:
+        """Complete the question with the record, and with what only the record's rights can tell."""
+        representing = None
+        if question.purpose == NOTIFY_OWNER:
+            rights = sealed.facts["right_keys"]
+            found = self._representations.of(
+                rights if isinstance(rights, frozenset) else (), question.asking.code, deadline
+            )
+            if isinstance(found, Unavailable):
+                return found
+            representing = found
+        return replace(question, record=Record(sealed.digest, sealed.facts), representing=representing)
+
+    def snapshot(self, question: Question) -> bytes:
+        """Write down what was asked, exactly, for replay.
+
+        A receipt shows the hash of it; the nonce keeps anybody from guessing what it is the hash of, and so whether
+        there was a record.
+        """
+        entities, context = documents(self._catalogue, question)
+        nonce = secrets.token_hex(16)
+        return json.dumps({"nonce": nonce, "entities": entities, "context": context}).encode()
 
 
 def _agency(row: AgencyRow) -> Agency:

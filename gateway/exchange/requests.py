@@ -16,9 +16,10 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.errors import RequestSignatureError, RequestTooLargeError, StaleRequestError
-from gateway.exchange.schemas import URN, RequestSchema, faults_of
+from gateway.exchange.schemas import RequestSchema, faults_of
 from gateway.oauth.guard import Caller
 from gateway.records.catalogue import CATALOGUE
+from gateway.records.record_ids import RecordId, parse_record_id
 from ipx import jws
 from ipx.errors import FormatError, SignatureError
 from ipx.keys import PublicKey, Role, TrustedKey, public_key
@@ -41,13 +42,20 @@ class SignedRequest:
     expires_at: datetime
     holder: str
     record: str
-    record_type: str
-    local: str
+    record_id: RecordId
     groups: frozenset[str]
     """Field groups asked for; empty means all of the record type."""
     purpose: str
     legal_basis: str
     case_ref: str | None
+
+    @property
+    def record_type(self) -> str:
+        return self.record_id.record_type
+
+    @property
+    def record_sha256(self) -> bytes:
+        return hashlib.sha256(self.record.encode()).digest()
 
 
 class Requests:
@@ -75,8 +83,6 @@ class Requests:
             raise RequestSignatureError(str(error)) from error
         members = self._members(verified.payload)
         self._check_names(members, caller)
-        match = URN.fullmatch(members["record"])
-        assert match is not None  # noqa: S101  (the schema has matched it)
         return SignedRequest(
             raw=raw,
             sha256=hashlib.sha256(body).digest(),
@@ -86,8 +92,7 @@ class Requests:
             expires_at=_instant(members["exp"]),
             holder=members["holder"],
             record=members["record"],
-            record_type=match["type"],
-            local=match["local"],
+            record_id=parse_record_id(members["record"]),
             groups=frozenset(members.get("groups", ())),
             purpose=members["purpose"],
             legal_basis=members["legal_basis"],
@@ -122,8 +127,9 @@ class Requests:
             faults.append(Fault("/exp", "lifetime", f"must be 1 to {LIFETIME.seconds} seconds after iat"))
         if not all(0 <= members[name] < 1 << 40 for name in ("iat", "exp")):
             faults.append(Fault("/iat", "not_a_time", "must be seconds since 1970"))
-        holder, record_type, _ = members["record"].removeprefix("urn:ipx:").split(":", 2)
-        if holder != members["holder"]:
+        record = parse_record_id(members["record"])
+        record_type = record.record_type
+        if record.agency != members["holder"]:
             faults.append(Fault("/record", "not_of_holder", "names another holder than /holder"))
         known = CATALOGUE.types.get(record_type)
         if known is None:

@@ -4,29 +4,26 @@ Refusals and failures are outcomes like releases: each gets a receipt and a leaf
 before the exchange is filed (nothing was asked of anybody), or when its outcome cannot be logged (nothing is released).
 """
 
-from dataclasses import replace
-
 import structlog
 
-from gateway.errors import GatewayError
-from gateway.exchange.facts import CaseRegister, Representations
-from gateway.exchange.holders import Absent, HeldRecord, Holders, Unavailable
-from gateway.exchange.journal import Filed, Finished, Journal
-from gateway.exchange.outcomes import NO_INFORMATION, Denied, Failed, Outcome, Released, Withheld
-from gateway.exchange.questions import Questions
-from gateway.exchange.redaction import release
-from gateway.exchange.requests import Requests
-from gateway.exchange.seals import Seals, SealError
+from connectors.protocol import Absent
+from gateway.exchange.holders import Holders, Unavailable
+from gateway.exchange.journal import Finished, Journal
+from gateway.exchange.outcomes import NO_INFORMATION, Denied, Failed, Outcome
+from gateway.exchange.questions import Parties, Questions
+from gateway.exchange.redaction import denied, release
+from gateway.exchange.requests import Requests, SignedRequest
+from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.governance.books import PolicyBooks
 from gateway.oauth.guard import Caller
-from policies.engine import Denial, Pending, Question, Release, decide, decide_early
+from policies.engine import Denial, Release, decide, decide_early
 
 log = structlog.get_logger(__name__)
 
 
 class Broker:
-    """Brokers exchanges between agencies; knows the order of the steps and nothing of how each is done."""
+    """Brokers exchanges between agencies: knows the order of the steps, and nothing of how each is done."""
 
     def __init__(
         self,
@@ -34,17 +31,13 @@ class Broker:
         questions: Questions,
         journal: Journal,
         books: PolicyBooks,
-        cases: CaseRegister,
-        representations: Representations,
         holders: Holders,
-        seals: Seals,
+        seals: RecordSeals,
     ) -> None:
         self._requests = requests
         self._questions = questions
         self._journal = journal
         self._books = books
-        self._cases = cases
-        self._representations = representations
         self._holders = holders
         self._seals = seals
 
@@ -64,12 +57,48 @@ class Broker:
         if isinstance(filed, Finished):
             return filed
 
-        outcome = self._outcome(filed, self._questions.ask(request, caller, parties), watch)
+        try:
+            outcome = self._outcome(request, parties, watch)
+        except Exception:
+            log.exception("exchange broke", exchange=filed.exchange_id)
+            outcome = Failed(watch.stage, "internal")
         watch.reached(Step.REDACT)
 
         finished = self._journal.close(filed, outcome, watch)
         watch.reached(Step.LOG)
         return finished
 
-    def _outcome(self, filed: Filed, question: Question, watch: Stopwatch) -> Outcome:
-        ...
+    def _outcome(self, request: SignedRequest, parties: Parties, watch: Stopwatch) -> Outcome:
+        book = self._books.current().book
+        question = self._questions.ask(request, parties, watch.deadline)
+        if isinstance(question, Unavailable):
+            return Failed(question.stage, question.reason)
+        early = decide_early(book, question)
+        watch.reached(Step.DECIDE_EARLY)
+        if isinstance(early, Denial):
+            return denied(early, self._questions.snapshot(question))
+        if not parties.is_open:
+            return Failed("holder", "suspended", self._questions.snapshot(question))
+
+        held = self._holders.fetch(request.record_id, parties.source, watch.deadline)
+        watch.reached(Step.FETCH)
+        if isinstance(held, Absent):
+            return Denied(NO_INFORMATION, snapshot=self._questions.snapshot(question))
+        if isinstance(held, Unavailable):
+            return Failed(held.stage, held.reason, self._questions.snapshot(question))
+
+        sealed = self._seals.seal(held)
+        watch.reached(Step.SEAL)
+        if isinstance(sealed, Unavailable):
+            return Failed(sealed.stage, sealed.reason, self._questions.snapshot(question))
+
+        whole = self._questions.about(question, sealed, watch.deadline)
+        if isinstance(whole, Unavailable):
+            return Failed(whole.stage, whole.reason, self._questions.snapshot(question))
+        decision = decide(book, whole)
+        watch.reached(Step.DECIDE)
+        match decision:
+            case Denial():
+                return denied(decision, self._questions.snapshot(whole))
+            case Release():
+                return release(sealed, decision, self._questions.snapshot(whole))

@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
+from connectors.deadline import Deadline
+from gateway.exchange.outcomes import Stage
+
 
 class Step(StrEnum):
     """Named as in docs/architecture.md, in their order."""
@@ -33,22 +36,39 @@ STAGE_OF = {
     Step.ANSWER: "log",
 }
 
+_AFTER: dict[Step, Stage] = {
+    Step.WRITE_AHEAD: "policy",
+    Step.DECIDE_EARLY: "holder",
+    Step.FETCH: "verify",
+    Step.SEAL: "policy",
+    Step.DECIDE: "sign",
+}
+
 Listener = Callable[[Step], None]
 
 
 class Stopwatch:
     """Adds up milliseconds by stage. `reached(step)` closes the step: what has passed since the last one is its time."""
 
-    def __init__(self, listener: Listener | None = None) -> None:
+    def __init__(self, listener: Listener | None = None, *, holder_seconds: float = 10.0) -> None:
         self._listener = listener
         self.started = self._last = time.perf_counter()
+        self.deadline = Deadline.within(holder_seconds)
+        """By when the holder's system, and whoever else is asked for facts, must have answered."""
         self._spent: dict[str, float] = {}
+        self._next: Stage = "policy"
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that is running: the one to name where the work breaks."""
+        return self._next
 
     def reached(self, step: Step) -> None:
         now = time.perf_counter()
         stage = STAGE_OF[step]
         self._spent[stage] = self._spent.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
+        self._next = _AFTER.get(step, "log")
         if self._listener is not None:
             self._listener(step)
 

@@ -1,0 +1,163 @@
+"""The holder's own system: which source a record comes from, the call, and the record made of what came back."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from sqlalchemy import select
+
+from connectors.deadline import Deadline
+from connectors.errors import SourceFileError, SourceRefusedError
+from connectors.mapping import Mapped
+from connectors.protocol import Absent, Failed, Found, RecordKey
+from connectors.quarantine import Quarantined
+from connectors.source_file import read_source
+from connectors.sources import OpenSource, open_source
+from connectors.tools import MappingTools
+from gateway.agencies.models import Source
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.evidence.keys import HolderKeys
+from gateway.records.catalogue import CATALOGUE
+from gateway.records.record_ids import RecordId, local_to_number, open_local
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """A source as registered; `sha256` names the version of its file."""
+
+    name: str
+    sha256: str
+    holder: str
+    record_type: str
+    jurisdiction: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """A record as the holder's system gave it, mapped and validated."""
+
+    record_id: RecordId
+    source: SourceRef
+    mapped: Mapped
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The holder could not be asked, or what it answered cannot be used. `reason` is from a closed list."""
+
+    stage: Literal["policy", "holder", "verify"]
+    reason: str
+
+
+class Holders:
+    """Opens each source once for this process and asks it; a changed source file is opened anew."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: HolderKeys,
+        tools: MappingTools,
+        clock: Clock,
+        *,
+        secrets: Mapping[str, str],
+        variables: Mapping[str, str],
+        state: Path | None = None,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._tools = tools
+        self._clock = clock
+        self._secrets = secrets
+        self._variables = variables
+        self._state = state
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[str, OpenSource]] = {}
+
+    def fetch(self, record: RecordId, source: SourceRef, deadline: Deadline) -> HeldRecord | Absent | Unavailable:
+        """Ask a source for one record. No database transaction of ours is open meanwhile.
+
+        Args:
+            record: whose local part names it; for types that are no published register, encrypted.
+            source: which source to ask.
+            deadline: by when the answer must be there.
+        """
+        key = self._source_key(record)
+        return Absent() if key is None else self.fetch_key(source, record, key, deadline)
+
+    def fetch_key(
+        self, source: SourceRef, record: RecordId | None, key: str, deadline: Deadline
+    ) -> HeldRecord | Absent | Unavailable:
+        """Ask a source for the record that it keeps under `key`; without a name, only to look at it."""
+        opened = self._opened(source)
+        if isinstance(opened, Unavailable):
+            return opened
+        match opened.connector.fetch(RecordKey(key), deadline):
+            case Absent() as absent:
+                return absent
+            case Failed(reason=reason):
+                log.warning("holder failed", source=source.name, reason=str(reason))
+                return Unavailable("holder", str(reason))
+            case Found() as found:
+                return self._apply(opened, found, key, source, record)
+
+    def close(self) -> None:
+        with self._lock:
+            for _, opened in self._open.values():
+                opened.close()
+            self._open.clear()
+
+    def _apply(
+        self, opened: OpenSource, found: Found, key: str, source: SourceRef, record: RecordId | None
+    ) -> HeldRecord | Unavailable:
+        mapped = opened.apply(found)
+        if isinstance(mapped, Quarantined):
+            reasons = sorted({str(rejection.reason) for rejection in mapped.reasons})
+            log.warning("record quarantined", source=opened.file.name, reasons=reasons)
+            return Unavailable("holder", "record_unreadable")
+        if mapped.key != key:
+            log.error("holder answered another record", source=opened.file.name)
+            return Unavailable("verify", "another_record")
+        return HeldRecord(record or RecordId(source.holder, source.record_type, "-"), source, mapped, found)
+
+    def _source_key(self, record: RecordId) -> str | None:
+        if CATALOGUE.types[record.record_type].is_published_register:
+            return local_to_number(record.local)
+        return open_local(self._keys.id_key(record.agency), record.local)
+
+    def _opened(self, source: SourceRef) -> OpenSource | Unavailable:
+        name, sha256 = source.name, source.sha256
+        known = self._open.get(name)
+        if known is not None and known[0] == sha256:
+            return known[1]
+        with self._lock:
+            known = self._open.get(name)
+            if known is not None and known[0] == sha256:
+                return known[1]
+            try:
+                opened = self._open_anew(name)
+            except (SourceFileError, SourceRefusedError) as error:
+                log.error("source cannot be opened", source=name, reason=str(error))  # noqa: TRY400  (no trace wanted)
+                return Unavailable("holder", "misconfigured")
+            if known is not None:
+                known[1].close()
+            self._open[name] = (sha256, opened)
+            return opened
+
+    def _open_anew(self, name: str) -> OpenSource:
+        with self._database.read() as session:
+            text = session.scalars(select(Source.text).where(Source.name == name)).one()
+        return open_source(
+            read_source(text),
+            secrets=self._secrets,
+            variables=self._variables,
+            tools=self._tools,
+            clock=self._clock,
+            state=self._state,
+        )

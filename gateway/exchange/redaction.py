@@ -1,0 +1,47 @@
+"""From a decision to what leaves: only the disclosures of allowed groups, and for each other group the reason."""
+
+from policies.engine import Denial, Pending, Release
+from policies.engine import Withheld as PolicyWithheld
+
+from gateway.exchange.outcomes import NO_INFORMATION, Denied, Released, Withheld
+from gateway.exchange.sealing import SealedRecord
+from ipx import sdjwt
+
+UNSUPPORTED = frozenset({"encrypt"})
+"""Obligations that must be met before the answer leaves and that this version cannot meet: the answer is a denial."""
+
+
+def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Released | Denied:
+    """Redact a record to the groups that the policies disclose and that no state of the record closes."""
+    groups = decision.disclosed - sealed.closed.keys()
+    withheld = [_withheld(item) for item in decision.withheld]
+    withheld += [Withheld(group, sealed.closed[group], None) for group in decision.disclosed & sealed.closed.keys()]
+    ordered = tuple(sorted(withheld, key=lambda item: item.group))
+    obligations = decision.obligations.document()
+    if UNSUPPORTED & obligations.keys():
+        return Denied("unsupported_obligation", ordered, snapshot)
+    fields = sealed.record.record_type.fields
+    paths = [path for path in sealed.issued.disclosures if len(path) == 1 and fields.get(str(path[0])) in groups]
+    if not groups:
+        return Denied("nothing_disclosed", ordered, snapshot)
+    presentation = sdjwt.redact(sealed.issued, paths)
+    return Released(
+        presentation=presentation,
+        sealed_by=sealed.sealed_by,
+        disclosed=tuple(sorted(sdjwt.digest(sealed.issued.disclosures[path]) for path in paths)),
+        withheld=ordered,
+        obligations=obligations,
+        snapshot=snapshot,
+    )
+
+
+def denied(decision: Denial | Pending, snapshot: bytes) -> Denied:
+    """Turn a policy's refusal into an outcome; where not even the record's existence may be told, it says nothing."""
+    denial = decision.denial if isinstance(decision, Pending) else decision
+    if not denial.may_acknowledge:
+        return Denied(NO_INFORMATION, snapshot=snapshot)
+    return Denied(denial.reason, tuple(_withheld(item) for item in denial.withheld), snapshot)
+
+
+def _withheld(item: PolicyWithheld) -> Withheld:
+    return Withheld(item.group, item.reason, str(item.by[0]) if item.by else None)

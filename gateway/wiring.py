@@ -1,0 +1,292 @@
+"""The only place that constructs services; everything else takes what it needs."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import svcs
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.tools import MappingTools
+from gateway.agencies.client_keys import ClientKeys
+from gateway.agencies.models import ClientKey
+from gateway.agencies.service import Agencies
+from gateway.agencies.sources import Sources
+from gateway.audit.service import AuditTrail
+from gateway.clock import Clock, utc_now
+from gateway.db import migrate
+from gateway.db.engine import Database
+from gateway.errors import SettingsError
+from gateway.evidence.checkpoints import CheckpointStore
+from gateway.evidence.keys import HolderKeys, read_signer
+from gateway.evidence.log import EvidenceLog
+from gateway.evidence.payloads import Payloads
+from gateway.evidence.published import PublishedLog
+from gateway.evidence.receipts import Receipts
+from gateway.evidence.seals import Seals
+from gateway.evidence.trust_list import TrustLists
+from gateway.exchange.facts import CaseRegister, Representations
+from gateway.exchange.holders import Holders
+from gateway.exchange.journal import Journal
+from gateway.exchange.padding import Padding
+from gateway.exchange.questions import Questions
+from gateway.exchange.requests import Requests
+from gateway.exchange.sealing import RecordSeals
+from gateway.exchange.service import Broker
+from gateway.exchange.steps import Listener
+from gateway.governance.books import PolicyBooks
+from gateway.governance.service import Policies
+from gateway.keywrap import KeyWrap
+from gateway.oauth.client_assertion import AssertionVerifier
+from gateway.oauth.clients import ClientRegister
+from gateway.oauth.delegation import Delegations
+from gateway.oauth.dpop import DpopVerifier
+from gateway.oauth.guard import Guard
+from gateway.oauth.keys import TokenKeys
+from gateway.oauth.metadata import Metadata
+from gateway.oauth.nonce import Nonces
+from gateway.oauth.replay import DatabaseReplayStore, ReplayStore
+from gateway.oauth.server import GatewayAuthorizationServer, Parts
+from gateway.oauth.standing import Standing
+from gateway.oauth.tokens import AccessTokens
+from gateway.records.codes import code
+from gateway.records.facts import PartyKeys
+from gateway.records.identifiers import canonical
+from gateway.records.policy_catalogue import policy_catalogue
+from gateway.records.validation import validate
+from gateway.recovery import Recovery
+from gateway.settings import Settings, variables_in_environment
+from ipx.keys import EVIDENCE_ALGORITHMS, TrustedKey, public_key
+from ipx.note import NoteSigner
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that views and commands may ask for."""
+
+    settings: Settings
+    clock: Clock
+    listener: Listener | None
+    database: Database
+    log: EvidenceLog
+    published: PublishedLog
+    audit: AuditTrail
+    agencies: Agencies
+    client_keys: ClientKeys
+    sources: Sources
+    policies: Policies
+    books: PolicyBooks
+    holder_keys: HolderKeys
+    trust_lists: TrustLists
+    token_keys: TokenKeys
+    replay: ReplayStore
+    authorization: GatewayAuthorizationServer
+    metadata: Metadata
+    guard: Guard
+    holders: Holders
+    journal: Journal
+    broker: Broker
+    recovery: Recovery
+
+    def close(self) -> None:
+        """Settle the log, close sources and databases."""
+        self.log.close()
+        self.holders.close()
+        self.database.dispose()
+
+
+def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | None = None) -> Services:
+    """Construct all services.
+
+    Raises:
+        SettingsError: tables are missing or of another version, a key file cannot be used.
+        LogForkedError: the log is shorter than or different from what was published: the server must not start.
+        StoreUnavailableError: a database cannot be reached.
+    """
+    database = Database(settings.database_url)
+    _require_tables(database)
+    wrap = KeyWrap(settings.key_encryption_key)
+    receipt_signer = read_signer(settings.receipt_key)
+    note_signer = NoteSigner(settings.log_origin, read_signer(settings.log_key, "Ed25519"))
+
+    checkpoints = CheckpointStore(Database(settings.checkpoint_database_url))
+    checkpoints.create_table()
+    log = EvidenceLog(database, checkpoints, note_signer, clock)
+    log.open()
+    audit = AuditTrail(log, clock)
+    holder_keys = HolderKeys(database, wrap, audit, clock)
+    trust_lists = TrustLists(
+        database,
+        requester_keys,
+        receipt_signer,
+        note_signer.key,
+        settings.origin,
+        audit,
+        clock,
+        signer=read_signer(settings.trust_key) if settings.trust_key else None,
+    )
+
+    catalogue = policy_catalogue()
+    policies = Policies(database, audit, clock, catalogue)
+    books = PolicyBooks(policies, catalogue)
+
+    replay = DatabaseReplayStore(database)
+    token_keys = TokenKeys(database, wrap, clock)
+    token_keys.ensure_active()
+    standing = Standing(database, clock)
+    tokens = AccessTokens(settings.origin, token_keys, clock)
+    nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
+    dpop = DpopVerifier(settings.origin, nonces, clock)
+    metadata = Metadata(settings.origin, [settings.resource])
+    authorization = GatewayAuthorizationServer(
+        Parts(
+            issuer=settings.origin,
+            resources=metadata.resources,
+            database=database,
+            clock=clock,
+            register=ClientRegister(database),
+            assertions=AssertionVerifier(settings.origin, clock),
+            dpop=dpop,
+            nonces=nonces,
+            replay=replay,
+            delegations=Delegations(database, clock),
+            tokens=tokens,
+            standing=standing,
+        )
+    )
+    guard = Guard(
+        settings.resource,
+        database=database,
+        clock=clock,
+        tokens=tokens,
+        standing=standing,
+        dpop=dpop,
+        nonces=nonces,
+        replay=replay,
+    )
+
+    requests = Requests(database, clock, settings.origin)
+    holders = Holders(
+        database,
+        holder_keys,
+        mapping_tools(),
+        clock,
+        secrets=settings.secrets,
+        variables={**variables_in_environment(), "IPX_SOURCES": str(settings.sources)},
+    )
+    seals = RecordSeals(Seals(holder_keys, clock), PartyKeys(_derived(settings, b"party-keys")), clock)
+    questions = Questions(
+        database,
+        CaseRegister(database, holders, seals),
+        Representations(database, holders, seals),
+        catalogue,
+        clock,
+    )
+    journal = Journal(
+        database,
+        log,
+        Receipts(receipt_signer, settings.origin, settings.log_origin, clock),
+        Payloads(wrap),
+        books,
+        requests,
+        replay,
+        clock,
+        node=settings.node,
+        exchange_seconds=settings.exchange_seconds,
+    )
+    return Services(
+        settings=settings,
+        clock=clock,
+        listener=listener,
+        database=database,
+        log=log,
+        published=PublishedLog(database, checkpoints, settings.log_origin),
+        audit=audit,
+        agencies=Agencies(database, audit, clock),
+        client_keys=ClientKeys(database, audit, clock),
+        sources=Sources(database, audit, clock),
+        policies=policies,
+        books=books,
+        holder_keys=holder_keys,
+        trust_lists=trust_lists,
+        token_keys=token_keys,
+        replay=replay,
+        authorization=authorization,
+        metadata=metadata,
+        guard=guard,
+        holders=holders,
+        journal=journal,
+        broker=Broker(requests, questions, journal, books, holders, seals),
+        recovery=Recovery(database, journal, clock, settings.node),
+    )
+
+
+def register(app: Flask, services: Services) -> None:
+    """Let views ask for services by their type."""
+    provided: list[tuple[type[Any], Any]] = [
+        (Settings, services.settings),
+        (Database, services.database),
+        (EvidenceLog, services.log),
+        (PublishedLog, services.published),
+        (TrustLists, services.trust_lists),
+        (PolicyBooks, services.books),
+        (TokenKeys, services.token_keys),
+        (Metadata, services.metadata),
+        (GatewayAuthorizationServer, services.authorization),
+        (Guard, services.guard),
+        (Broker, services.broker),
+        (Journal, services.journal),
+        (Padding, Padding()),
+    ]
+    for kind, service in provided:
+        svcs.flask.register_value(app, kind, service)
+    app.extensions["step_listener"] = services.listener
+
+
+def mapping_tools(clock: Clock = utc_now) -> MappingTools:
+    """Hand the record catalogue's rules to the connectors, which know nothing of it."""
+    return MappingTools(
+        number=canonical,
+        code=code,
+        validate=lambda record_type, fields: validate(record_type, fields, today=clock().date()),
+    )
+
+
+def requester_keys(session: Session) -> Sequence[TrustedKey]:
+    """Give the clients' keys that may sign requests, ended and revoked ones too."""
+    rows = session.scalars(
+        select(ClientKey).where(ClientKey.alg.in_(EVIDENCE_ALGORITHMS)).order_by(ClientKey.client_id, ClientKey.id)
+    )
+    return [
+        TrustedKey(
+            role="requester",
+            kid=row.kid,
+            owner=row.client_id,
+            public=public_key(row.jwk),
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
+            revoked_at=row.revoked_at,
+            reason=row.revoked_reason,
+        )
+        for row in rows
+    ]
+
+
+def _require_tables(database: Database) -> None:
+    present, needed = migrate.current(database), migrate.newest()
+    if present != needed:
+        raise SettingsError(
+            f"the tables of {database.url.render_as_string(hide_password=True)} are at {present or 'nothing'}, this "
+            f"version needs {needed}: run `ipx-gateway db upgrade`"
+        )
+
+
+def _derived(settings: Settings, label: bytes) -> bytes:
+    """Derive a key of its own purpose from the key-encryption key (HMAC as in HKDF-Expand, RFC 5869)."""
+    return hmac.digest(settings.key_encryption_key, b"ipx/" + label + b"\x01", "sha256")
+
+
+
