@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipx.bundle import Report
 from ipx.channel import Reply
 from ipx.encoding import b64url_bytes
 from ipx.errors import FormatError
 from ipx.jws import Json, parse_json, text
 from ipx.problems import MalformedAnswerError
+from ipx.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Denied:
     """Policy refused. With slug `no-information` not even the record's existence is told."""
 
     slug: str
+    reason: str
+    """A word from the policy that refused, such as `not_granted` or `no_information`."""
     title: str
     detail: str
     withheld: tuple[Withheld, ...]
@@ -70,6 +72,8 @@ class Failed:
 
     slug: str
     stage: str
+    reason: str
+    """What broke there, such as `unreachable`; empty where the gateway does not say."""
     title: str
     detail: str
     evidence: Evidence
@@ -121,12 +125,12 @@ def _read(document: Mapping[str, Json], evidence: Evidence) -> Answer:
             evidence=evidence,
         )
     slug = str(document.get("type", "")).rstrip("/").rpartition("/")[2]
-    title, detail = str(document.get("title", "")), str(document.get("detail", ""))
+    title, detail, reason = (str(document.get(name, "")) for name in ("title", "detail", "reason"))
     match outcome:
         case "denied":
-            return Denied(slug, title, detail, _withheld(document), evidence)
+            return Denied(slug, reason, title, detail, _withheld(document), evidence)
         case "failed":
-            return Failed(slug, text(document, "stage"), title, detail, evidence)
+            return Failed(slug, text(document, "stage"), reason, title, detail, evidence)
         case _:
             raise FormatError(f"The outcome {outcome[:64]!r} is not one that this client knows.")
 

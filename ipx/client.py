@@ -17,16 +17,16 @@ from urllib.parse import quote
 
 import httpx
 
+from ipx import evidence
 from ipx.answers import Answer, read_answer
-from ipx.bundle import Report, verify_members
 from ipx.channel import Call, Channel, Reply
 from ipx.discovery import discover
 from ipx.dpop import prove
 from ipx.errors import EvidenceError
-from ipx.evidence import members_of_answer
 from ipx.keyfile import SignInKey
 from ipx.keys import Signer, generate_signer
 from ipx.problems import UnprovenError
+from ipx.report import Report
 from ipx.request import Ask, purpose_and_basis, sign_request
 from ipx.tokens import Grant, Tokens, purpose_grant
 from ipx.trust import Trust
@@ -136,7 +136,7 @@ class Client:
         if self._trust is None:
             return None
         try:
-            return verify_members(members_of_answer(reply.json()), self._trust, now=self._channel.time.now())
+            return evidence.verify(reply.body, self._trust, now=self._channel.time.now())
         except EvidenceError as error:
             raise UnprovenError(str(error), reply.body) from error
 

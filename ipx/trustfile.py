@@ -126,4 +126,3 @@ def _public_key(body: bytes) -> PublicKey:
         return public_key(parse_object(body))
     except EvidenceError as error:
         raise TrustFileError(f"the gateway's trust key cannot be read: {error}") from error
-

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from gateway.demo.turns import Turn
 from ipx.answers import Answer, Denied, Failed, Released, Withheld
 from ipx.commands.printing import printable, table
 from ipx.field_groups import by_group
-from ipx.request import Ask
 
 Echo = Callable[[str], None]
 WIDTH = 100
@@ -33,9 +33,16 @@ class Teller:
         for line in table(rows, indent="     "):
             self._echo(line)
 
-    def asks(self, client_id: str, ask: Ask) -> None:
-        why = f"for {ask.purpose}, {ask.legal_basis}" + (f", case {ask.case_ref}" if ask.case_ref else "")
-        self.rows([("asks", f"{client_id} → {ask.holder}: {ask.record_type}, {why}")])
+    def asks(self, turn: Turn) -> None:
+        wanted = f" ({', '.join(turn.groups)})" if turn.groups else ""
+        case = f", case {turn.case_ref}" if turn.case_ref else ""
+        self._echo("")
+        self.rows(
+            [
+                ("asks", f"{turn.client} asks {turn.holder} for {turn.record_type} {turn.key}{wanted}"),
+                ("", f"for {turn.purpose}, {turn.legal_basis}{case}"),
+            ]
+        )
 
     def finish(self, line: str) -> None:
         self._echo("")
@@ -53,9 +60,9 @@ class Teller:
                 rows += _withheld(answer.withheld)
                 rows += [("obligation", f"{name}: {value}") for name, value in answer.obligations.items()]
             case Denied():
-                rows = [("denied", f"{answer.title} ({answer.slug})"), *_withheld(answer.withheld)]
+                rows = [("denied", f"{answer.title} ({answer.reason})"), *_withheld(answer.withheld)]
             case Failed():
-                rows = [("failed", f"{answer.title} ({answer.slug}, stage {answer.stage})")]
+                rows = [("failed", f"{answer.title} ({answer.reason}, stage {answer.stage})")]
         evidence = answer.evidence
         rows.append(("evidence", f"exchange {evidence.exchange}, entry {evidence.log_index} of the log"))
         self.rows([(left, printable(right)) for left, right in rows])

@@ -1,4 +1,4 @@
-"""A small made-up world: six agencies of two jurisdictions that do not exist, their systems, keys and some thirty records.
+"""A small made-up world: six agencies of two jurisdictions that do not exist, their systems, keys and thirty records.
 
 Nothing in it is real: no person, no firm, no mark, no case. `XA` and `XB` are codes that WIPO ST.3 and ISO 3166 leave
 to individual use.
@@ -72,9 +72,13 @@ class World:
 
 
 AGENCIES = (
-    DemoAgency("customs-xa", "customs", "Customs Administration of XA", ("XA",), ("border_enforcement", "notify_owner")),
-    DemoAgency("court-xa", "court", "Intellectual Property Court of XA", ("XA",), ("court_proceeding", "punitive_damages")),
-    DemoAgency("ipo-xa", "ip_office", "Intellectual Property Office of XA", ("XA",), ("examination", "public_information")),
+    DemoAgency(
+        "customs-xa", "customs", "Customs Administration of XA", ("XA",), ("border_enforcement", "notify_owner")
+    ),
+    DemoAgency(
+        "court-xa", "court", "Intellectual Property Court of XA", ("XA",), ("court_proceeding", "punitive_damages")
+    ),
+    DemoAgency("ipo-xa", "ip_office", "Intellectual Property Office of XA", ("XA",), ("examination", "notify_owner")),
     DemoAgency("regulator-xa", "regulator", "Market Regulation Authority of XA", ("XA",), ("market_surveillance",)),
     DemoAgency("arbitration-xa", "arbitration", "Arbitration Commission of XA", ("XA",), ("arbitration",)),
     DemoAgency("ipo-xb", "foreign_office", "Patent and Trademark Office of XB", ("XB",), ("examination",)),
@@ -112,7 +116,7 @@ def build(directory: Path) -> World:
         keys={client.id: _key(directory / "keys", client) for client in CLIENTS},
         sources=tuple(sorted((directory / "source-files").glob("*.yaml"))),
         sources_root=root,
-        secrets={"CUSTOMS_XA_DSN": f"sqlite:///file:{database}?mode=ro&uri=true", "IPO_XB_DSN": NOBODY_LISTENS},
+        secrets={"CUSTOMS_XA_DSN": f"sqlite:///{database.resolve()}", "IPO_XB_DSN": NOBODY_LISTENS},
     )
 
 

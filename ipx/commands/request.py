@@ -9,7 +9,7 @@ from ipx import keyfile, trustfile
 from ipx.answers import Answer, Denied, Failed, Released, Withheld
 from ipx.client import Client
 from ipx.commands.printing import json_option, lines_of, print_json, printable, table
-from ipx.commands.trouble import Trouble
+from ipx.commands.trouble import CommandError
 from ipx.field_groups import by_group
 from ipx.jws import Json
 from ipx.keys import Signer
@@ -29,6 +29,12 @@ SEALED_BY = {
 @click.option(
     "--key", "key_path", required=True, type=click.Path(path_type=Path), envvar="IPX_KEY", help="Its private key file."
 )
+@click.option(
+    "--sign-in-key",
+    "sign_in_key_path",
+    type=click.Path(path_type=Path),
+    help="Another registered key to sign in with, such as an RSA key; --key then signs the request only.",
+)
 @click.option("--record", required=True, metavar="URN", help="urn:ipx:<holder>:<record type>:<number>.")
 @click.option("--groups", default="", metavar="A,B", help="Field groups wanted; all that policy grants if left out.")
 @click.option("--purpose", required=True, help="Why you ask; one of those registered for your agency.")
@@ -44,6 +50,7 @@ def request(
     gateway: str,
     client_id: str,
     key_path: Path,
+    sign_in_key_path: Path | None,
     record: str,
     groups: str,
     purpose: str,
@@ -77,8 +84,11 @@ def request(
         case_ref=case_ref,
     )
     key = _signer(key_path)
+    sign_in_key = keyfile.read_key(sign_in_key_path) if sign_in_key_path is not None else None
+    if out is not None and not out.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {out.parent}", param_hint="--out")
     trust = trustfile.read(trust_path).trust if trust_path is not None else None
-    with Client(gateway, client_id, key, trust=trust) as client:
+    with Client(gateway, client_id, key, trust=trust, sign_in_key=sign_in_key) as client:
         try:
             answer = client.request(ask)
         except UnprovenError as error:
@@ -115,11 +125,9 @@ def as_document(answer: Answer) -> dict[str, Json]:
                 "timing_ms": dict(answer.timing_ms),
             }
         case Denied():
-            words: dict[str, Json] = {"problem": answer.slug, "title": answer.title, "detail": answer.detail}
-            return {"outcome": "denied", **evidence, **words, "withheld": _rows(answer.withheld)}
+            return {"outcome": "denied", **evidence, **_words(answer), "withheld": _rows(answer.withheld)}
         case Failed():
-            words = {"problem": answer.slug, "title": answer.title, "detail": answer.detail, "stage": answer.stage}
-            return {"outcome": "failed", **evidence, **words}
+            return {"outcome": "failed", **evidence, **_words(answer), "stage": answer.stage}
 
 
 def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
@@ -141,14 +149,15 @@ def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
                 rows = ((name, "; ".join(lines_of(value))) for name, value in answer.obligations.items())
                 lines += ["", "obligations", *table(rows)]
         case Denied():
-            lines += [f"Denied: {printable(answer.title)}", f"  {printable(answer.detail)}"]
+            lines += [f"Denied: {_because(answer)}", f"  {printable(answer.detail)}"]
             lines += _withheld_lines(answer.withheld)
         case Failed():
-            lines += [
-                f"Failed at stage {printable(answer.stage)}: {printable(answer.title)}",
-                f"  {printable(answer.detail)}",
-            ]
+            lines += [f"Failed at stage {printable(answer.stage)}: {_because(answer)}", f"  {printable(answer.detail)}"]
     return [*lines, "", *_evidence_lines(answer, out)]
+
+
+def _because(answer: Denied | Failed) -> str:
+    return printable(answer.title + (f" ({answer.reason})" if answer.reason else ""))
 
 
 def _withheld_lines(rows: tuple[Withheld, ...]) -> list[str]:
@@ -171,6 +180,10 @@ def _evidence_lines(answer: Answer, out: Path | None) -> list[str]:
     return table(rows, indent="")
 
 
+def _words(answer: Denied | Failed) -> dict[str, Json]:
+    return {"problem": answer.slug, "reason": answer.reason, "title": answer.title, "detail": answer.detail}
+
+
 def _rows(withheld: tuple[Withheld, ...]) -> Json:
     return [dict(asdict(row)) for row in withheld]
 
@@ -191,8 +204,7 @@ def _keep(out: Path | None, raw: bytes) -> None:
     try:
         out.write_bytes(raw)
     except OSError as error:
-        raise Trouble(
+        raise CommandError(
             f"the answer came but {out} cannot be written: {error.strerror}",
             "Choose another --out and ask again with a new request.",
-            REFUSED,
         ) from error

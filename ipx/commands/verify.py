@@ -1,0 +1,96 @@
+"""`ipx verify`: check an answer or a bundle offline."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ipx import evidence, trustfile
+from ipx.commands.printing import json_option, print_json, printable
+from ipx.commands.trouble import CommandError, NoTrustError
+from ipx.errors import EvidenceError
+from ipx.jws import Json
+from ipx.report import Report
+from ipx.trust import Trust
+from ipx.trustfile import TrustFileError
+
+REFUSED = 1
+
+
+@click.command()
+@click.argument("answer", type=click.Path(path_type=Path))
+@click.option(
+    "--trust",
+    "trust_path",
+    type=click.Path(path_type=Path),
+    envvar="IPX_TRUST",
+    help="The trust file that you pinned. Nothing inside an answer can stand in for it.",
+)
+@json_option
+def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
+    r"""Check an answer offline: who asked, who answered, what was disclosed, and that it is in the log.
+
+    ANSWER is what `ipx request --out` kept, a problem document with a receipt, or an evidence bundle (zip).
+
+    \b
+    Exit status: 0 it holds · 1 it is refused, with the reason · 2 the trust file cannot be used
+
+    \b
+    Examples:
+      ipx verify answer.json --trust trust.json
+      IPX_TRUST=trust.json ipx verify bundle.zip --json
+    """
+    trust = _trust(trust_path)
+    try:
+        report = evidence.verify(answer.read_bytes(), trust, now=datetime.now(UTC))
+    except OSError as error:
+        raise CommandError(f"{answer} cannot be read: {error.strerror}", "Check the file's name.") from error
+    except EvidenceError as error:
+        if as_json:
+            print_json({"holds": False, "reason": str(error), "check": type(error).__name__})
+        else:
+            click.echo(f"Refused: {printable(str(error))}")
+            click.echo("The first check that fails ends the verification. Do not rely on this answer.")
+        raise click.exceptions.Exit(REFUSED) from error
+    if as_json:
+        print_json(as_document(report))
+        return
+    click.echo(f"Holds: exchange {printable(report.exchange)}, {report.outcome}.")
+    for sentence in report.sentences():
+        click.echo(f"  {printable(sentence)}")
+
+
+def as_document(report: Report) -> dict[str, Json]:
+    """Give a report for machines."""
+    return {
+        "holds": True,
+        "exchange": report.exchange,
+        "outcome": report.outcome,
+        "sealed_by": report.sealed_by,
+        "disclosed": report.disclosed,
+        "withheld": report.withheld,
+        "erased": report.erased,
+        "log_index": report.log_index,
+        "log_size": report.log_size,
+        "filed_at": _text(report.filed_at),
+        "trusted_at": _text(report.trusted_at),
+        "time_source": report.time_source,
+        "trust_version": report.trust_version,
+        "sentences": list(report.sentences()),
+    }
+
+
+def _trust(path: Path | None) -> Trust:
+    if path is None:
+        raise NoTrustError(
+            "no trust file was given, and an answer cannot vouch for itself",
+            "Give --trust FILE; `ipx trust fetch URL --out FILE` makes one.",
+        )
+    try:
+        return trustfile.read(path).trust
+    except TrustFileError as error:
+        raise NoTrustError(str(error), error.next_step) from error
+
+
+def _text(instant: datetime | None) -> str | None:
+    return instant.isoformat().replace("+00:00", "Z") if instant is not None else None
