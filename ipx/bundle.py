@@ -21,6 +21,7 @@ from ipx import container
 from ipx.commitment import LoggedOutcome, Outcome, act_commitment, commitment, entry
 from ipx.examination import examine
 from ipx.report import Report
+from ipx.timestamp import verify_timestamp
 from ipx.trust import Trust
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "entry",
     "verify",
     "verify_members",
+    "verify_timestamp",
     "write",
 ]
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ipx import container, jws, sdjwt
@@ -18,10 +18,11 @@ from ipx.errors import BindingError, EvidenceError, FormatError, SignatureError,
 from ipx.jws import CLOCK_SKEW_SECONDS, instant, parse_json, parse_object, text
 from ipx.keys import TrustedKey
 from ipx.merkle import leaf_hash, verify_inclusion
-from ipx.note import Cosigned, open_checkpoint, parse_proof
+from ipx.note import Cosigned, InclusionProof, open_checkpoint, parse_proof
 from ipx.report import Report, TimeSource
 from ipx.sdjwt import Presentation
 from ipx.statement import STATEMENT, require_agreement
+from ipx.timestamp import verify_timestamp
 from ipx.trust import Trust
 
 MAX_REQUEST_SECONDS: Final = 60
@@ -71,8 +72,8 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
         presentation = _record(members, trust, request, receipt)
     erased = _erased(members, receipt, presentation)
     logged = _require_entry(members, request, receipt, presentation)
-    index, cosigned = _require_inclusion(members, trust, logged, now)
-    time = _time(trust, cosigned)
+    proof, cosigned = _require_inclusion(members, trust, logged, now)
+    time = _time(members, trust, proof, cosigned, now)
     _require_in_force(_signatures(requested, acknowledged, presentation, filing), receipt, time)
     if STATEMENT in members:
         require_agreement(members[STATEMENT], receipt)
@@ -83,7 +84,7 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
         disclosed=len(presentation.digests) if presentation else 0,
         withheld=len(presentation.withheld) - len(erased) if presentation else 0,
         erased=len(erased),
-        log_index=index,
+        log_index=proof.index,
         log_size=cosigned.checkpoint.size,
         cosignatures=len(cosigned.cosigned_at),
         filed_at=filing.filed_at if filing else datetime.fromtimestamp(receipt.issued_at, UTC),
@@ -94,9 +95,9 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
 
 
 def _require_timestamp(members: Mapping[str, bytes], trust: Trust) -> None:
-    if trust.tsa_roots:
-        raise TrustError("The trust list demands time-stamps of an authority, which this version cannot judge.")
-    if container.TIMESTAMP in members:
+    if trust.tsa_roots and container.TIMESTAMP not in members:
+        raise BindingError("The trust list demands an authority's time-stamp, and the evidence has none, or none yet.")
+    if container.TIMESTAMP in members and not trust.tsa_roots:
         raise TrustError("The evidence carries a time-stamp, and the trust list names no authority to judge it by.")
 
 
@@ -213,7 +214,7 @@ def _require_entry(
 
 def _require_inclusion(
     members: Mapping[str, bytes], trust: Trust, logged: bytes, now: datetime
-) -> tuple[int, Cosigned]:
+) -> tuple[InclusionProof, Cosigned]:
     try:
         proof = parse_proof(members[container.PROOF].decode())
     except UnicodeDecodeError as error:
@@ -221,13 +222,25 @@ def _require_inclusion(
     cosigned = open_checkpoint(proof.checkpoint_note, trust.log, now=now)
     head = cosigned.checkpoint
     verify_inclusion(proof.index, head.size, leaf_hash(logged), proof.hashes, head.root)
-    return proof.index, cosigned
+    return proof, cosigned
 
 
-def _time(trust: Trust, cosigned: Cosigned) -> _Time:
-    """Take the moment by which a quorum had cosigned; without witnesses there is none."""
+def _time(
+    members: Mapping[str, bytes], trust: Trust, proof: InclusionProof, cosigned: Cosigned, now: datetime
+) -> _Time:
+    """Take the authority's time, else the moment by which a quorum had cosigned; without either there is none."""
     quorum = trust.log.quorum
-    return _Time(cosigned.cosigned_at[quorum - 1], "witnesses") if quorum else _Time()
+    if container.TIMESTAMP not in members:
+        return _Time(cosigned.cosigned_at[quorum - 1], "witnesses") if quorum else _Time()
+    with _naming("The time-stamp"):
+        token, note = members[container.TIMESTAMP], proof.checkpoint_note.encode()
+        at = verify_timestamp(token, note, trust.tsa_roots, nonce=None, policy=trust.tsa_policy)
+    skew = timedelta(seconds=CLOCK_SKEW_SECONDS)
+    if at > now + skew:
+        raise BindingError("The time-stamp is of the future: the authority's clock or this machine's is wrong.")
+    if any(moment > at + skew for moment in cosigned.cosigned_at):
+        raise BindingError("A witness cosigned the checkpoint later than the time-stamp over it says.")
+    return _Time(at, "time-stamp")
 
 
 def _signatures(

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
 
+from cryptography.x509 import Certificate, ObjectIdentifier, load_der_x509_certificate
+
 from ipx import jws
 from ipx.encoding import b64_bytes, b64url
 from ipx.errors import EvidenceError, FormatError, TrustError
@@ -46,8 +48,8 @@ class Trust:
     keys: tuple[TrustedKey, ...]
     log: LogPolicy
     witness_urls: Mapping[NoteKey, str]
-    tsa_roots: tuple[bytes, ...]
-    """Certificates (DER) of the authorities whose time-stamps are demanded; none where none is."""
+    tsa_roots: tuple[Certificate, ...]
+    """Roots of the authorities whose time-stamps are demanded; none where none is."""
     tsa_policy: str | None
     digest: str
     """b64url SHA-256 of this list's bytes: the `prev` of the next."""
@@ -121,8 +123,8 @@ def _trust(payload: dict[str, Json], digest: str) -> Trust:
         keys=tuple(_key(_member(item, "keys")) for item in _list(payload, "keys")),
         log=policy,
         witness_urls=dict(witnesses),
-        tsa_roots=tuple(b64_bytes(_text(root, "tsa_roots")) for root in _list(payload, "tsa_roots")),
-        tsa_policy=_optional(payload, "tsa_policy"),
+        tsa_roots=tuple(_certificate(root) for root in _list(payload, "tsa_roots")),
+        tsa_policy=_policy(payload),
         digest=digest,
     )
 
@@ -151,6 +153,21 @@ def _key(members: Mapping[str, Json]) -> TrustedKey:
 
 def _witness(members: Mapping[str, Json]) -> tuple[NoteKey, str]:
     return NoteKey.parse(text(members, "vkey")), text(members, "url")
+
+
+def _certificate(value: Json) -> Certificate:
+    try:
+        return load_der_x509_certificate(b64_bytes(_text(value, "tsa_roots")))
+    except ValueError as error:
+        raise FormatError("A root of the time-stamp authorities is not a certificate.") from error
+
+
+def _policy(payload: Mapping[str, Json]) -> str | None:
+    policy = _optional(payload, "tsa_policy")
+    try:
+        return policy and ObjectIdentifier(policy).dotted_string
+    except ValueError as error:
+        raise FormatError("The time-stamp policy is not an object identifier.") from error
 
 
 def _refuse_shared_keys(trust: Trust) -> None:

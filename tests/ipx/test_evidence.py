@@ -117,8 +117,17 @@ def test_the_lie_is_named(released, verify):
         verify({**released, "sealed_by": "holder"})
 
 
-@pytest.mark.parametrize(("name", "lie"), [("stage", "policy"), ("stage", None), ("reason", "denied"), ("outcome", "denied"),
-                                           ("exchange", "x"), ("withheld", [])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "lie"),
+    [
+        ("stage", "policy"),
+        ("stage", None),
+        ("reason", "denied"),
+        ("outcome", "denied"),
+        ("exchange", "x"),
+        ("withheld", []),
+    ],
+)
 def test_a_problem_that_says_something_else_than_its_receipt_is_refused(failed, verify, name, lie):
     with pytest.raises(BindingError, match=f"'{name}' says something else"):
         verify({**failed, name: lie})

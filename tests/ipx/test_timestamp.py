@@ -1,0 +1,229 @@
+"""Time-stamps (RFC 3161) of a real authority: `openssl ts`."""
+
+import base64
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipx import bundle, note
+from ipx.errors import BindingError, SignatureError, TrustError
+from ipx.timestamp import verify_timestamp
+
+pytest.importorskip("rfc3161_client", reason="rfc3161-client not installed")
+
+POLICY = "1.3.6.1.4.1.99999.1"
+CONFIGURATION = f"""
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign
+[stamper]
+keyUsage = critical,digitalSignature
+extendedKeyUsage = critical,timeStamping
+[tsa]
+default_tsa = t1
+[t1]
+serial = serial
+signer_cert = tsa.pem
+signer_key = tsa.key
+signer_digest = sha256
+default_policy = {POLICY}
+digests = sha256,sha384,sha512
+accuracy = secs:1
+clock_precision_digits = 3
+ess_cert_id_alg = sha256
+"""
+
+
+class Authority:
+    """A root and an authority under it. Both of the same subjects as any other: the roots differ by their keys only."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.openssl = shutil.which("openssl")
+        (folder / "tsa.cnf").write_text(CONFIGURATION)
+        (folder / "serial").write_text("01\n")
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-config", "tsa.cnf"]
+        self._run(
+            "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-extensions", "authority"
+        )
+        self._run("req", *key, "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=Authority")
+        self._run(
+            "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "7", "-days", "2",
+            "-extfile", "tsa.cnf", "-extensions", "stamper", "-out", "tsa.pem",
+        )  # fmt: skip
+        self.root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+
+    def stamp(self, message, *options):
+        (self.folder / "message").write_bytes(message)
+        self._run("ts", "-query", "-data", "message", "-sha256", "-cert", "-out", "query", *options)
+        self._run("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply")
+        return (self.folder / "reply").read_bytes()
+
+    def _run(self, *arguments):
+        subprocess.run([self.openssl, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl not present")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def renewed(tmp_path_factory, authority):
+    return Authority(tmp_path_factory.mktemp("renewed"))
+
+
+@pytest.fixture(scope="module")
+def reply(authority):
+    return authority.stamp(b"message")
+
+
+def judged(token, message, *roots, nonce=None, policy=None):
+    return verify_timestamp(token, message, roots, nonce=nonce, policy=policy)
+
+
+def test_a_stamp_states_when_the_authority_saw_the_message(authority, reply):
+    stated = judged(reply, b"message", authority.root, policy=POLICY)
+
+    assert abs(stated - datetime.now(UTC)) < timedelta(minutes=5)
+    assert stated.tzinfo == UTC
+
+
+def test_of_two_roots_with_one_subject_either_may_stand_behind_a_stamp(authority, renewed, reply):
+    for _ in range(5):
+        assert judged(reply, b"message", renewed.root, authority.root) == judged(reply, b"message", authority.root)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"message": b"massage"},
+        {"policy": "1.2.3"},
+        {"nonce": 5},
+        {"token": b""},
+        {"token": b"\x30\x05\x30\x03\x02\x01\x02"},
+    ],
+)
+def test_a_stamp_that_does_not_fit_is_refused(authority, reply, damage):
+    token, message = damage.pop("token", reply), damage.pop("message", b"message")
+
+    with pytest.raises(SignatureError):
+        judged(token, message, authority.root, **damage)
+
+
+def test_a_stamp_of_another_authority_is_refused(renewed, reply):
+    with pytest.raises(SignatureError):
+        judged(reply, b"message", renewed.root)
+    with pytest.raises(SignatureError):
+        judged(reply, b"message")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_damaged_stamp_raises_only_a_signature_error(authority, reply, data):
+    at = data.draw(st.integers(0, len(reply) - 1))
+    damaged = bytearray(reply)
+    damaged[at] ^= data.draw(st.integers(1, 255))
+    try:
+        stated = judged(bytes(damaged), b"message", authority.root)
+    except SignatureError:
+        return
+    assert stated == judged(reply, b"message", authority.root)
+
+
+# --- in the examination of an exchange -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stamped(world, authority):
+    """The files of an exchange of this very second, stamped, and the trust list that demands it."""
+
+    def made(*, stamp=None, cosigned_at=None, **damage):
+        now = datetime.now(UTC).replace(microsecond=0)
+        second = int(now.timestamp())
+        moment = {"iat": second, "exp": second + 60}
+        members = world.members(
+            request=moment,
+            at=second,
+            record={"iat": second},
+            witnesses=world.witnesses,
+            cosigned_at=cosigned_at or now,
+            **damage,
+        )
+        checkpoint = note.parse_proof(members["proof.tlog-proof"].decode()).checkpoint_note
+        members["checkpoint.tsr"] = authority.stamp(checkpoint.encode() if stamp is None else stamp)
+        return members
+
+    return made
+
+
+@pytest.fixture
+def list_with(world, authority):
+    def made(root=None, **changes):
+        der = (root or authority.root).public_bytes(x509.base64_encoding if False else _der())
+        ends = int(datetime.now(UTC).timestamp()) + 86_400
+        keys = {role: {"valid_until": ends} for role in ("requester", "gateway", "holder", "seal")}
+        return world.witnessed(keys=keys, tsa_roots=[base64.b64encode(der).decode()], tsa_policy=POLICY, **changes)
+
+    return made
+
+
+def _der():
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - only here
+
+    return Encoding.DER
+
+
+def test_a_stamped_exchange_has_the_authoritys_time(stamped, list_with):
+    report = bundle.verify_members(stamped(), list_with(), now=datetime.now(UTC))
+
+    assert report.time_source == "time-stamp"
+    assert "confirmed by a time-stamp authority" in report.sentences()[-2]
+
+
+def test_a_stamp_over_another_checkpoint_is_refused(stamped, list_with):
+    with pytest.raises(SignatureError, match="The time-stamp does not hold"):
+        bundle.verify_members(stamped(stamp=b"another"), list_with(), now=datetime.now(UTC))
+
+
+def test_a_stamp_of_an_authority_nobody_listed_is_refused(stamped, list_with, renewed):
+    with pytest.raises(SignatureError, match="no authority that is trusted"):
+        bundle.verify_members(stamped(), list_with(renewed.root), now=datetime.now(UTC))
+
+
+def test_a_stamp_that_is_demanded_and_missing_is_refused(stamped, list_with):
+    members = stamped()
+    del members["checkpoint.tsr"]
+
+    with pytest.raises(BindingError, match="none yet"):
+        bundle.verify_members(members, list_with(), now=datetime.now(UTC))
+
+
+def test_a_stamp_of_the_future_is_refused(stamped, list_with, world):
+    members = stamped(cosigned_at=datetime.now(UTC) - timedelta(minutes=2))
+
+    with pytest.raises(BindingError, match="future"):
+        bundle.verify_members(members, list_with(), now=datetime.now(UTC) - timedelta(seconds=8))
+
+
+def test_a_witness_later_than_the_stamp_is_refused(stamped, list_with):
+    later = datetime.now(UTC) + timedelta(seconds=30)
+
+    with pytest.raises(BindingError, match="later than the time-stamp"):
+        bundle.verify_members(stamped(cosigned_at=later), list_with(), now=later)
+
+
+@pytest.mark.parametrize("change", [{"tsa_roots": [base64.b64encode(b"x").decode()]}, {"tsa_policy": "not an oid"}])
+def test_a_list_whose_authority_is_none_is_refused(world, change):
+    with pytest.raises(TrustError):
+        world.trust(**change)
