@@ -31,7 +31,7 @@ class PolicyTextError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Cedar's word on one action. `failed` without names means that the request itself was refused."""
+    """Cedar's word on one action; `failed` names the policies that could not be evaluated, as far as Cedar does."""
 
     is_allowed: bool
     by: tuple[str, ...]
@@ -182,17 +182,19 @@ def ask(
     """Decide each request, in order.
 
     Raises:
-        CedarRefusedError: the batch as a whole could not be read.
+        CedarRefusedError: a request is not as the schema says; Cedar then gives no decision on it.
     """
     try:
         results = cedarpy.is_authorized_batch([dict(one) for one in requests], policies, known, schema=schema)
     except (ValueError, TypeError):
         raise CedarRefusedError from None
+    if any(result.decision is cedarpy.Decision.NoDecision for result in results):
+        raise CedarRefusedError
     return [
         Answer(
             is_allowed=result.decision is cedarpy.Decision.Allow,
             by=tuple(sorted(result.diagnostics.reasons)),
-            has_failed=bool(result.diagnostics.errors) or result.decision is cedarpy.Decision.NoDecision,
+            has_failed=bool(result.diagnostics.errors),
             failed=_failed(result.diagnostics.errors),
         )
         for result in results

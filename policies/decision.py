@@ -24,7 +24,7 @@ UNKNOWN_OBLIGATION = "unknown_obligation"
 """The permit that would decide carries an obligation nobody can keep."""
 
 NOTHING_DISCLOSED = "nothing_disclosed"
-"""Something might go, but none of the groups asked for, for more than one reason: see `withheld`."""
+"""None of the groups asked for goes, for more than one reason: see `withheld`."""
 
 FORBIDDEN = "forbidden"
 """A forbid decided that carries no `@reason`; the lint lets none be activated."""

@@ -148,8 +148,10 @@ def basis(book: PolicyBook, by: tuple[PolicyRef, ...], overridden: tuple[PolicyR
 def _nothing(
     book: PolicyBook, refused: tuple[Refused, ...], withheld: tuple[Withheld, ...], *, may_acknowledge: bool
 ) -> Denial:
-    refusers = {verdict.refused_by for verdict in refused}
-    reasons = {verdict.reason for verdict in refused}
+    """What kept back the groups somebody granted says more than that nobody granted the rest."""
+    telling = [verdict for verdict in refused if verdict.reason != NOT_GRANTED] or refused
+    refusers = {verdict.refused_by for verdict in telling}
+    reasons = {verdict.reason for verdict in telling}
     return Denial(
         refused_by=refusers.pop() if len(refusers) == 1 else "holder",
         reason=reasons.pop() if len(reasons) == 1 else NOTHING_DISCLOSED,

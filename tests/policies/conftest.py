@@ -120,7 +120,7 @@ CATALOGUE = Catalogue(
     },
 )
 AGENCIES = {
-    code: Agency(code, kind, frozenset({code[-2:].upper()}), suspended=False)
+    code: Agency(code, kind, frozenset({code[-2:].upper()}) - {"IC"}, suspended=False)
     for code, kind in {
         "ipo-xa": "ip_office",
         "customs-xa": "customs",
@@ -181,7 +181,7 @@ def book(*extra: PolicyText, without: Iterable[str] = (), previous: PolicyBook |
     return compile_book(CATALOGUE, [*kept, *extra], (), previous)
 
 
-def record(holder: str, record_type: str, **facts: object) -> Record:
+def record(holder: str, record_type: str, /, **facts: object) -> Record:
     base = {
         "holder": holder,
         "jurisdiction": holder[-2:].upper(),
@@ -237,10 +237,15 @@ def shipped() -> PolicyBook:
     return book()
 
 
+class World(SimpleNamespace):
+    def __repr__(self) -> str:
+        return "the demo world"
+
+
 @pytest.fixture(scope="session")
-def world() -> SimpleNamespace:
+def world(shipped) -> World:
     """Builders of questions, records, policies and books."""
-    return SimpleNamespace(
+    return World(
         agencies=AGENCIES,
         book=book,
         case=case,
@@ -253,5 +258,6 @@ def world() -> SimpleNamespace:
         purposes=PURPOSES,
         question=question,
         record=record,
+        shipped=shipped,
         stages=tuple(STAGES.split()),
     )
