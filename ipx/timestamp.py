@@ -1,8 +1,8 @@
 """Time-stamps of an authority (RFC 3161), verified with the package `rfc3161-client`, installed only where needed.
 
 Its traps are avoided here: it keeps roots in a set and of two with one subject tries one at random, so it is asked once
-for each root; what it raises is of several kinds, and becomes one. A certificate must have been valid when the stamp was
-made, not now.
+for each root; what it raises is of several kinds, and becomes one. A certificate must have been valid when the stamp
+was made, not now.
 """
 
 from collections.abc import Sequence

@@ -303,6 +303,7 @@ def test_a_decision_that_took_days_proves_when_the_request_was_filed(world, now)
     ("filed", "error", "reason"),
     [
         ({"days": 90}, None, ""),
+        ({"days": 0}, None, ""),
         ({"days": 91}, BindingError, "more than 90 days"),
         ({"days": -1}, EvidenceError, "future"),
         ({"pending_receipt": {"outcome": "denied"}}, BindingError, "another pending receipt"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -170,18 +171,12 @@ def stamped(world, authority):
 @pytest.fixture
 def list_with(world, authority):
     def made(root=None, **changes):
-        der = (root or authority.root).public_bytes(x509.base64_encoding if False else _der())
+        der = (root or authority.root).public_bytes(Encoding.DER)
         ends = int(datetime.now(UTC).timestamp()) + 86_400
         keys = {role: {"valid_until": ends} for role in ("requester", "gateway", "holder", "seal")}
         return world.witnessed(keys=keys, tsa_roots=[base64.b64encode(der).decode()], tsa_policy=POLICY, **changes)
 
     return made
-
-
-def _der():
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - only here
-
-    return Encoding.DER
 
 
 def test_a_stamped_exchange_has_the_authoritys_time(stamped, list_with):
