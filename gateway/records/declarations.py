@@ -176,9 +176,12 @@ def _rules_of_fields(declared: Mapping[str, _Declared]) -> Iterator[rules.Rule]:
             _require(kind in RULES, field.name, f"no identifier is called {kind}")
         for office in field.about.get("numbers", {}):
             _require(office in code_table("st3").words, field.name, f"{office} is no office")
-        for key, rule in (("numbers", "number_of_office"), ("forms", "written_form")):
-            if key in field.about:
-                yield rules.Rule(rule, {"field": field.name, key: field.about[key]})
+        if "numbers" in field.about:
+            _require("office" in declared, field.name, "numbers by office in a type without an office")
+            numbers = {"field": field.name, "office": "office", "numbers": field.about["numbers"]}
+            yield rules.Rule("number_of_office", numbers)
+        if "forms" in field.about:
+            yield rules.Rule("written_form", {"field": field.name, "forms": field.about["forms"]})
 
 
 def _add_groups(

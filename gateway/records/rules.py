@@ -20,7 +20,9 @@ from gateway.records.reasons import Finding, Reason
 
 Fields = Mapping[str, Any]
 
-FIELD_ARGUMENTS = frozenset({"field", "earlier", "later", "other", "others", "of", "needs", "excludes", "code", "on"})
+FIELD_ARGUMENTS = frozenset(
+    {"field", "earlier", "later", "other", "others", "of", "needs", "excludes", "code", "on", "office"}
+)
 """Arguments of rules whose values are names of fields of the type."""
 
 _SEVERAL_NUMBERS = re.compile(r"[;,、；，]|\s(?:and|et|und|y)\s")  # noqa: RUF001  (Chinese lists are separated so)
@@ -210,9 +212,9 @@ def consent_by_all(fields: Fields, *, field: str, others: Sequence[str]) -> Iter
         yield Finding(field, "contradictory", "not one consent of each party")
 
 
-def number_of_office(fields: Fields, *, field: str, numbers: Mapping[str, str]) -> Iterator[Finding]:
+def number_of_office(fields: Fields, *, field: str, office: str, numbers: Mapping[str, str]) -> Iterator[Finding]:
     """A number has the form its office gives to numbers; `numbers` is office → kind of identifier."""
-    kind = numbers.get(fields.get("office", ""))
+    kind = numbers.get(fields.get(office, ""))
     if field in fields and kind:
         yield from _canonical(field, kind, fields[field])
 

@@ -1,7 +1,6 @@
 """What a text may not be: padded, cut off in the wrong encoding, or bytes written out as text."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 
 from gateway.records.reasons import Reason
@@ -16,19 +15,14 @@ _UTF8_READ_AS_LATIN = re.compile(
     "\u0178\u0161\u0153\u017e\u0192\u20ac\u2020\u2021\u2030\u02c6\u0160\u0152\u017d]"
     "|\u00e2\u20ac[\u0153\u009d\u2122\u02dc\u201c\u201d\u00a6\u00a2]"  # quotation marks, dashes, dots
 )
-_ALLOWED_CONTROLS = "\t\n\r"
-
-
-def _is_control(character: str) -> bool:
-    """Control characters, NUL among them, and halves of surrogate pairs."""
-    return unicodedata.category(character) in {"Cc", "Cs"} and character not in _ALLOWED_CONTROLS
-
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+"""Control characters but tab and line ends, NUL among them, and halves of surrogate pairs."""
 
 _FAULTS: tuple[tuple[Callable[[str], object], tuple[Reason, str]], ...] = (
     (lambda text: len(text) > LONGEST, ("too_large", f"longer than {LONGEST} characters")),
     (lambda text: not text.strip(), ("wrong_type", "empty; what is not there is left out")),
     (lambda text: text != text.strip(), ("wrong_type", "white space around it")),
-    (lambda text: any(map(_is_control, text)), ("wrong_encoding", "control characters")),
+    (_CONTROLS.search, ("wrong_encoding", "control characters")),
     (
         lambda text: "\ufffd" in text or "\ufeff" in text,
         ("wrong_encoding", "a replacement character or a byte order mark"),
