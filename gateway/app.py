@@ -3,6 +3,7 @@
 import svcs
 from flask import Flask, Response, jsonify
 
+from gateway.agencies import views as agency_views
 from gateway.evidence import views as evidence_views
 from gateway.exchange import views as exchange_views
 from gateway.oauth import views as oauth_views
@@ -24,6 +25,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(problem.pages())
     app.register_blueprint(oauth_views.blueprint())
     app.register_blueprint(evidence_views.blueprint())
+    app.register_blueprint(agency_views.blueprint())
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(health_blueprint())
     app.add_url_rule("/", "front", _front)

@@ -42,6 +42,7 @@ from gateway.governance.service import Policies
 from gateway.keywrap import KeyWrap
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
+from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.guard import Guard
@@ -51,6 +52,7 @@ from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import DatabaseReplayStore, ReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
+from gateway.oauth.throttle import Throttle
 from gateway.oauth.tokens import AccessTokens
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
@@ -61,6 +63,9 @@ from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
 from ipx.keys import EVIDENCE_ALGORITHMS, TrustedKey, public_key
 from ipx.note import NoteSigner
+
+FAILED_SIGN_INS_PER_MINUTE = 60
+DEBUGGED_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,8 @@ class Services:
     books: PolicyBooks
     holder_keys: HolderKeys
     trust_lists: TrustLists
-    token_keys: TokenKeys
+    sign_in: "SignIn"
     replay: ReplayStore
-    authorization: GatewayAuthorizationServer
-    metadata: Metadata
-    guard: Guard
     holders: Holders
     journal: Journal
     broker: Broker
@@ -120,12 +122,12 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     holder_keys = HolderKeys(database, wrap, audit, clock)
     trust_lists = TrustLists(
         database,
-        requester_keys,
-        receipt_signer,
-        note_signer.key,
-        settings.origin,
-        audit,
-        clock,
+        requester_keys=requester_keys,
+        receipt_signer=receipt_signer,
+        log_key=note_signer.key,
+        issuer=settings.origin,
+        acts=audit,
+        clock=clock,
         signer=read_signer(settings.trust_key) if settings.trust_key else None,
     )
 
@@ -134,39 +136,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     books = PolicyBooks(policies, catalogue)
 
     replay = DatabaseReplayStore(database)
-    token_keys = TokenKeys(database, wrap, clock)
-    token_keys.ensure_active()
-    standing = Standing(database, clock)
-    tokens = AccessTokens(settings.origin, token_keys, clock)
-    nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
-    dpop = DpopVerifier(settings.origin, nonces, clock)
-    metadata = Metadata(settings.origin, [settings.resource])
-    authorization = GatewayAuthorizationServer(
-        Parts(
-            issuer=settings.origin,
-            resources=metadata.resources,
-            database=database,
-            clock=clock,
-            register=ClientRegister(database),
-            assertions=AssertionVerifier(settings.origin, clock),
-            dpop=dpop,
-            nonces=nonces,
-            replay=replay,
-            delegations=Delegations(database, clock),
-            tokens=tokens,
-            standing=standing,
-        )
-    )
-    guard = Guard(
-        settings.resource,
-        database=database,
-        clock=clock,
-        tokens=tokens,
-        standing=standing,
-        dpop=dpop,
-        nonces=nonces,
-        replay=replay,
-    )
+    sign_in = _sign_in(settings, database, wrap, replay, clock)
 
     requests = Requests(database, clock, settings.origin)
     holders = Holders(
@@ -212,16 +182,65 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         books=books,
         holder_keys=holder_keys,
         trust_lists=trust_lists,
-        token_keys=token_keys,
+        sign_in=sign_in,
         replay=replay,
-        authorization=authorization,
-        metadata=metadata,
-        guard=guard,
         holders=holders,
         journal=journal,
         broker=Broker(requests, questions, journal, books, holders, seals),
         recovery=Recovery(database, journal, clock, settings.node),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The authorization server, and the guard of what it protects."""
+
+    keys: TokenKeys
+    metadata: Metadata
+    server: GatewayAuthorizationServer
+    debugger: AssertionDebugger
+    guard: Guard
+
+
+def _sign_in(settings: Settings, database: Database, wrap: KeyWrap, replay: ReplayStore, clock: Clock) -> SignIn:
+    keys = TokenKeys(database, wrap, clock)
+    keys.ensure_active()
+    clients = ClientRegister(database)
+    standing = Standing(database, clock)
+    tokens = AccessTokens(settings.origin, keys, clock)
+    nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
+    dpop = DpopVerifier(settings.origin, nonces, clock)
+    assertions = AssertionVerifier(settings.origin, clock)
+    metadata = Metadata(settings.origin, [settings.resource])
+    parts = Parts(
+        issuer=settings.origin,
+        resources=metadata.resources,
+        database=database,
+        clock=clock,
+        register=clients,
+        assertions=assertions,
+        dpop=dpop,
+        nonces=nonces,
+        replay=replay,
+        delegations=Delegations(database, clock),
+        tokens=tokens,
+        standing=standing,
+        failures=Throttle(FAILED_SIGN_INS_PER_MINUTE, clock),
+    )
+    guard = Guard(
+        settings.resource,
+        database=database,
+        clock=clock,
+        tokens=tokens,
+        standing=standing,
+        dpop=dpop,
+        nonces=nonces,
+        replay=replay,
+    )
+    debugger = AssertionDebugger(
+        assertions, clients, dpop, replay, clock, Throttle(DEBUGGED_PER_MINUTE, clock)
+    )
+    return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, guard)
 
 
 def register(app: Flask, services: Services) -> None:
@@ -233,10 +252,12 @@ def register(app: Flask, services: Services) -> None:
         (PublishedLog, services.published),
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),
-        (TokenKeys, services.token_keys),
-        (Metadata, services.metadata),
-        (GatewayAuthorizationServer, services.authorization),
-        (Guard, services.guard),
+        (Agencies, services.agencies),
+        (TokenKeys, services.sign_in.keys),
+        (Metadata, services.sign_in.metadata),
+        (GatewayAuthorizationServer, services.sign_in.server),
+        (AssertionDebugger, services.sign_in.debugger),
+        (Guard, services.sign_in.guard),
         (Broker, services.broker),
         (Journal, services.journal),
         (Padding, Padding()),

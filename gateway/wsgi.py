@@ -1,8 +1,12 @@
 """What gunicorn imports: the application, built from the environment."""
 
+import logging
+import os
+
 from flask import Flask
 
 from gateway.app import create_app
+from gateway.logs import configure
 from gateway.settings import read_settings
 from gateway.wiring import build
 
@@ -13,4 +17,5 @@ def application() -> Flask:
     Raises:
         SettingsError: a setting is missing; the message names each.
     """
+    configure(logging.getLevelNamesMapping()[os.environ.get("IPX_LOG_LEVEL", "warning").upper()])
     return create_app(build(read_settings()))

@@ -11,8 +11,9 @@ import click
 from gateway.commands.context import actor, reported, services
 from gateway.db import migrate
 from gateway.db.engine import Database
+from gateway.evidence.keys import read_signer, write_signer
 from gateway.settings import read_settings
-from ipx.keys import generate_signer, load_signer
+from ipx.keys import generate_signer
 
 KEY_FILES = {"receipt": "IPX_RECEIPT_KEY", "log": "IPX_LOG_KEY", "trust": "IPX_TRUST_KEY"}
 
@@ -66,14 +67,9 @@ def make_keys(folder: Path) -> None:
     The trust key signs the trust list and nothing else: keep it offline and publish with `trust publish --key`, or
     set IPX_TRUST_KEY and let the server sign.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, setting in KEY_FILES.items():
         path = folder / f"{name}.pem"
-        if path.exists():
-            raise click.ClickException(f"{path} exists; keys are never overwritten")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(generate_signer("Ed25519").private_pem())
+        write_signer(path, generate_signer("Ed25519"))
         click.echo(f"export {setting}={path}")
     click.echo(f"export IPX_KEY_ENCRYPTION_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}")
 
@@ -89,11 +85,9 @@ def trust_group() -> None:
 def publish(key_file: Path | None) -> None:
     """Publish a new version of the trust list with all keys as they are now."""
     built = services()
-    path = key_file or built.settings.trust_key
-    if path is None:
-        raise click.ClickException("no key to sign with: give --key FILE or set IPX_TRUST_KEY")
-    version = built.trust_lists.publish(load_signer(path.read_bytes()), actor=actor())
-    click.echo(f"trust list version {version} published at {built.settings.origin}/log/trust.jws")
+    with built.database.write() as session:
+        trust_list = built.trust_lists.publish(session, actor(), signer=read_signer(key_file) if key_file else None)
+    click.echo(f"trust list version {trust_list.version} is published at {built.settings.origin}/log/trust.jws")
 
 
 @click.group("log")

@@ -26,7 +26,7 @@ from gateway.demo import world as demo_world
 from gateway.demo.story import Counts, play
 from gateway.demo.world import DemoClient, World
 from gateway.errors import AlreadyExistsError, GatewayError
-from gateway.evidence.keys import read_signer, write_signer
+from gateway.evidence.keys import write_signer
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, number_to_local, seal_local
 from gateway.settings import Settings
@@ -214,7 +214,8 @@ def _register(services: Services, world: World) -> None:
         services.holder_keys.seal(holder)
     egress = [default_egress(agency.code, agency.purposes) for agency in world.agencies]
     services.policies.activate([*load(), *egress], actor=ACTOR)
-    services.trust_lists.publish(actor=ACTOR, signer=read_signer(services.settings.trust_key))  # type: ignore[arg-type]
+    with services.database.write() as session:
+        services.trust_lists.publish(session, ACTOR)
 
 
 def _register_client(services: Services, client: DemoClient, key_file: Path) -> None:

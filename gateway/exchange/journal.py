@@ -101,7 +101,7 @@ class Journal:
             StaleRequestError, JtiReusedError, InFlightError, AccessRefusedError: nothing was filed.
             LogUnavailableError, StoreUnavailableError: an outcome could not be logged, so nobody is asked.
         """
-        self._log.assert_writable()
+        self._log.ready()
         exchange_id = uuid7()
         cipher = self._payloads.new(exchange_id)
         sealed_request = cipher.encrypt("request", request.raw.encode("ascii"))
