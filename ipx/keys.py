@@ -196,6 +196,9 @@ def public_key(jwk: Mapping[str, object], *, algorithms: frozenset[Algorithm] = 
         raise FormatError("A public key carries members that have no place in it; a private key must not be sent.")
     if jwk.get("use", "sig") != "sig":
         raise FormatError("A key is marked for another use than signing.")
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise FormatError("A key is marked for other operations than verifying.")
     match jwk.get("kty"), jwk.get("crv"):
         case "OKP", "Ed25519":
             alg: Algorithm = "Ed25519"

@@ -95,24 +95,33 @@ class AssertionVerifier:
         self.issuer = issuer
         self._clock = clock
 
-    def verify(self, text: str, find: FindClient, *, client_id: str | None) -> Authenticated:
+    def read(self, text: str) -> Assertion:
+        """Judge form, header and claims, from the assertion's own bytes.
+
+        Raises:
+            RefusedError: the first that fails.
+        """
+        jws = self.parse(text)
+        for refusal in self.failing_claims(jws.claims):
+            raise _of(jws.claims, refusal)
+        claims = jws.claims
+        return Assertion(jws, claims["sub"], claims["jti"], claims["exp"])
+
+    def authenticate(self, assertion: Assertion, find: FindClient, *, client_id: str | None) -> Authenticated:
         """Authenticate the signer of an assertion.
 
         Args:
-            text: the assertion as it was sent.
+            assertion: one that `read` has passed.
             find: looks a client up, or gives None.
             client_id: the parameter of the request, where it was sent; it must be the assertion's subject.
 
         Raises:
-            RefusedError: with the first check that failed.
+            RefusedError: the first check that fails.
         """
-        jws = self.parse(text)
         try:
-            return self._authenticate(self._read(jws), find, client_id)
+            return self._authenticate(assertion, find, client_id)
         except RefusedError as refusal:
-            subject = jws.claims.get("sub")
-            refusal.claimed = subject if isinstance(subject, str) else None
-            raise
+            raise _of(assertion.claims, refusal) from refusal.__cause__
 
     def _authenticate(self, assertion: Assertion, find: FindClient, client_id: str | None) -> Authenticated:
         if client_id is not None and client_id != assertion.client_id:
@@ -130,12 +139,6 @@ class AssertionVerifier:
             key=key,
             consumer_org=assertion.claims.get("consumer_org"),
         )
-
-    def _read(self, jws: Jws) -> Assertion:
-        for refusal in self.failing_claims(jws.claims):
-            raise refusal
-        claims = jws.claims
-        return Assertion(jws, claims["sub"], claims["jti"], claims["exp"])
 
     @staticmethod
     def parse(text: str) -> Jws:
@@ -178,6 +181,12 @@ class AssertionVerifier:
         ahead = now + AHEAD_SECONDS
         found += [(name, Reason.NOT_YET_VALID) for name in ("iat", "nbf") if times.get(name, now) > ahead]
         return found
+
+
+def _of(claims: Mapping[str, Any], refusal: RefusedError) -> RefusedError:
+    subject = claims.get("sub")
+    refusal.claimed = subject if isinstance(subject, str) else None
+    return refusal
 
 
 def _is_short(seconds: float) -> bool:

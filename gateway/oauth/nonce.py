@@ -32,7 +32,7 @@ class Nonces:
         """Whether a proof's `nonce` is of the last three minutes. Anything malformed is a wrong nonce, not an error."""
         if not isinstance(nonce, str):
             return False
-        given = nonce.encode()
+        given = nonce.encode("utf-8", "surrogatepass")
         minute = self._minute()
         # Bytes are compared: hmac.compare_digest raises on text outside ASCII.
         return any(hmac.compare_digest(given, self._of(minute - age).encode()) for age in range(MINUTES_ACCEPTED))

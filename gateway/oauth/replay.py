@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -68,6 +68,9 @@ class ReplayStore(Protocol):
             StoreUnavailableError: it cannot be known; nothing may be done.
         """
 
+    def was_used(self, seen: SeenKey) -> bool:
+        """Whether a key was used up before; a look only."""
+
     def sweep(self, now: datetime) -> int:
         """Forget identifiers that age alone refuses. Returns how many."""
 
@@ -99,6 +102,10 @@ class DatabaseReplayStore:
 
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         consume(connection, keys, now)
+
+    def was_used(self, seen: SeenKey) -> bool:
+        with self._database.read_connection() as connection:
+            return connection.scalar(select(Seen.exp).where(Seen.k == seen.key)) is not None
 
     def sweep(self, now: datetime) -> int:
         """Forget at most 5,000 identifiers in one short transaction; call again while it returns that many."""

@@ -25,6 +25,7 @@ from gateway.oauth.keys import TokenKeyError
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
+from gateway.oauth.throttle import Throttle
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.transport import call_of
 
@@ -80,6 +81,8 @@ class Parts:
     delegations: Delegations
     tokens: AccessTokens
     standing: Standing
+    failures: Throttle
+    """Failed authentications, by claimed client and address: nobody can lock a client out from elsewhere."""
 
 
 class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
@@ -98,6 +101,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self._assertions = parts.assertions
         self._dpop = parts.dpop
         self._nonces = parts.nonces
+        self._failures = parts.failures
         self.register_client_auth_method("private_key_jwt", self._private_key_jwt)
         self.register_grant(GatewayClientCredentialsGrant)
         self.register_endpoint(Introspection)
@@ -113,7 +117,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
             except RefusedError as refusal:
                 response = self._refuse(request, refusal)
         except (StoreUnavailableError, TokenKeyError):
-            response = self._answer_of(RefusedError(Reason.STORE_UNAVAILABLE))
+            response = self.refusal(RefusedError(Reason.STORE_UNAVAILABLE))
         if endpoint == "token":
             response.headers["DPoP-Nonce"] = self._nonces.current()
         return response
@@ -183,16 +187,25 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         form = request.form
         if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
             raise RefusedError(Reason.ASSERTION_MALFORMED, claim="client_assertion_type")
-        authenticated = self._assertions.verify(form["client_assertion"], find, client_id=form.get("client_id"))
-        request.authenticated = authenticated
-        return authenticated.client
+        assertion = self._assertions.read(form["client_assertion"])
+        name = (assertion.client_id, request.origin_detail["ip"])
+        if self._failures.is_exhausted(*name):
+            raise RefusedError(Reason.THROTTLED)
+        try:
+            request.authenticated = self._assertions.authenticate(assertion, find, client_id=form.get("client_id"))
+        except RefusedError as refusal:
+            if refusal.reason is Reason.CLIENT_AUTHENTICATION:
+                self._failures.count(*name)
+            raise
+        return request.authenticated.client
 
     def _refuse(self, request: StrictRequest | None, refusal: RefusedError) -> flask.Response:
         if refusal.reason not in NOT_AUDITED:
             self._audit(request, refusal)
-        return self._answer_of(refusal)
+        return self.refusal(refusal)
 
-    def _answer_of(self, refusal: RefusedError) -> flask.Response:
+    def refusal(self, refusal: RefusedError) -> flask.Response:
+        """Write a refusal as RFC 6749, section 5.2 has it."""
         return self.handle_response(*refusal(f"{self.issuer}/oauth/errors/{refusal.reason.code}"))
 
     def _audit(self, request: StrictRequest | None, refusal: RefusedError) -> None:

@@ -6,7 +6,9 @@ from flask import Blueprint, Response
 from markupsafe import escape
 
 from gateway.keywrap import KeyWrapError
-from gateway.oauth.errors import AccessRefusedError, Reason
+from gateway.oauth.debugger import AssertionDebugger
+from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
+from gateway.oauth.form import read_form
 from gateway.oauth.jose import SIGNATURE_ALGS, JwsError
 from gateway.oauth.keys import TokenKeyError, TokenKeys
 from gateway.oauth.metadata import Metadata
@@ -35,6 +37,7 @@ def blueprint() -> Blueprint:
     oauth.add_url_rule("/oauth/jwks", view_func=jwks)
     for path, endpoint in (("token", "token"), ("introspect", "introspection"), ("revoke", "revocation")):
         oauth.add_url_rule(f"/oauth/{path}", endpoint, answer, methods=["POST"], defaults={"endpoint": endpoint})
+    oauth.add_url_rule("/oauth/debug/assertion", view_func=debug_assertion, methods=["POST"])
     oauth.add_url_rule("/oauth/errors", view_func=errors)
     oauth.add_url_rule("/oauth/errors/<code>", view_func=error)
     oauth.app_errorhandler(AccessRefusedError)(refused)
@@ -57,6 +60,17 @@ def jwks() -> Response:
 
 def answer(endpoint: str) -> Response:
     return svcs.flask.get(GatewayAuthorizationServer).answer(endpoint)
+
+
+def debug_assertion() -> Response:
+    try:
+        form = read_form(flask.request)
+        steps = svcs.flask.get(AssertionDebugger).examine(form, flask.request.remote_addr or "")
+    except RefusedError as refusal:
+        return svcs.flask.get(GatewayAuthorizationServer).refusal(refusal)
+    response = flask.jsonify({"steps": steps})
+    response.cache_control.no_store = True
+    return response
 
 
 def errors() -> Response:

@@ -23,6 +23,7 @@ from gateway.db.engine import Database
 from gateway.keywrap import KeyWrap
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
+from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.guard import Guard
@@ -32,6 +33,7 @@ from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import DatabaseReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
+from gateway.oauth.throttle import Throttle
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.views import blueprint
 from gateway.web import problem
@@ -192,6 +194,9 @@ class World:
     segment = staticmethod(segment)
     raw_signature = staticmethod(raw_signature)
 
+    failures_per_minute = 1000
+    questions_per_minute = 30
+
     def __init__(self, database, clock, kek=bytes(32), origin=ORIGIN):
         self.database, self.clock, self.origin, self.kek = database, clock, origin, kek
         self.app = self.start()
@@ -224,8 +229,11 @@ class World:
                 delegations=self.delegations,
                 tokens=self.tokens,
                 standing=standing,
+                failures=Throttle(self.failures_per_minute, clock),
             )
         )
+        register, replay = ClientRegister(database), self.replay
+        debugger = AssertionDebugger(self.assertions, register, dpop, replay, clock, Throttle(self.questions_per_minute, clock))
         self.guard = guard = Guard(
             resource,
             database=database,
@@ -239,6 +247,7 @@ class World:
         app = flask.Flask(__name__)
         svcs.flask.init_app(app)
         svcs.flask.register_value(app, GatewayAuthorizationServer, server)
+        svcs.flask.register_value(app, AssertionDebugger, debugger)
         svcs.flask.register_value(app, TokenKeys, self.keys)
         svcs.flask.register_value(app, Metadata, Metadata(self.origin, [resource, *others]))
         problem.install(app, self.origin)

@@ -1,4 +1,4 @@
-"""Each identifier passes once: under races, in two workers, after a restart; nothing passes where it cannot be known."""
+"""Each identifier passes once: under races, in two workers, after a restart; none passes where it cannot be known."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
