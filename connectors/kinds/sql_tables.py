@@ -1,7 +1,7 @@
 """What a source file says of a database, held against what is there: tables, columns, and what the columns can hold."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -36,10 +36,12 @@ class Table:
     name: str
     schema: str | None
     columns: tuple[Column, ...]
+    clause: sa.TableClause = field(init=False, compare=False, repr=False)
+    """One object for all queries: SQLAlchemy takes two of the same name for two tables."""
 
-    @property
-    def clause(self) -> sa.TableClause:
-        return sa.table(self.name, *(sa.column(column.name) for column in self.columns), schema=self.schema)
+    def __post_init__(self) -> None:
+        columns = (sa.column(column.name) for column in self.columns)
+        object.__setattr__(self, "clause", sa.table(self.name, *columns, schema=self.schema))
 
     def column(self, name: str) -> Column:
         """Find a column.
