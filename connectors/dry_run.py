@@ -235,7 +235,7 @@ def _shown_line(report: Report, shown: Shown, *, personal: bool) -> str:
 
 
 def _telling(names: list[str], words: tuple[str, ...], count: int) -> list[str]:
-    """The first names, but one that speaks of what an operator looks for (its state, its goods) takes the last place."""
+    """The first names, but one that speaks of what an operator looks for (state, goods) takes the last place."""
     wanted = next((name for name in names if any(word in name for word in words)), None)
     if wanted is None or wanted in names[:count]:
         return names[:count]

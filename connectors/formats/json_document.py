@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Collection, Hashable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode, is_blank
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
@@ -25,7 +26,8 @@ class JsonPath:
         self.text = text
         try:
             self._compiled = jmespath.compile(text)
-            self._compiled.search(None)
+            with suppress(JMESPathTypeError):  # a function asked about nothing; unknown functions are another error
+                self._compiled.search(None)
         except JMESPathError as error:
             raise ValueError(f"{text!r}: {_first_line(error)}") from error
         base = within.ways if isinstance(within, JsonPath) else frozenset({()})

@@ -1,0 +1,109 @@
+"""Stand-ins for the catalogue's functions, and ways to open a source that is closed again."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+
+from connectors.deadline import Deadline
+from connectors.formats.document import Limits
+from connectors.mapping import RecordMapping
+from connectors.protocol import Found
+from connectors.source_file import SourceFile, read_source
+from connectors.sources import OpenSource, open_source
+from connectors.tools import MappingTools
+
+NUMBERS = {"EM.trademark": r"\d{9}", "US.mark_serial": r"\d{8}", "nice": r"0*([1-9]|[1-3]\d|4[0-5])", "checked": r"\d+"}
+CODES = {"st3": {"EM": "EM", "US": "US", "NO": "NO"}, "state": {"Registered": "registered"}}
+
+
+class StandInError(ValueError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def number(kind: str, text: str) -> str:
+    if not re.fullmatch(NUMBERS[kind], text):
+        raise StandInError("bad_identifier")
+    if kind == "checked" and int(text) % 11:
+        raise StandInError("bad_check_digit")
+    return text.lstrip("0") if kind == "nice" else text
+
+
+def code(table: str, text: str) -> str:
+    try:
+        return CODES[table][text]
+    except KeyError as error:
+        if table not in CODES:
+            raise
+        raise ValueError("unknown") from error
+
+
+@pytest.fixture
+def tools() -> MappingTools:
+    return MappingTools(number, code, lambda record_type, fields: [])
+
+
+@pytest.fixture
+def deadline() -> Deadline:
+    return Deadline.within(30)
+
+
+HEAD = """\
+source: {{name: test-source, holder: office-xa, record_type: {record_type}, schema_version: 1, kind: {kind}}}
+licence: {{name: made up, onward: none}}
+freshness: {{expect: P1D, stale: P2D}}
+"""
+
+
+def source_text(body: str, *, kind: str = "files", record_type: str = "trademark") -> str:
+    return HEAD.format(kind=kind, record_type=record_type) + dedent(body)
+
+
+@pytest.fixture
+def write_source() -> Callable[..., str]:
+    """Put the members that never matter in front of a source file's body."""
+    return source_text
+
+
+@pytest.fixture
+def mapping_of(tools: MappingTools) -> Callable[..., RecordMapping]:
+    """Compile a mapping: `read` and `map` as YAML, the key field `number` unless the map has its own."""
+
+    def make(read: str, entries: str, *, rest: str = "", limits: Limits | None = None) -> RecordMapping:
+        body = f"reach: {{location: /nowhere, match: '*'}}\nread: {read}\nkey: number\nmap:\n"
+        body += indent(dedent(entries), "  ") + "\n" + dedent(rest)
+        return RecordMapping(read_source(source_text(body)), tools, limits or Limits())
+
+    return make
+
+
+@pytest.fixture
+def found() -> Callable[..., Found]:
+    def make(raw: bytes | str, **more: Any) -> Found:
+        encoded = raw.encode() if isinstance(raw, str) else raw
+        stamp = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+        return Found(encoded, "application/octet-stream", "there", None, None, stamp, **more)
+
+    return make
+
+
+@pytest.fixture
+def opened(tools: MappingTools, clock: Callable[[], datetime]) -> Iterator[Callable[..., OpenSource]]:
+    """Open a source from its text; all of them are closed at the end."""
+    sources: list[OpenSource] = []
+
+    def make(text: str | SourceFile, *, state: Path | None = None, **values: str) -> OpenSource:
+        file = read_source(text) if isinstance(text, str) else text
+        source = open_source(file, secrets=values, variables=values, tools=tools, clock=clock, state=state)
+        sources.append(source)
+        return source
+
+    yield make
+    for source in sources:
+        source.close()
