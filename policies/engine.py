@@ -4,7 +4,7 @@ A holder's Cedar set (with the guardrails in it) says what may go; the asking ag
 for; both must agree. Whatever goes wrong on the way is a denial.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -33,15 +33,19 @@ from policies.decision import (
 from policies.documents import OutsideCatalogueError
 from policies.early import foresee
 from policies.hearing import Hearing, candidates, named_plainly, record_type
-from policies.judgement import Answers, basis, error, judge
+from policies.judgement import Answers, Wanted, basis, error, judge
 from policies.question import Agency, CaseReference, Client, Delegation, Question, Record, Representation
 from policies.reference import PolicyRef, PolicyText, TemplateLink, Tier, revision_of
 from policies.rows import RowFilter
 from policies.schema import ACKNOWLEDGE, PERSONAL, RELEASE
 
+SEALED_RELEASE = "sealed_release"
+"""The approval that lifts a seal."""
+
 __all__ = [
     "ENGINE_VERSION",
     "REASONS",
+    "SEALED_RELEASE",
     "Agency",
     "Basis",
     "BookError",
@@ -111,7 +115,7 @@ def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial |
     if denial.refused_by == "error":
         return denial
     slice_ = book.holder_slice(question.holder.code, question.record_type)
-    named = {approval for policy in slice_.policies.values() for approval in policy.approvals}
+    named = {SEALED_RELEASE, *(approval for policy in slice_.policies.values() for approval in policy.approvals)}
     missing = sorted(named - question.approvals)
     found: list[frozenset[str]] = []
     for size in range(1, len(missing) + 1):
@@ -143,9 +147,16 @@ def _decide_alike(book: PolicyBook, questions: Sequence[Question]) -> list[Relea
     decisions: list[Release | Denial] = []
     for number, (wanted, _) in enumerate(plans):
         answers = Answers(holder, by_holder[number], egress, by_egress[number])
-        decision = judge(book, answers, wanted, personal)
+        decision = judge(book, answers, Wanted(wanted, personal, _sealed(questions[number])))
         decisions.append(_with_overridden(hearing, number, answers, decision, wanted))
     return decisions
+
+
+def _sealed(question: Question) -> Mapping[str, str]:
+    """The groups that act as sealed in this record alone: Cedar's classes are the catalogue's, not a record's."""
+    if question.record is None or SEALED_RELEASE in question.approvals:
+        return {}
+    return question.record.sealed_groups
 
 
 def _with_overridden(

@@ -90,14 +90,21 @@ def refusal(forbids: Iterable[CompiledPolicy], side: Literal["holder", "egress"]
     return Refused(deciding[0].ref.tier, deciding[0].reason, _refs(deciding))
 
 
-def judge(book: PolicyBook, answers: Answers, wanted: Sequence[str], personal: frozenset[str]) -> Release | Denial:
-    """Judge one question.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one question is about.
 
-    Args:
-        book: the book that was asked.
-        answers: of both sides.
-        wanted: the groups asked for, in the order in which withheld ones are listed.
-        personal: the groups that hold data on individuals.
+    `groups`: those asked for, in the order in which withheld ones are listed. `personal`: groups that hold data on
+    individuals. `sealed`: groups that act as sealed in this record and were not approved, with the reason.
+    """
+
+    groups: Sequence[str]
+    personal: frozenset[str]
+    sealed: Mapping[str, str]
+
+
+def judge(book: PolicyBook, answers: Answers, wanted: Wanted) -> Release | Denial:
+    """Judge one question.
 
     Returns:
         A release of the groups that are allowed, if the release itself is and at least one group; else a denial. The
@@ -113,9 +120,11 @@ def judge(book: PolicyBook, answers: Answers, wanted: Sequence[str], personal: f
     granted: dict[str, Granted] = {}
     refused: dict[str, Refused] = {}
     grant_personal = answers.verdict(PERSONAL)
-    for group in wanted:
+    for group in wanted.groups:
         verdict = answers.verdict(group)
-        if isinstance(verdict, Granted) and group in personal and isinstance(grant_personal, Refused):
+        if isinstance(verdict, Granted) and group in wanted.sealed:
+            verdict = Refused("guardrail", wanted.sealed[group], ())
+        if isinstance(verdict, Granted) and group in wanted.personal and isinstance(grant_personal, Refused):
             verdict = Refused(grant_personal.refused_by, PERSONAL_NOT_GRANTED, grant_personal.by)
         if isinstance(verdict, Granted):
             granted[group] = verdict
@@ -125,7 +134,7 @@ def judge(book: PolicyBook, answers: Answers, wanted: Sequence[str], personal: f
     if not granted:
         return _nothing(book, tuple(refused.values()), withheld, may_acknowledge=may_acknowledge)
     determining = [release, *granted.values()]
-    if isinstance(grant_personal, Granted) and not personal.isdisjoint(granted):
+    if isinstance(grant_personal, Granted) and not wanted.personal.isdisjoint(granted):
         determining.append(grant_personal)
     permits = [permit for one in determining for permit in one.permits]
     return Release(

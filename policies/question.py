@@ -5,7 +5,7 @@ Every fact in it comes from a verified register or the gateway's clock, never fr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 Fact = bool | str | datetime | frozenset[str]
@@ -31,10 +31,15 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as policies see it: its digest for a name, and the facts of the catalogue, none of its fields."""
+    """A record as policies see it: its digest for a name, and the facts of the catalogue, none of its fields.
+
+    `sealed_groups` are those that act as sealed in this record alone (an order covers them, a state raises them), each
+    with the reason code; they are withheld unless a sealed release was approved, whatever any policy says.
+    """
 
     digest: str
     facts: Mapping[str, Fact]
+    sealed_groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A small world for policies: the demo agencies, a catalogue of five record types, records as their facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -50,6 +50,8 @@ GROUPS = {
         "confidential": "judgment_party extensions",
         "sealed": "judgment_full sealed_items",
     },
+    "patent": {"public": "biblio content status", "sealed": "security"},
+    "design": {"public": "biblio content classification", "public+p": "designer"},
     "admin_case": {
         "public": "decision respondents",
         "official": "goods repeat review",
@@ -135,6 +137,8 @@ AGENCIES = {
 }
 SOURCES = {
     ("ipo-xa", "trademark"): "ipo-xa-trademarks",
+    ("ipo-xa", "design"): "ipo-xa-designs",
+    ("ipo-xa", "patent"): "ipo-xa-patents",
     ("ipo-xb", "trademark"): "ipo-xb-trademarks",
     ("customs-xa", "customs_recordal"): "customs-xa-recordals",
     ("customs-xa", "detention"): "customs-xa-detentions",
@@ -143,19 +147,6 @@ SOURCES = {
 }
 STAGE_OF = {"trademark": "registered", "detention": "detained", "court_case": "decided", "admin_case": "decided"}
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
-
-# policy.md 4 (f), and policies for what the shipped bundles hold no type or agency for
-ADMIN_CASE = """@id("court-punitive-prior-penalties")
-@legal_basis("SPC Interpretation on punitive damages 2021, art. 4")
-@retain_days("365") @onward("none") @notify("holder") @recall_on("reversed corrected sealed")
-permit (principal, action in [IPX::Action::"acknowledge", IPX::Action::"release", IPX::Action::"admin_case.decision",
-  IPX::Action::"admin_case.repeat"], resource is IPX::AdminCase)
-when { principal.agency.kind == IPX::AgencyKind::"court" && context.purpose == IPX::Purpose::"punitive_damages" &&
-  context has case_reference && context.case_reference.verified && context.case_reference.active &&
-  principal.agency.jurisdictions.contains(context.case_reference.jurisdiction) &&
-  resource.parties.containsAny(context.case_reference.defendants) && resource.final &&
-  resource.stage != IPX::Stage::"revoked" };
-"""
 
 
 def policy(tier: str, owner: str, policy_id: str, cedar: str, annotations: str = "") -> PolicyText:
@@ -174,14 +165,13 @@ def book(*extra: PolicyText, without: Iterable[str] = (), previous: PolicyBook |
     """The shipped bundles, the default egress policy of every agency, and what a test adds or leaves out."""
     texts = [
         *bundle_files.load(),
-        policy("holder", "regulator-xa", "court-punitive-prior-penalties", ADMIN_CASE),
         *(bundle_files.default_egress(code, PURPOSES) for code in AGENCIES),
     ]
     kept = [text for text in texts if text.ref.policy_id not in without and str(text.ref.owner) not in without]
     return compile_book(CATALOGUE, [*kept, *extra], (), previous)
 
 
-def record(holder: str, record_type: str, /, **facts: object) -> Record:
+def record(holder: str, record_type: str, /, sealed_groups: Mapping[str, str] | None = None, **facts: object) -> Record:
     base = {
         "holder": holder,
         "jurisdiction": holder[-2:].upper(),
@@ -192,7 +182,7 @@ def record(holder: str, record_type: str, /, **facts: object) -> Record:
         "case_numbers": frozenset(),
         "parties": frozenset(),
     }
-    return Record("sha256-" + "0" * 43, {**base, **facts})
+    return Record("sha256-" + "0" * 43, {**base, **facts}, sealed_groups or {})
 
 
 def question(asking: str, holder: str, record_type: str, purpose: str, **changes: object) -> Question:

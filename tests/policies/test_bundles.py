@@ -2,8 +2,10 @@
 
 import pytest
 
+from gateway.records.policy_catalogue import policy_catalogue
 from policies import bundle_files
-from policies.engine import PolicyTextError, RawRequest, evaluate, is_valid, parse
+from policies.engine import PolicyTextError, RawRequest, compile_book, evaluate, is_valid, parse
+from policies.lint import lint
 
 
 def test_a_files_place_says_tier_and_owner_and_its_name_the_id(tmp_path):
@@ -44,6 +46,16 @@ def test_the_default_egress_policy_names_the_agency_and_its_purposes():
 def test_no_egress_policy_is_written_for_names_cedar_could_misread(agency, purposes):
     with pytest.raises(ValueError, match="no egress policy"):
         bundle_files.default_egress(agency, purposes)
+
+
+def test_the_shipped_policies_fit_the_catalogue_of_the_gateway():
+    catalogue = policy_catalogue()
+    egress = bundle_files.default_egress("customs-xa", catalogue.enums["Purpose"])
+
+    book = compile_book(catalogue, [*bundle_files.load(), egress], ())
+
+    assert book.holder_slice("customs-xa", "detention").granted
+    assert all(lint(text.cedar, text.ref.tier, text.ref.owner, catalogue) == () for text in bundle_files.load())
 
 
 SCHEMA = (

@@ -102,7 +102,7 @@ def test_a_fact_outside_the_schema_denies(shipped, world, facts):
         {"purpose": "marketing"},
         {"mode": "stream"},
         {"approvals": frozenset({"everything"})},
-        {"record_type": "patent"},
+        {"record_type": "spaceship"},
         {"groups": frozenset({"trademark.secret"})},
         {"groups": frozenset({"release"})},
         {"groups": frozenset({"detention.goods"})},

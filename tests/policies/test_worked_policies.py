@@ -206,14 +206,58 @@ def test_an_unpublished_mark_acts_as_sealed(shipped, world):
     assert (decision.refused_by, decision.reason, decision.may_acknowledge) == ("guardrail", "unpublished", False)
 
 
-def test_while_publication_is_deferred_no_group_leaves_but_existence_may_be_told(shipped, world):
-    asked = world.question("public", "ipo-xa", "trademark", "public_information", facts={"deferred": True})
+def test_an_unpublished_patent_acts_as_sealed(world):
+    open_patents = world.policy(
+        "holder", "ipo-xa", "open-patents", world.permit(["patent.biblio"], "Patent"), '@legal_basis("a law")'
+    )
+    asked = world.question("public", "ipo-xa", "patent", "public_information", facts={"unpublished": True})
 
-    decision = decide(shipped, asked)
+    decision = decide(world.book(open_patents), asked)
 
-    assert (decision.refused_by, decision.reason, decision.may_acknowledge) == ("guardrail", "deferred", True)
-    assert reasons(decision)["trademark.biblio"] == "deferred"
-    assert reasons(decision)["trademark.examination"] == NOT_GRANTED
+    assert (decision.refused_by, decision.reason, decision.may_acknowledge) == ("guardrail", "unpublished", False)
+
+
+def test_while_publication_of_a_design_is_deferred_its_looks_stay(world):
+    open_designs = world.policy(
+        "holder",
+        "ipo-xa",
+        "open-designs",
+        world.permit(["design.biblio", "design.content", "design.classification"], "Design"),
+        '@legal_basis("a law")',
+    )
+    book = world.book(open_designs)
+    asked = world.question("public", "ipo-xa", "design", "public_information", facts={"deferred": True})
+
+    decision = decide(book, asked)
+
+    assert disclosed(decision) == {"design.biblio"}
+    assert reasons(decision)["design.content"] == reasons(decision)["design.classification"] == "deferred"
+    only_looks = decide(book, replace(asked, groups=frozenset({"design.content"})))
+    assert (only_looks.refused_by, only_looks.reason, only_looks.may_acknowledge) == ("guardrail", "deferred", True)
+
+
+def under_order(world, **changes):
+    sealed = {"court_case.docket": "sealed"}
+    return world.question(
+        "customs-xa", "court-xa", "court_case", "border_enforcement", facts={"sealed_groups": sealed}, **changes
+    )
+
+
+def test_a_group_an_order_seals_in_one_record_is_withheld_there_whatever_policies_say(shipped, world):
+    decision = decide(shipped, under_order(world))
+
+    assert reasons(decision)["court_case.docket"] == "sealed"
+    assert "court_case.outcome" in decision.disclosed
+
+
+def test_a_group_under_order_waits_for_the_approval_of_a_sealed_release(shipped, world):
+    only_docket = under_order(world, groups=frozenset({"court_case.docket"}))
+    denial = decide(shipped, only_docket)
+
+    assert (denial.refused_by, denial.reason) == ("guardrail", "sealed")
+    assert obtainable(shipped, only_docket, denial).approvals == (frozenset({"sealed_release"}),)
+    approved = decide(shipped, replace(only_docket, approvals=frozenset({"sealed_release"})))
+    assert disclosed(approved) == {"court_case.docket"}
 
 
 def test_a_court_record_that_is_not_published_is_not_for_the_public(world):
