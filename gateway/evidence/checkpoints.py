@@ -160,7 +160,7 @@ class Publisher:
                 if self._seen is not None and self._store.swap(self._key.name, self._seen, note):
                     self._seen, self.size = note, size
                     return
-                if self._look() >= size:
+                if self._recheck() >= size:
                     return
 
     def run_once(self) -> None:
@@ -172,7 +172,16 @@ class Publisher:
         if newest is not None:
             self.publish(newest.note, newest.size)
 
-    def _look(self) -> int:
+    def check(self) -> None:
+        """Prove that the log here contains what is published of it.
+
+        Raises:
+            LogForkedError: it does not, or the store has lost it.
+        """
+        with self._lock:
+            self._recheck()
+
+    def _recheck(self) -> int:
         body = self._store.get(self._key.name)
         if body is None:
             raise LogForkedError(f"the checkpoint store has lost the log {self._key.name}")

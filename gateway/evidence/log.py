@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
 from gateway.db.engine import Database
 from gateway.errors import StoreUnavailableError, UnknownError
-from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree, open_own, require_extension
+from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree
 from gateway.evidence.errors import DuplicateStepError, LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Logged, Pending
 from gateway.evidence.models import LogCheckpoint
@@ -81,20 +81,16 @@ class EvidenceLog:
         """
         # The head first, the store second: the other way round, a process that starts between another one's first
         # commit and its publication would take the store for lost.
-        tree = StoredTree(self._database)
-        head = tree.head()
-        body = self._checkpoints.get(self.origin)
-        if body is None:
+        head = StoredTree(self._database).head()
+        if self._checkpoints.get(self.origin) is None:
             if head.size:
                 raise LogForkedError(
                     f"the log has {head.size} leaves, but the checkpoint store holds 0 checkpoints of {self.origin}: "
                     "the store was lost or replaced, or the log was renamed"
                 )
             self._checkpoints.create(self.origin, self._note(Head(0, EMPTY_ROOT)))
-            body = self._checkpoints.get(self.origin) or ""
-        published = open_own(body, self.key)
-        # Read anew: others may have appended and published since the first look.
-        require_extension(tree, published)
+        # Reads the head anew: others may have appended and published since the first look.
+        self._publisher.check()
         with self._database.write_connection() as connection:
             create_head(connection)
             head = lock_head(connection)
@@ -250,15 +246,18 @@ class EvidenceLog:
         except LogUnavailableError as error:
             if not _is_passing(error):
                 raise
-        except Exception:  # noqa: BLE001, S110  (whose it is shows below, where each item stands alone)
+        except (IntegrityError, _CallersError):
             pass
+        # Whose fault it was shows where each item stands alone; its neighbours must not fail with it.
         done = []
         for ticket in batch:
             try:
                 done += self._commit_together([ticket], is_alone=True)
             except LogForkedError:
                 raise
-            except Exception as error:  # noqa: BLE001  (handed to the caller who brought it)
+            except _CallersError as error:
+                ticket.future.set_exception(error.error)
+            except (DuplicateStepError, LogUnavailableError) as error:
                 ticket.future.set_exception(error)
         return done
 
@@ -270,8 +269,7 @@ class EvidenceLog:
             edge = self._edges.read(connection, head)
             grown = store(connection, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch])
             for ticket in batch:
-                if ticket.leaf.then is not None:
-                    ticket.leaf.then(connection)
+                _write_callers_part(ticket.leaf, connection)
             note = self._keep_checkpoint(connection, grown)
         self._edges.keep(edge)
         return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
@@ -281,7 +279,7 @@ class EvidenceLog:
         try:
             with self._database.write_connection() as connection:
                 yield connection
-        except (IntegrityError, DataError, ProgrammingError):
+        except (IntegrityError, _CallersError):
             raise
         except (StoreUnavailableError, DBAPIError) as error:
             raise LogUnavailableError(f"the log cannot be written: {error}") from error
@@ -302,6 +300,23 @@ class EvidenceLog:
         note = self._note(head)
         connection.execute(_KEEP_CHECKPOINT, {"size": head.size, "root": head.root, "note": note, "at": self._clock()})
         return note
+
+
+class _CallersError(Exception):
+    """What a caller's own part of the transaction raised: his to get, and nobody else's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
+    if leaf.then is None:
+        return
+    try:
+        leaf.then(connection)
+    except Exception as error:
+        raise _CallersError(error) from error
 
 
 def _prove(commit: Commit, leaf: bytes) -> Logged:

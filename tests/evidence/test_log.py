@@ -291,6 +291,6 @@ def test_a_changed_tile_at_the_edge_stops_the_log_for_good(log, database):
 
     with database.write_connection() as connection:
         connection.execute(text("UPDATE log_tile SET data = :data"), {"data": data})
-    for act in (lambda: log.append(leaf(3)), log.assert_writable, lambda: log.logged("exchange:0:final")):
+    for act in (lambda: log.append(leaf(3)), log.ready, lambda: log.logged("exchange:0:final")):
         with pytest.raises(LogForkedError):
             act()
