@@ -60,8 +60,9 @@ class Group:
 class RecordType:
     name: str
     schema_version: int
-    schema: type[StrictSchema]
-    """Strict. Every field's metadata says `group`, `is` (its kind) and `st96` (the ST.96 element, or None)."""
+    schema: StrictSchema
+    """Strict, and built once: loading leaves no trace in it. Every field's metadata says `group`, `is` (its kind) and
+    `st96` (the ST.96 element, or None)."""
     groups: Mapping[str, Group]
     """By full name (`trademark.biblio`), with those of the envelope (`record.links`)."""
     fields: Mapping[str, str]
@@ -157,7 +158,7 @@ def _assemble(
     found = RecordType(
         name=name,
         schema_version=document["schema_version"],
-        schema=StrictSchema.from_dict(built, name=f"{title}Schema"),  # type: ignore[arg-type]
+        schema=StrictSchema.from_dict(built, name=f"{title}Schema")(),  # type: ignore[arg-type]
         groups=groups,
         fields={field: str(value.metadata["group"]) for field, value in built.items()},
         is_published_register=document.get("published_register", False),

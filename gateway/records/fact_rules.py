@@ -26,6 +26,12 @@ class StageClause:
 
 
 @dataclass(frozen=True, slots=True)
+class CodedField:
+    field: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnRight:
     """The right a record is about: its type, fixed or by the word of a field, and the field with its number."""
 
@@ -60,7 +66,7 @@ class FactRules:
     published: str | None = None
     deferment: Deferment | None = None
     final_on: str | None = None
-    appeals: tuple[str, ...] = ()
+    appeals: tuple[CodedField, ...] = ()
     consents: str | None = None
     consenting: tuple[str, ...] = ()
     sealing_orders: str | None = None
@@ -89,7 +95,11 @@ def read_fact_rules(said: Mapping[str, Any], kinds: Mapping[str, Any]) -> FactRu
         published=rest.pop("published", None),
         deferment=Deferment(**deferment) if deferment else None,
         final_on=finality.get("on"),
-        appeals=tuple(finality[key] for key in ("appeal", "second_appeal") if key in finality),
+        appeals=tuple(
+            CodedField(finality[key], _table(kinds, finality[key]))
+            for key in ("appeal", "second_appeal")
+            if key in finality
+        ),
         consents=consent.get("given"),
         consenting=tuple(consent.get("by", ())),
         sealing_orders=rest.pop("sealing_orders", None),
@@ -124,11 +134,15 @@ def read_states(name: str, said: Sequence[Mapping[str, Any]], groups: Mapping[st
 def _stage_clause(said: Mapping[str, Any], kinds: Mapping[str, Any]) -> StageClause:
     stages = code_table("stage").words.keys()
     code, stage = said.get("code"), said.get("is")
-    table = str(kinds[code]).removeprefix("code:").removesuffix("!") if code else None
+    table = _table(kinds, code) if code else None
     given = {about.get("stage") for about in code_table(table).words.values()} if table else {stage}
     if said.keys() - {"code", "field", "words", "has", "is"} or not given <= stages:
         raise ValueError(f"stage clause {dict(said)} says too much, or a word without a stage")
     return StageClause(stage, code, table, said.get("field"), frozenset(said.get("words", ())), said.get("has"))
+
+
+def _table(kinds: Mapping[str, Any], field: str) -> str:
+    return str(kinds[field]).removeprefix("code:").removesuffix("!")
 
 
 def _own_right(said: Any, number: str) -> OwnRight | None:
@@ -154,7 +168,7 @@ def _always_speaks(clauses: tuple[StageClause, ...], kinds: Mapping[str, Any]) -
 def _named_fields(found: FactRules) -> Iterator[str]:
     for names in (found.right_keys, found.case_numbers, found.parties, found.own_identifiers, found.happened_on):
         yield from names
-    for names in (found.notified, found.appeals, found.consenting, tuple((found.own_numbers or {}).values())):
+    for names in (found.notified, found.consenting, tuple((found.own_numbers or {}).values())):
         yield from names
     for name in (found.published, found.final_on, found.consents, found.sealing_orders):
         if name:

@@ -44,8 +44,8 @@ def facts(record: Record, *, on: date, party_keys: PartyKeys) -> dict[str, Fact]
     """
     rules, fields = record.record_type.facts, record.fields
     as_of = record.envelope.as_of.astimezone(UTC).date().isoformat()
-    under_appeal = any(_word_has(record, field, "open") for field in rules.appeals)
-    fallen = any(_word_has(record, field, "falls") for field in rules.appeals)
+    under_appeal = _any_appeal(rules, fields, "open")
+    fallen = _any_appeal(rules, fields, "falls")
     found: dict[str, Fact] = {
         "holder": record.envelope.holder,
         "jurisdiction": record.jurisdiction,
@@ -84,10 +84,8 @@ def _stage(clauses: Sequence[StageClause], fields: Mapping[str, Any]) -> str:
     return "unknown"
 
 
-def _word_has(record: Record, field: str, mark: str) -> bool:
-    kind = str(record.record_type.schema().fields[field].metadata["is"])
-    table = code_table(kind.removeprefix("code:").removesuffix("!"))
-    return record.fields.get(field) in table.words_with(mark)
+def _any_appeal(rules: FactRules, fields: Mapping[str, Any], mark: str) -> bool:
+    return any(fields.get(appeal.field) in code_table(appeal.table).words_with(mark) for appeal in rules.appeals)
 
 
 def _right_keys(rules: FactRules, fields: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from gateway.agencies.models import AGENCY_KINDS
 from gateway.records.catalogue import CATALOGUE, Catalogue
 from gateway.records.codes import code_table
 from policies.schema import Attribute, FieldGroup
@@ -45,7 +44,7 @@ def policy_catalogue(
         ),
         facts=FACTS,
         enums={
-            "AgencyKind": AGENCY_KINDS,
+            "AgencyKind": _words("agency-kind"),
             "Jurisdiction": tuple(jurisdictions or _words("st3")),
             "Purpose": _words("purpose"),
             "Mode": _words("mode"),

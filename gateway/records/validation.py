@@ -15,6 +15,7 @@ from gateway.records.record import HOLDER_ENVELOPE, HolderEnvelopeSchema
 from gateway.records.rules import Rule
 
 NO_EDITIONS = Editions({})
+HOLDER_SCHEMA = HolderEnvelopeSchema()
 
 ZONES = timedelta(days=1)
 """A day that has begun somewhere on earth is not in the future."""
@@ -55,7 +56,7 @@ def oddities(
 
 
 def _shape_findings(known: RecordType, fields: Mapping[str, Any]) -> Iterator[Finding]:
-    for schema, mine in ((known.schema(), fields.keys() - HOLDER_ENVELOPE), (HolderEnvelopeSchema(), HOLDER_ENVELOPE)):
+    for schema, mine in ((known.schema, fields.keys() - HOLDER_ENVELOPE), (HOLDER_SCHEMA, HOLDER_ENVELOPE)):
         yield from _schema_findings(schema, {field: value for field, value in fields.items() if field in mine})
 
 

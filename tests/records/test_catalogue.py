@@ -47,7 +47,7 @@ def test_the_sixteen_types_of_the_catalogue_are_there():
 @pytest.mark.parametrize("name", TYPES)
 def test_every_field_of_the_schema_is_in_exactly_one_group(name):
     known = CATALOGUE.types[name]
-    schema = known.schema()
+    schema = known.schema
 
     assert schema.fields.keys() == known.fields.keys()
     assert {field: declared.metadata["group"] for field, declared in schema.fields.items()} == dict(known.fields)
@@ -86,7 +86,7 @@ def test_names_are_snake_case_and_none_is_a_clear_claim(name):
 def test_a_coded_field_keeps_its_source_text_in_the_same_group(name):
     known = CATALOGUE.types[name]
 
-    for field, declared in known.schema().fields.items():
+    for field, declared in known.schema.fields.items():
         kind = str(declared.metadata["is"])
         if kind.startswith("code:") and not code_table(kind.removeprefix("code:").removesuffix("!")).is_lossless:
             assert known.fields[f"{field}_raw"] == known.fields[field]
@@ -112,7 +112,7 @@ def test_detention_goods_holds_the_five_facts_of_the_regulation_and_nothing_else
 
 
 def test_elements_of_st96_are_kept_with_the_fields():
-    fields = CATALOGUE.types["trademark"].schema().fields
+    fields = CATALOGUE.types["trademark"].schema.fields
 
     assert fields["registration_date"].metadata["st96"] == "RegistrationDate"
     assert fields["goods_services"].metadata["st96"] == "GoodsServicesBag"
