@@ -168,6 +168,15 @@ def test_a_release_that_lacks_a_member_is_refused(released, verify, name):
         verify({key: value for key, value in released.items() if key != name})
 
 
+@pytest.mark.parametrize("name", ["obligations", "withheld"])
+def test_a_release_says_even_that_nothing_is_withheld_and_nothing_owed(world, verify, name):
+    answer = world.answer(world.members(receipt={"obligations": {}, "withheld": []}))
+
+    verify(answer)
+    with pytest.raises(FormatError, match=f"lacks {name}"):
+        verify({key: value for key, value in answer.items() if key != name})
+
+
 @pytest.mark.parametrize("name", ["exchange", "outcome", "request", "receipt", "log", "withheld", "stage", "reason"])
 def test_a_problem_that_lacks_a_member_is_refused(failed, verify, name):
     with pytest.raises(EvidenceError):

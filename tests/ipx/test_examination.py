@@ -224,6 +224,11 @@ def test_a_receipt_with_a_member_of_another_kind_is_refused(refuses, name, value
     refuses(FormatError, "The receipt does not hold", receipt={name: value})
 
 
+@pytest.mark.parametrize("outcome", ["finished", "", None, "act", "erased"])
+def test_an_outcome_that_does_not_exist_is_refused(refuses, outcome):
+    refuses(FormatError, "no outcome that exists", "denied", receipt={"outcome": outcome})
+
+
 def test_a_query_is_not_judged_yet(refuses):
     refuses(FormatError, "query", request={"query": {}})
 

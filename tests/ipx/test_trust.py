@@ -65,6 +65,10 @@ def test_a_list_of_the_readers_own_making_needs_no_signature(world):
     assert load(world.trust_payload()).version == 3
 
 
+def test_the_first_version_is_one(world):
+    assert load(world.trust_payload(version=1)).version == 1
+
+
 def test_each_list_names_the_one_before_by_its_bytes(world):
     first = signed(world.trust_payload(), world.trust_key)
     before = trust.load(first, pinned=world.trust_key.public, at_least=0)
@@ -228,8 +232,9 @@ def test_a_witness_counts_once(world):
     twin = note.NoteSigner("twin.example", witness.signer, note.COSIGNATURE)
     for second in (witness, twin):
         listed = [{"vkey": signer.key.vkey, "url": "https://w.example"} for signer in (witness, second)]
-        with pytest.raises(TrustError):
-            load(world.trust_payload(witnesses=listed, quorum=2))
+        for quorum in (0, 1, 2):
+            with pytest.raises(TrustError):
+                load(world.trust_payload(witnesses=listed, quorum=quorum))
 
 
 def test_a_witness_that_states_no_time_is_refused(world):
