@@ -27,10 +27,14 @@ class TooManyFilesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """By what a changed file is known without reading it. A renamed file keeps its inode; a replaced one does not."""
+    """By what a changed file is known without reading it.
+
+    `ctime_ns` moves with every write: tools that copy with time stamps can leave size and `mtime_ns` as they were.
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
 
 
@@ -143,4 +147,4 @@ class Folder:
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -23,8 +23,8 @@ _LAYOUT = "1"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS file (
-    name TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-    sha256 BLOB NOT NULL, seq INTEGER NOT NULL, fault TEXT);
+    name TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, sha256 BLOB NOT NULL, seq INTEGER NOT NULL, fault TEXT);
 CREATE INDEX IF NOT EXISTS file_by_seq ON file (seq);
 CREATE TABLE IF NOT EXISTS record (
     file TEXT NOT NULL REFERENCES file (name) ON DELETE CASCADE, position INTEGER NOT NULL, key TEXT,
@@ -106,8 +106,9 @@ class FolderIndex:
             self._connection.execute("COMMIT")
 
     def stamps(self) -> dict[str, Stamp]:
-        rows = self._rows("SELECT name, size, mtime_ns, inode FROM file")
-        return {name: Stamp(size, mtime_ns, inode) for name, size, mtime_ns, inode in rows}
+        return {
+            name: Stamp(*stamp) for name, *stamp in self._rows("SELECT name, size, mtime_ns, ctime_ns, inode FROM file")
+        }
 
     def file(self, name: str) -> IndexedFile | None:
         rows = self._rows(f"{_FILE} WHERE name = ?", (name,))
@@ -118,16 +119,16 @@ class FolderIndex:
         known = self.file(name)
         if known and known.sha256 == sha256:
             self._connection.execute(
-                "UPDATE file SET size = ?, mtime_ns = ?, inode = ? WHERE name = ?",
-                (stamp.size, stamp.mtime_ns, stamp.inode, name),
+                "UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? WHERE name = ?",
+                (stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, name),
             )
             return
         seq = int(self._about("seq") or 0) + 1
         self._connection.execute("UPDATE about SET value = ? WHERE name = 'seq'", (str(seq),))
         self._connection.execute("DELETE FROM file WHERE name = ?", (name,))
         self._connection.execute(
-            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (name, stamp.size, stamp.mtime_ns, stamp.inode, sha256, seq, fault),
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (name, stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, sha256, seq, fault),
         )
         self._connection.executemany(
             "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -173,14 +174,14 @@ class FolderIndex:
             return self._connection.execute(statement, parameters).fetchall()
 
 
-_FILE_COLUMNS = "file.name, file.size, file.mtime_ns, file.inode, file.sha256, file.seq, file.fault"
+_FILE_COLUMNS = "file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.seq, file.fault"
 _FILE = f"SELECT {_FILE_COLUMNS} FROM file"  # noqa: S608  (constants)
 _RECORD_COLUMNS = "record.file, record.position, record.key, record.revised, record.deleted, record.start, record.stop"
 
 
 def _indexed(row: Sequence[Any]) -> IndexedFile:
-    name, size, mtime_ns, inode, sha256, seq, fault = row
-    return IndexedFile(name, Stamp(size, mtime_ns, inode), sha256, seq, fault)
+    name, size, mtime_ns, ctime_ns, inode, sha256, seq, fault = row
+    return IndexedFile(name, Stamp(size, mtime_ns, ctime_ns, inode), sha256, seq, fault)
 
 
 def _entry(row: Sequence[Any]) -> Entry:

@@ -40,7 +40,7 @@ class Table:
     """One object for all queries: SQLAlchemy takes two of the same name for two tables."""
 
     def __post_init__(self) -> None:
-        columns = (sa.column(column.name) for column in self.columns)
+        columns: list[sa.ColumnClause[Any]] = [sa.column(column.name) for column in self.columns]
         object.__setattr__(self, "clause", sa.table(self.name, *columns, schema=self.schema))
 
     def column(self, name: str) -> Column:
