@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
 import flask
 
@@ -22,7 +21,6 @@ from gateway.oauth.transport import call_of
 
 _CREDENTIALS = re.compile(r"(?i:(dpop|bearer)) +([A-Za-z0-9._~+/-]+=*)")
 _SCHEME = re.compile(r"(?i)(dpop|bearer)(?: |$)")
-NOT_AUDITED: Final = frozenset({Reason.PROOF_NONCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,6 @@ class Guard:
             AccessRefusedError: with the status, header and problem document that `views` makes of it.
             StoreUnavailableError: it cannot be known who calls; nothing may be done.
         """
-        flask.g.dpop_nonce = self._nonces.current()
         wanted = frozenset({scope} if isinstance(scope, str) else scope)
         text = _token_text(request)
         try:
@@ -107,11 +104,15 @@ class Guard:
                 self._use_up(keys)
                 keys = ()
         except RefusedError as refusal:
-            self._audit(token, refusal.reason)
+            if refusal.reason is Reason.PROOF_NONCE:
+                flask.g.dpop_nonce = self._nonces.current()
+            else:
+                self._audit(token, refusal.reason)
             insufficient = refusal.reason is Reason.SCOPE_INSUFFICIENT
             raise AccessRefusedError(
                 refusal.reason, scope=" ".join(sorted(wanted)) if insufficient else None
             ) from refusal
+        flask.g.dpop_nonce = self._nonces.current()
         return _caller(token, keys)
 
     def _judge(
@@ -136,8 +137,6 @@ class Guard:
             raise RefusedError(Reason.PROOF_REPLAY, claim="jti") from error
 
     def _audit(self, token: AccessToken, reason: Reason) -> None:
-        if reason in NOT_AUDITED:
-            return
         detail = {"gw": reason.code, "error": reason.error, "jti": token.jti}
         with self._database.write_connection() as connection:
             record(connection, self._clock(), token.client_id, "call.refused", token.client_id, detail)

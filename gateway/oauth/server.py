@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 import flask
@@ -28,9 +29,6 @@ from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.transport import call_of
-
-NOT_AUDITED = frozenset({Reason.PROOF_NONCE})
-"""Refusals that are a step of the ordinary conversation."""
 
 
 class StrictPayload(OAuth2Payload):  # type: ignore[misc]  # Authlib is untyped
@@ -118,13 +116,14 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
                 response = self._refuse(request, refusal)
         except (StoreUnavailableError, TokenKeyError):
             response = self.refusal(RefusedError(Reason.STORE_UNAVAILABLE))
-        if endpoint == "token":
-            response.headers["DPoP-Nonce"] = self._nonces.current()
         return response
 
     def _dispatch(self, endpoint: str, request: StrictRequest) -> flask.Response:
         if endpoint == "token":
-            return cast(flask.Response, self.create_token_response(request))
+            response = cast(flask.Response, self.create_token_response(request))
+            if response.status_code == HTTPStatus.OK:
+                response.headers["DPoP-Nonce"] = self._nonces.current()
+            return response
         return cast(flask.Response, self.create_endpoint_response(endpoint, request))
 
     def create_oauth2_request(self, request: StrictRequest) -> StrictRequest:
@@ -200,9 +199,12 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         return request.authenticated.client
 
     def _refuse(self, request: StrictRequest | None, refusal: RefusedError) -> flask.Response:
-        if refusal.reason not in NOT_AUDITED:
+        response = self.refusal(refusal)
+        if refusal.reason is Reason.PROOF_NONCE:  # a step of the ordinary conversation
+            response.headers["DPoP-Nonce"] = self._nonces.current()
+        else:
             self._audit(request, refusal)
-        return self.refusal(refusal)
+        return response
 
     def refusal(self, refusal: RefusedError) -> flask.Response:
         """Write a refusal as RFC 6749, section 5.2 has it."""

@@ -104,7 +104,7 @@ def refused(error: AccessRefusedError) -> Response:
 
 
 def nonce(response: Response) -> Response:
-    """Give the next nonce with every answer to a call that the guard looked at."""
+    """Give the next nonce with every challenge and every success; elsewhere clients take it for a challenge."""
     if "dpop_nonce" in flask.g:
         response.headers["DPoP-Nonce"] = flask.g.dpop_nonce
     return response

@@ -233,7 +233,9 @@ class World:
             )
         )
         register, replay = ClientRegister(database), self.replay
-        debugger = AssertionDebugger(self.assertions, register, dpop, replay, clock, Throttle(self.questions_per_minute, clock))
+        debugger = AssertionDebugger(
+            self.assertions, register, dpop, replay, clock, Throttle(self.questions_per_minute, clock)
+        )
         self.guard = guard = Guard(
             resource,
             database=database,

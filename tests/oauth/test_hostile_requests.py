@@ -166,6 +166,8 @@ def test_a_request_about_no_token_is_refused(intake, refused, path):
     refused(intake.post(path, token=""), "invalid_request", "GW-015")
 
 
-def test_every_answer_of_the_token_endpoint_brings_a_nonce(world, intake, post):
-    for answer in (intake.ask(), intake.ask(scope="x"), post(b"")):
+def test_a_nonce_comes_with_success_and_challenge_and_no_other_answer(world, intake, post):
+    for answer in (intake.ask(), intake.ask(intake.proof(claims={"nonce": "old"}))):
         assert answer.headers["DPoP-Nonce"] == world.nonce()
+    for answer in (intake.ask(scope="x"), post(b"")):
+        assert "DPoP-Nonce" not in answer.headers
