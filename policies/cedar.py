@@ -103,6 +103,21 @@ def policy_tree(cedar: str) -> tuple[PolicyTree, bool]:
     return (policies or templates)[0], bool(templates)
 
 
+def line_text(tree: PolicyTree) -> str:
+    """Write a policy of one part as that part alone: its condition, or its scope if it has none."""
+    document = {"staticPolicies": {"line": dict(tree)}, "templates": {}, "templateLinks": []}
+    text = cedarpy.policies_from_json_str(json.dumps(document)).strip().removesuffix(";")
+    scope, found, condition = text.partition(") when {")
+    if found:
+        return condition.strip().removesuffix("}").strip()
+    scope, found, condition = text.partition(") unless {")
+    if found:
+        return f"!({condition.strip().removesuffix('}').strip()})"
+    return (
+        scope.partition("(")[2].removesuffix(")").removesuffix(", action, resource").removeprefix("principal, action, ")
+    )
+
+
 def read_schema(text: str) -> cedarpy.Schema:
     """Read schema text into a handle.
 
@@ -163,16 +178,6 @@ def request(principal: tuple[str, str], action: str, resource: tuple[str, str], 
     }
 
 
-def text_request(principal: str, action: str | None, resource: str | None, context: str) -> Mapping[str, str | None]:
-    """One request in Cedar text, all that partial evaluation takes: the caller vouches for every character of it."""
-    return {
-        "principal": f'IPX::Client::"{principal}"',
-        "action": None if action is None else f'IPX::Action::"{action}"',
-        "resource": resource,
-        "context": context,
-    }
-
-
 def ask(
     requests: Sequence[Mapping[str, Any]],
     policies: cedarpy.PolicySet,
@@ -202,15 +207,23 @@ def ask(
 
 
 def preview(
-    asked: Mapping[str, str | None], policies: cedarpy.PolicySet, known: cedarpy.Entities, schema: cedarpy.Schema
+    client: str, context: str, policies: cedarpy.PolicySet, known: cedarpy.Entities, schema: cedarpy.Schema
 ) -> Preview:
-    """Evaluate policies as far as possible without the record, or fully if it is named; `asked` is a `text_request`.
+    """Evaluate policies as far as they go while action and record are unknown.
+
+    Args:
+        client: the client's id, which becomes Cedar text here: the caller vouches for every character of it.
+        context: as JSON text.
+        policies: the set.
+        known: the entities, without the record.
+        schema: what entities, context and client are checked against.
 
     Raises:
-        CedarRefusedError: request, context or entities are not as the schema says.
+        CedarRefusedError: context or entities are not as the schema says.
     """
+    asked = {"principal": f'IPX::Client::"{client}"', "action": None, "resource": None, "context": context}
     try:
-        result = cedarpy.is_authorized_partial(dict(asked), policies, known, schema=schema)
+        result = cedarpy.is_authorized_partial(asked, policies, known, schema=schema)
     except (ValueError, TypeError):
         raise CedarRefusedError from None
     errors = result.diagnostics.errors

@@ -57,7 +57,7 @@ def compile_policy(catalogue: Catalogue, text: PolicyText) -> CompiledPolicy:
         obligations=read(annotations),
         actions=_actions(catalogue, tree["action"]),
         record_types=_record_types(catalogue, tree["resource"]),
-        reads_action=any(node.get("Var") == "action" for node in nodes),
+        reads_action="action" in variables(tree["conditions"]),
         approvals=frozenset(node["id"] for node in nodes if node.get("type") == _APPROVAL and "id" in node),
     )
 
@@ -123,6 +123,11 @@ def _record_types(catalogue: Catalogue, scope: Mapping[str, Any]) -> frozenset[s
     if cedar_type is None:
         return frozenset(names.values())
     return frozenset({names[cedar_type]}) if cedar_type in names else frozenset()
+
+
+def variables(conditions: Any) -> frozenset[str]:
+    """Which of `principal`, `action`, `resource` and `context` conditions in Cedar's JSON form read."""
+    return frozenset(node["Var"] for node in _nodes(conditions) if isinstance(node.get("Var"), str))
 
 
 def _nodes(value: Any) -> Iterator[Mapping[str, Any]]:

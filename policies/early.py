@@ -69,7 +69,7 @@ def _side(
     hearing: Hearing, slice_: Slice, question: Question, asked: dict[str, tuple[str, ...]]
 ) -> Foresight | Failure:
     """Evaluate one side's policies once, then put together what covers each action, alike actions once."""
-    outlook = hearing.outlook(slice_, None)
+    outlook = hearing.outlook(slice_)
     failing = [slice_.policies[name] for name in outlook.failed]
     if outlook.has_failed and (not failing or any(not policy.actions.isdisjoint(asked) for policy in failing)):
         return Failure(tuple(sorted({policy.ref for policy in failing})))

@@ -32,6 +32,7 @@ from policies.decision import (
 )
 from policies.documents import OutsideCatalogueError
 from policies.early import foresee
+from policies.explain import Audience, Explanation, explanation
 from policies.hearing import Hearing, candidates, named_plainly, record_type
 from policies.judgement import Answers, Wanted, basis, error, judge
 from policies.question import Agency, CaseReference, Client, Delegation, Question, Record, Representation
@@ -47,6 +48,7 @@ __all__ = [
     "REASONS",
     "SEALED_RELEASE",
     "Agency",
+    "Audience",
     "Basis",
     "BookError",
     "CaseReference",
@@ -55,6 +57,7 @@ __all__ = [
     "Decision",
     "Delegation",
     "Denial",
+    "Explanation",
     "Pending",
     "PolicyBook",
     "PolicyRef",
@@ -75,6 +78,7 @@ __all__ = [
     "decide_early",
     "decide_many",
     "evaluate",
+    "explain",
     "is_valid",
     "obtainable",
     "parse",
@@ -126,6 +130,18 @@ def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial |
             if isinstance(decide(book, granted), Release):
                 found.append(approvals)
     return Pending(tuple(found), denial) if found else denial
+
+
+def explain(book: PolicyBook, question: Question, audience: Audience) -> Explanation:
+    """Decide a question afresh and say why: to its requester, to the holder's officers, or to an auditor."""
+    decision = decide(book, question)
+    if isinstance(decision, Denial) and decision.refused_by == "error":
+        if audience == "requester":
+            return Explanation("no_information")
+        return Explanation("denied", decision.refused_by, decision.reason, basis=decision.basis)
+    change = obtainable(book, question, decision) if isinstance(decision, Denial) else decision
+    approvals = change.approvals if isinstance(change, Pending) else ()
+    return explanation(book, question, decision, approvals, audience)
 
 
 def _decide_alike(book: PolicyBook, questions: Sequence[Question]) -> list[Release | Denial]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from policies import cedar
 from policies.book import PolicyBook, Slice
-from policies.cedar import Answer, Preview
+from policies.cedar import Answer, PolicyTree, Preview
 from policies.documents import (
     Document,
     OutsideCatalogueError,
@@ -64,24 +64,22 @@ class Hearing:
         answers = self._ask(slice_.permits, slice_.asks_as, wanted)[number]
         return slice_.refs(name for answer in answers.values() for name in answer.by)
 
-    def outlook(self, slice_: Slice, action: str | None) -> Preview:
-        """Evaluate the first question's policies as far as they go: without the record, if it names none.
+    def holding(self, permits: Mapping[str, PolicyTree], actions: Iterable[str]) -> frozenset[str]:
+        """Name the permits that hold for the first question and at least one action; one that fails does not hold."""
+        rules = cedar.policy_set(permits)
+        wanted = [tuple(actions) if number == 0 else () for number in range(len(self._questions))]
+        answers = self._ask(rules, {action: action for action in wanted[0]}, wanted)[0]
+        return frozenset(name for answer in answers.values() for name in answer.by)
 
-        Args:
-            slice_: the policies.
-            action: what is asked, or None for all actions at once; then scopes stand open in the residuals.
+    def outlook(self, slice_: Slice) -> Preview:
+        """Evaluate the policies for the first question as far as they go without record and action.
+
+        The record stays unknown, whatever the question names, and so do scopes over actions.
         """
-        question = self._questions[0]
-        if _PLAIN_ID.fullmatch(question.client.id) is None:
+        client = self._questions[0].client.id
+        if _PLAIN_ID.fullmatch(client) is None:
             raise OutsideCatalogueError("client.id")
-        resource = None
-        if question.record is not None:
-            kind, digest = record_uid(question)
-            if _PLAIN_ID.fullmatch(digest) is None:
-                raise OutsideCatalogueError("record.digest")
-            resource = f'{kind}::"{digest}"'
-        asked = cedar.text_request(question.client.id, action, resource, self._contexts[0])
-        return cedar.preview(asked, slice_.rules, self._known, self._book.schema)
+        return cedar.preview(client, self._contexts[0], slice_.rules, self._known, self._book.schema)
 
     def _ask(self, rules: Any, asks_as: Mapping[str, str], wanted: Sequence[Iterable[str]]) -> list[dict[str, Answer]]:
         asked: dict[tuple[int, str], Mapping[str, Any]] = {}
