@@ -89,7 +89,11 @@ class Reply:
 
 
 class Channel:
-    """Sends calls to one origin and nowhere else: no redirect is followed, no body past the limit is read."""
+    """Sends calls to one origin and nowhere else: no redirect is followed, no body past the limit is read.
+
+    Each byte is waited for a bounded time, and a body only until the deadline. A gateway that drips its *headers* byte
+    by byte could still hold an attempt past the deadline: httpx offers no bound over all of them together.
+    """
 
     def __init__(self, origin: str, *, patience: Patience, time: Time, http: httpx.Client | None = None) -> None:
         self.origin = _require_origin(origin)

@@ -10,6 +10,7 @@ A denial and a failure are answers with a receipt; whatever left no outcome behi
 """
 
 import re
+import threading
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -68,6 +69,7 @@ class Client:
         self._sign_in_key = sign_in_key or key
         self._proof_key = proof_key or generate_signer("ES256")
         self._trust = trust
+        self._lock = threading.Lock()
         self._tokens: Tokens | None = None
         self._nonce: str | None = None
 
@@ -171,9 +173,10 @@ class Client:
         return reply
 
     def _signed_in(self, deadline: Deadline) -> Tokens:
-        if self._tokens is None:
-            metadata = discover(self._channel, deadline)
-            self._tokens = Tokens(
-                metadata, self._channel, self.client_id, key=self._sign_in_key, proof_key=self._proof_key
-            )
-        return self._tokens
+        with self._lock:
+            if self._tokens is None:
+                metadata = discover(self._channel, deadline)
+                self._tokens = Tokens(
+                    metadata, self._channel, self.client_id, key=self._sign_in_key, proof_key=self._proof_key
+                )
+            return self._tokens

@@ -63,10 +63,13 @@ class DiscoveryError(ClientError):
 class TokenRefusedError(ClientError):
     """The token endpoint refused (RFC 6749, section 5.2). `code` is the registered error code."""
 
-    next_step = "Look up the GW number, or give the assertion to the gateway's token debugger."
+    next_step = "Compare client id and key with what is registered; the gateway's operator sees the refusal too."
 
-    def __init__(self, code: str, description: str) -> None:
-        super().__init__(f"no access token: {code}" + (f" ({description})" if description else ""))
+    def __init__(self, code: str, description: str, *, explained_at: str | None = None) -> None:
+        super().__init__(
+            f"no access token: {code}" + (f" ({description})" if description else ""),
+            next_step=f"Read {explained_at}" if explained_at else None,
+        )
         self.code = code
         self.description = description
 

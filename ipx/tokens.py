@@ -1,6 +1,7 @@
 """Access tokens: asked for with a signed assertion and a proof of possession, kept until shortly before they end."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -79,7 +80,7 @@ class Tokens:
             self._kept = {grant: kept for grant, kept in self._kept.items() if kept[0] != token}
 
     def _ask(self, grant: Grant, deadline: Deadline) -> tuple[str, float]:
-        code = description = ""
+        refusal = TokenRefusedError("use_dpop_nonce", "the gateway challenges every proof")
         for _ in range(1 + _CHALLENGES):
             reply = self._channel.send(lambda: self._call(grant), deadline)
             self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
@@ -88,10 +89,17 @@ class Tokens:
             document = reply.members()
             if not isinstance(document.get("error"), str):
                 raise reply.problem(self._channel.time.now())
-            code, description = str(document["error"]), str(document.get("error_description", ""))
-            if code != "use_dpop_nonce":
+            refusal = self._refusal(document)
+            if refusal.code != "use_dpop_nonce":
                 break
-        raise TokenRefusedError(code, description)
+        raise refusal
+
+    def _refusal(self, document: Mapping[str, Json]) -> TokenRefusedError:
+        """Read an OAuth error; only a page of the gateway itself is recommended for reading."""
+        page = str(document.get("error_uri", ""))
+        is_own = page.startswith(f"{self._metadata.issuer}/")
+        description = str(document.get("error_description", ""))
+        return TokenRefusedError(str(document["error"]), description, explained_at=page if is_own else None)
 
     def _call(self, grant: Grant) -> Call:
         """Build one token request, assertion and proof new each time: whether a lost one was used up is unknown."""

@@ -53,7 +53,8 @@ def play(base_url: str, world: World, trust_file: Path, echo: Echo, *, record_ur
     Args:
         base_url: the gateway's origin, which is also its issuer.
         world: as `world.build` gave it.
-        trust_file: where the trust list is pinned; written if it does not exist.
+        trust_file: where the trust list is pinned; written if it does not exist. Answers are kept beside it, in a
+            folder `answers` that is emptied first.
         echo: prints one line.
         record_urn: names a record of the world.
 
@@ -87,10 +88,14 @@ class _Story:
         self._tell = teller
         self._record_urn = record_urn
         self._open_clients = open_clients
+        self._kept = trust_file.parent / "answers"
         self._clients: dict[str, Client] = {}
         self._answers: dict[str, Answer] = {}
 
     def play(self) -> Counts:
+        self._kept.mkdir(parents=True, exist_ok=True)
+        for old in self._kept.glob("*.json"):
+            old.unlink()
         self._pin_trust()
         self._mark_at_the_border()
         self._recordal()
@@ -201,7 +206,7 @@ class _Story:
         self._tell.act(
             "The regulator asks for three court cases: a public one, a sealed one, one that does not exist",
             "A court order closed the second file. Not even that it exists may be told: the last two answers read the "
-            "same and take the same time.",
+            "same.",
         )
         self._released(turns.OPEN_CASE)
         for turn in (turns.SEALED_CASE, turns.NO_SUCH_CASE):
@@ -214,11 +219,16 @@ class _Story:
             "Signatures of request, record and receipt; that exactly the stated fields were disclosed; the commitment "
             "in the log, the proof and the checkpoint: all from the answer and the pinned file, without the gateway.",
         )
-        for answer in self._answers.values():
-            self._verify(answer.evidence.raw)
-        number = len(self._answers)
-        self._tell.rows([("verified", f"{number} of {number} answers hold, refusals and failures among them")])
-        return number
+        kept = sorted(self._kept.glob("[0-9]*.json"))
+        for path in kept:
+            self._verify(path.read_bytes())
+        self._tell.rows(
+            [
+                ("verified", f"{len(kept)} of {len(kept)} answers hold, refusals and failures among them"),
+                ("kept in", str(self._kept)),
+            ]
+        )
+        return len(kept)
 
     def _tamper(self) -> int:
         self._tell.act(
@@ -226,8 +236,10 @@ class _Story:
             "One place at a time, each time well-formed. The verifier names what does not hold.",
         )
         answer = next(answer for answer in self._answers.values() if isinstance(answer, Released))
-        refused = []
+        refused: list[tuple[str, str]] = []
         for changed, raw in forgeries(answer.evidence.raw):
+            forged = self._kept / f"tampered-{len(refused) + 1}.json"
+            forged.write_bytes(raw)
             try:
                 self._verify(raw)
             except EvidenceError as error:
@@ -251,6 +263,9 @@ class _Story:
         self._tell.asks(turn)
         answer = self._client(turn.client).request(ask)
         self._answers[answer.evidence.exchange] = answer
+        kind = type(answer).__name__.lower()
+        name = f"{len(self._answers):02}-{turn.record_type}-{kind}.json"
+        (self._kept / name).write_bytes(answer.evidence.raw)
         self._tell.outcome(answer, turn.record_type)
         return answer
 

@@ -77,7 +77,7 @@ def show(*, file: Path, as_json: bool) -> None:
     list_ = read.trust
     click.echo(f"Trust list {list_.version} of {list_.issuer}")
     pin = read.fingerprint or "none: this file was written by hand, nobody signed it"
-    rows = [("pinned key", pin), ("log", list_.log.origin), ("witnesses", str(len(list_.log.witnesses)) or "none")]
+    rows = [("pinned key", pin), ("log", list_.log.origin), ("witnesses", str(len(list_.log.witnesses) or "none"))]
     for line in table(rows):
         click.echo(line)
     click.echo("")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ipx import evidence, trustfile
-from ipx.commands.printing import json_option, print_json, printable
+from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.commands.trouble import CommandError, NoTrustError
 from ipx.errors import EvidenceError
 from ipx.jws import Json
@@ -57,7 +57,8 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
         return
     click.echo(f"Holds: exchange {printable(report.exchange)}, {report.outcome}.")
     for sentence in report.sentences():
-        click.echo(f"  {printable(sentence)}")
+        for line in table([("-", sentence)]):
+            click.echo(line)
 
 
 def as_document(report: Report) -> dict[str, Json]:

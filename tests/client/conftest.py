@@ -197,6 +197,7 @@ class StubGateway:
         self.used = set()
         self.tokens = {}
         self.lifetime_seconds = 300
+        self.lock = threading.Lock()
         self.stored = {}
         handler = type("Handler", (_Handler,), {"stub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -316,7 +317,8 @@ class StubGateway:
         request = seen.body.decode()
         if request in self.stored:
             return self.json(200, self.stored[request], {"Idempotency-Replayed": "true"})
-        document = self.answer(request)
+        with self.lock:
+            document = self.answer(request)
         self.stored[request] = self.stored[document.get("id") or document.get("exchange")] = document
         return self.json(document.get("status", 200), document)
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from ipx import keyfile
 from ipx.cli import main
-from ipx.commands.printing import columns, printable, table
+from ipx.commands.printing import columns, printable, table, wrapped
 
 RECORD = "urn:ipx:ipo-xa:trademark:202400017"
 
@@ -282,3 +282,14 @@ def test_columns_line_up_with_chinese_characters():
     assert columns("星砂 X") == 6
     assert table([("星砂", "a"), ("abcd", "b")]) == ["  星砂  a", "  abcd  b"]
     assert printable("a\x07b\u200bc") == "a\ufffdb\ufffdc"
+
+
+def test_long_values_are_wrapped_and_never_cut():
+    text = "耳机、扬声器、充电器 " * 20 + "end"
+
+    lines = wrapped(text, 40)
+
+    assert max(map(columns, lines)) <= 40
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert wrapped("", 10) == [""]
+    assert wrapped("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -93,6 +94,14 @@ def test_one_token_serves_many_requests_of_one_purpose(stub, client, ask):
 
     assert len(stub.tokens) == 1
     assert len({claims_of(call.body.decode())["jti"] for call in stub.calls(POST)}) == 3
+
+
+def test_one_client_serves_many_threads(stub, client, ask):
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: client.request(ask), range(24)))
+
+    assert len({answer.evidence.exchange for answer in answers}) == 24
+    assert len(stub.tokens) == 1
 
 
 def test_a_nonce_that_ran_out_is_renewed_on_the_way(stub, client, ask):

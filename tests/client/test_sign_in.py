@@ -280,3 +280,19 @@ def test_json_with_two_meanings_is_refused(stub, channel, canned, body):
 
 def call(method, url):
     return Call(method, url, {})
+
+
+def test_a_page_that_explains_a_refusal_is_named_only_if_it_is_the_gateways_own(stub, channel, tokens, grant):
+    page = f"{stub.origin}/oauth/errors/GW-100"
+    refusal = {"error": "invalid_client", "error_description": "GW-100"}
+    stub.next(
+        TOKEN, stub.json(400, refusal | {"error_uri": page}), stub.json(400, refusal | {"error_uri": "https://x"})
+    )
+
+    with pytest.raises(TokenRefusedError) as own:
+        tokens.token(grant, channel.deadline())
+    with pytest.raises(TokenRefusedError) as foreign:
+        tokens.token(grant, channel.deadline())
+
+    assert own.value.next_step == f"Read {page}"
+    assert "https://x" not in foreign.value.next_step
