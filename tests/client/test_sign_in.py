@@ -1,5 +1,6 @@
 """Discovery and tokens, against the stub of a gateway in conftest.py."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from ipx.problems import (
     UnreachableError,
 )
 from ipx.tokens import Grant, Tokens, purpose_grant
+from ipx.waiting import Time
 
 TOKEN = "POST /oauth/token"
 
@@ -296,3 +298,14 @@ def test_a_page_that_explains_a_refusal_is_named_only_if_it_is_the_gateways_own(
 
     assert own.value.next_step == f"Read {page}"
     assert "https://x" not in foreign.value.next_step
+
+
+def test_an_answer_that_drips_past_the_deadline_is_given_up(stub, patience, canned):
+    ticks = itertools.count(step=7.0)
+    hasty = Time(monotonic=lambda: next(ticks), sleep=lambda _: None)
+    channel = Channel(stub.origin, patience=patience, time=hasty)
+    stub.next("GET /drip", *[canned(200, b"x" * 2_000_000)] * 6)
+
+    with pytest.raises(UnreachableError):
+        channel.get(f"{stub.origin}/drip", channel.deadline())
+    channel.close()
