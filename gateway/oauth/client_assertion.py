@@ -6,7 +6,6 @@ signature are one refusal, in words and in time. Nothing is used up here: a nonc
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from gateway.clock import Clock
@@ -130,7 +129,7 @@ class AssertionVerifier:
         key = self.signed_by(assertion, client)
         if client is None or key is None:
             raise RefusedError(Reason.CLIENT_AUTHENTICATION)
-        require_state(client, key, self._clock())
+        self.require_state(client, key)
         until = int(assertion.exp) + LEEWAY_SECONDS + 1
         return Authenticated(
             client=client,
@@ -168,6 +167,21 @@ class AssertionVerifier:
             return None
         return key if usable else None
 
+    def require_state(self, client: RegisteredClient, key: RegisteredKey | None) -> None:
+        """Refuse a client that proved itself but is shut out: key, client, agency in this order.
+
+        Raises:
+            RefusedError: `KEY_EXPIRED KEY_REVOKED CLIENT_SUSPENDED AGENCY_SUSPENDED`.
+        """
+        if key is not None and key.revoked_at is not None:
+            raise RefusedError(Reason.KEY_REVOKED)
+        if key is not None and not key.is_in_time(self._clock()):
+            raise RefusedError(Reason.KEY_EXPIRED)
+        if client.is_suspended:
+            raise RefusedError(Reason.CLIENT_SUSPENDED)
+        if client.agency_is_suspended:
+            raise RefusedError(Reason.AGENCY_SUSPENDED)
+
     def _meaning_of(self, claims: Mapping[str, Any]) -> list[tuple[str, Reason]]:
         found: list[tuple[str, Reason]] = []
         if isinstance(claims.get("iss"), str) and claims["iss"] != claims.get("sub"):
@@ -191,22 +205,6 @@ def _of(claims: Mapping[str, Any], refusal: RefusedError) -> RefusedError:
 
 def _is_short(seconds: float) -> bool:
     return 0 < seconds <= LIFETIME_SECONDS + LEEWAY_SECONDS
-
-
-def require_state(client: RegisteredClient, key: RegisteredKey | None, now: datetime) -> None:
-    """Refuse a client that proved itself but is shut out: key, client, agency in this order.
-
-    Raises:
-        RefusedError: `KEY_EXPIRED KEY_REVOKED CLIENT_SUSPENDED AGENCY_SUSPENDED`.
-    """
-    if key is not None and key.revoked_at is not None:
-        raise RefusedError(Reason.KEY_REVOKED)
-    if key is not None and not key.is_in_time(now):
-        raise RefusedError(Reason.KEY_EXPIRED)
-    if client.is_suspended:
-        raise RefusedError(Reason.CLIENT_SUSPENDED)
-    if client.agency_is_suspended:
-        raise RefusedError(Reason.AGENCY_SUSPENDED)
 
 
 def _form_of(claims: Mapping[str, Any]) -> list[tuple[str, Reason]]:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.clock import Clock
-from gateway.oauth.client_assertion import Assertion, AssertionVerifier, require_state
+from gateway.oauth.client_assertion import Assertion, AssertionVerifier
 from gateway.oauth.clients import ClientRegister, RegisteredClient, RegisteredKey
 from gateway.oauth.dpop import Call, DpopVerifier
 from gateway.oauth.errors import Reason, RefusedError
@@ -59,19 +58,21 @@ class AssertionDebugger:
         register: ClientRegister,
         dpop: DpopVerifier,
         replay: ReplayStore,
-        clock: Clock,
         questions: Throttle,
     ) -> None:
         """Take the parts of the authorization server.
 
         Args:
+            assertions: judges assertions.
+            register: knows the clients.
+            dpop: judges proofs.
+            replay: knows what was used.
             questions: how often one address may ask.
         """
         self._assertions = assertions
         self._register = register
         self._dpop = dpop
         self._replay = replay
-        self._clock = clock
         self._questions = questions
 
     def examine(self, form: Mapping[str, str], address: str) -> list[dict[str, Any]]:
@@ -135,7 +136,7 @@ class AssertionDebugger:
     def _proven(
         self, assertion: Assertion, client: RegisteredClient, key: RegisteredKey, form: Mapping[str, str]
     ) -> list[Finding]:
-        findings = [_finding("state", lambda: require_state(client, key, self._clock()))]
+        findings = [_finding("state", lambda: self._assertions.require_state(client, key))]
         was_used = self._replay.was_used(assertion_key(client.id, assertion.jti, 0))
         findings.append(Finding("replay", "fail", Reason.REPLAY, "jti") if was_used else Finding("replay", "pass"))
         if "scope" in form:

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import Connection, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from gateway.agencies.models import Agency
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError, UnknownError
-from gateway.oauth.audit import record
+from gateway.oauth.audit import Acts
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.models import Delegation
 from ipx.ids import uuid7
@@ -29,9 +30,10 @@ class Consumer:
 class Delegations:
     """The register of delegations."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, acts: Acts) -> None:
         self._database = database
         self._clock = clock
+        self._acts = acts
 
     def offer(
         self,
@@ -49,9 +51,9 @@ class Delegations:
             UnknownError: one of the agencies does not exist.
             InvalidInputError: to oneself, without scopes, a scope the consumer has not, or a window without length.
         """
-        with self._database.write_connection() as connection:
-            granted = _scopes_of(connection, consumer)
-            _scopes_of(connection, supplier)
+        with self._database.write() as session:
+            granted = _scopes_of(session, consumer)
+            _scopes_of(session, supplier)
             faults = []
             if consumer == supplier:
                 faults.append(Fault("/supplier", "same_agency", "an agency needs no delegation to itself"))
@@ -62,8 +64,8 @@ class Delegations:
             if faults:
                 raise InvalidInputError(faults)
             delegation_id = uuid7()
-            connection.execute(
-                Delegation.__table__.insert().values(  # type: ignore[attr-defined]
+            session.add(
+                Delegation(
                     id=delegation_id,
                     consumer=consumer,
                     supplier=supplier,
@@ -72,8 +74,9 @@ class Delegations:
                     valid_until=valid_until,
                 )
             )
+            session.flush()
             detail = {"consumer": consumer, "supplier": supplier, "scopes": list(scopes)}
-            record(connection, self._clock(), actor, "delegation.offered", delegation_id, detail)
+            self._acts.record(session, actor, "delegation.offered", delegation_id, detail)
         return delegation_id
 
     def confirm(self, delegation_id: str, agency: str, *, actor: str) -> None:
@@ -83,10 +86,10 @@ class Delegations:
             UnknownError: there is no such delegation for this agency.
         """
         now = self._clock()
-        with self._database.write_connection() as connection:
-            column = self._side(connection, delegation_id, agency)
-            connection.execute(update(Delegation).where(Delegation.id == delegation_id).values({column: now}))
-            record(connection, now, actor, "delegation.confirmed", delegation_id, {"agency": agency})
+        with self._database.write() as session:
+            column = self._side(session, delegation_id, agency)
+            session.execute(update(Delegation).where(Delegation.id == delegation_id).values({column: now}))
+            self._acts.record(session, actor, "delegation.confirmed", delegation_id, {"agency": agency})
 
     def revoke(self, delegation_id: str, agency: str, *, reason: str, actor: str) -> None:
         """End a delegation at once, and every token issued by it; either side may.
@@ -95,17 +98,16 @@ class Delegations:
             UnknownError: there is no such delegation for this agency.
         """
         now = self._clock()
-        with self._database.write_connection() as connection:
-            self._side(connection, delegation_id, agency)
-            ended = connection.execute(
+        with self._database.write() as session:
+            self._side(session, delegation_id, agency)
+            ended = session.execute(
                 update(Delegation)
                 .where(Delegation.id == delegation_id, Delegation.revoked_at.is_(None))
                 .values(revoked_at=now, revoked_by=actor, revoked_reason=reason)
             )
-            if ended.rowcount == 1:
-                record(
-                    connection, now, actor, "delegation.revoked", delegation_id, {"agency": agency, "reason": reason}
-                )
+            if cast("CursorResult[Any]", ended).rowcount == 1:
+                detail = {"agency": agency, "reason": reason}
+                self._acts.record(session, actor, "delegation.revoked", delegation_id, detail)
 
     def of(self, agency: str) -> list[Delegation]:
         """All delegations an agency gives or takes, newest first."""
@@ -153,8 +155,8 @@ class Delegations:
         raise RefusedError(Reason.DELEGATION, claim="consumer_org")
 
     @staticmethod
-    def _side(connection: Connection, delegation_id: str, agency: str) -> str:
-        row = connection.execute(
+    def _side(session: Session, delegation_id: str, agency: str) -> str:
+        row = session.execute(
             select(Delegation.consumer, Delegation.supplier).where(Delegation.id == delegation_id)
         ).one_or_none()
         if row is None or agency not in {row.consumer, row.supplier}:
@@ -162,8 +164,8 @@ class Delegations:
         return "consumer_confirmed_at" if agency == row.consumer else "supplier_confirmed_at"
 
 
-def _scopes_of(connection: Connection, agency: str) -> frozenset[str]:
-    scopes = connection.scalar(select(Agency.scopes).where(Agency.code == agency))
+def _scopes_of(session: Session, agency: str) -> frozenset[str]:
+    scopes = session.scalar(select(Agency.scopes).where(Agency.code == agency))
     if scopes is None:
         raise UnknownError(f"there is no agency {agency}")
     return frozenset(scopes)

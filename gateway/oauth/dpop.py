@@ -70,6 +70,7 @@ class DpopVerifier:
         """Check a proof for a call; nothing is used up.
 
         Args:
+            call: the call as it came in.
             bound_to: thumbprint of the key that the call's token is bound to.
 
         Raises:

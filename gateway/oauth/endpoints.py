@@ -72,5 +72,5 @@ class Revocation(_TokenOfCaller, RevocationEndpoint):  # type: ignore[misc]  # A
             self.use_up(request, connection)
             if token is not None and token.client_id == client.id and deny(connection, token, now):
                 detail = {"jti": token.jti} | request.origin_detail
-                record(connection, now, client.id, "token.revoked", client.id, detail)
+                record(connection, now, client.id, "token.revoked", subject=client.id, detail=detail)
         return 200, {}, list(_HEADERS)

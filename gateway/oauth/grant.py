@@ -58,7 +58,8 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
                 if key and (key.last_used_at is None or (now - key.last_used_at).total_seconds() > _USED_SECONDS):
                     connection.execute(_USED, {"key_id": key.id, "at": now})
                 detail = {name: claims[name] for name in _AUDITED if name in claims} | self.request.origin_detail
-                record(connection, now, self.granted.client_id, "token.issued", self.granted.client_id, detail)
+                client_id = self.granted.client_id
+                record(connection, now, client_id, "token.issued", subject=client_id, detail=detail)
         except ReplayedError as error:
             raise RefusedError(REPLAYS[error.seen.kind], claim="jti") from error
         body = {

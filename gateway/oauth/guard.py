@@ -84,6 +84,7 @@ class Guard:
         """Find out who calls.
 
         Args:
+            request: the call, whose body is not read unless it is a form.
             scope: what the token must hold; several mean all of them.
             consume: whether the proof is used up here. Without it the caller of this method passes `Caller.consume` to
                 `ReplayStore.consume` in the transaction of whatever the call does, before anything is done.
@@ -139,7 +140,7 @@ class Guard:
     def _audit(self, token: AccessToken, reason: Reason) -> None:
         detail = {"gw": reason.code, "error": reason.error, "jti": token.jti}
         with self._database.write_connection() as connection:
-            record(connection, self._clock(), token.client_id, "call.refused", token.client_id, detail)
+            record(connection, self._clock(), token.client_id, "call.refused", subject=token.client_id, detail=detail)
 
 
 def _token_text(request: flask.Request) -> str:

@@ -86,6 +86,7 @@ def require_header(jws: Jws, *, members: frozenset[str], typs: frozenset[str | N
     """Judge a header by an allow-list.
 
     Args:
+        jws: a token taken apart.
         members: those that may be there; `alg` always must.
         typs: values that `typ` may have; None means that it may be absent.
 

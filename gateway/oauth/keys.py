@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.keywrap import KeyWrap
-from gateway.oauth.audit import record
+from gateway.oauth.audit import Acts
 from gateway.oauth.models import TokenKey
 from ipx.keys import KeySigner, PublicKey, generate_signer, load_signer, public_key
 
@@ -57,10 +58,13 @@ class TokenKeys:
     RELOAD = timedelta(milliseconds=500)
     LOOK_AGAIN = timedelta(milliseconds=50)
 
-    def __init__(self, database: Database, key_wrap: KeyWrap, clock: Clock, times: KeyTimes | None = None) -> None:
+    def __init__(
+        self, database: Database, key_wrap: KeyWrap, clock: Clock, *, acts: Acts, times: KeyTimes | None = None
+    ) -> None:
         self._database = database
         self._key_wrap = key_wrap
         self._clock = clock
+        self._acts = acts
         self._times = times or KeyTimes()
         self._lock = threading.Lock()
         self._ring: _Ring | None = None
@@ -78,8 +82,8 @@ class TokenKeys:
             raise TokenKeyError(f"{len(active)} token signing keys are active; one must be")
         if not active:
             try:
-                with self._database.write_connection() as connection:
-                    self._add(connection, KeyState.ACTIVE, actor="system")
+                with self._database.write() as session:
+                    self._add(session, KeyState.ACTIVE, actor="system")
             except IntegrityError:
                 pass  # another worker was first: its key is the active one
         self._load()
@@ -117,9 +121,9 @@ class TokenKeys:
 
         A key that is pending already is the next one.
         """
-        with self._database.write_connection() as connection:
-            pending = connection.scalar(select(TokenKey.kid).where(TokenKey.state == KeyState.PENDING))
-            kid = pending or self._add(connection, KeyState.PENDING, actor=actor)
+        with self._database.write() as session:
+            pending = session.scalar(select(TokenKey.kid).where(TokenKey.state == KeyState.PENDING))
+            kid = pending or self._add(session, KeyState.PENDING, actor=actor)
         self._load()
         return kid
 
@@ -131,33 +135,19 @@ class TokenKeys:
         """
         now = self._clock()
         done: list[str] = []
-        with self._database.write_connection() as connection:
-            rows = connection.execute(
-                select(
-                    TokenKey.kid, TokenKey.state, TokenKey.created_at, TokenKey.activated_at, TokenKey.verifies_until
-                )
-            ).all()
+        with self._database.write() as session:
+            rows = list(session.scalars(select(TokenKey).where(TokenKey.state != KeyState.RETIRED)))
             for row in rows:
-                if row.state == KeyState.RETIRING and row.verifies_until <= now:
-                    self._retire(connection, row.kid, actor=actor, cause="scheduled")
+                if row.state == KeyState.RETIRING and row.verifies_until and row.verifies_until <= now:
+                    self._retire(session, row.kid, actor=actor, cause="scheduled")
                     done.append(f"retired {row.kid}")
             pending = next((row for row in rows if row.state == KeyState.PENDING), None)
             active = next((row for row in rows if row.state == KeyState.ACTIVE), None)
             if pending and (active is None or pending.created_at + self._times.published_before_use <= now):
-                if active:
-                    self._set(
-                        connection,
-                        active.kid,
-                        state=KeyState.RETIRING,
-                        active_slot=None,
-                        verifies_until=now + self._times.verifies_after_use,
-                    )
-                    record(connection, now, actor, "server_key.retiring", active.kid, {})
-                self._set(connection, pending.kid, state=KeyState.ACTIVE, active_slot=1, activated_at=now)
-                record(connection, now, actor, "server_key.activated", pending.kid, {})
+                self._activate(session, pending.kid, active.kid if active else None, actor=actor)
                 done.append(f"activated {pending.kid}")
-            elif pending is None and active and active.activated_at + self._times.signs <= now:
-                done.append(f"published {self._add(connection, KeyState.PENDING, actor=actor)}")
+            elif pending is None and active and active.activated_at and active.activated_at + self._times.signs <= now:
+                done.append(f"published {self._add(session, KeyState.PENDING, actor=actor)}")
         if done:
             self._load()
         return done
@@ -168,13 +158,13 @@ class TokenKeys:
         Raises:
             TokenKeyError: there is no such key, or it is retired.
         """
-        with self._database.write_connection() as connection:
-            state = connection.scalar(select(TokenKey.state).where(TokenKey.kid == kid))
+        with self._database.write() as session:
+            state = session.scalar(select(TokenKey.state).where(TokenKey.kid == kid))
             if state is None or state == KeyState.RETIRED:
                 raise TokenKeyError(f"there is no living token signing key {kid}")
-            self._retire(connection, kid, actor=actor, cause=reason)
+            self._retire(session, kid, actor=actor, cause=reason)
             if state == KeyState.ACTIVE:
-                self._add(connection, KeyState.ACTIVE, actor=actor)
+                self._add(session, KeyState.ACTIVE, actor=actor)
         self._load()
 
     def states(self) -> list[TokenKey]:
@@ -182,12 +172,12 @@ class TokenKeys:
         with self._database.read() as session:
             return list(session.scalars(select(TokenKey).order_by(TokenKey.created_at.desc(), TokenKey.kid)))
 
-    def _add(self, connection: Connection, state: KeyState, *, actor: str) -> str:
+    def _add(self, session: Session, state: KeyState, *, actor: str) -> str:
         signer = generate_signer("ES256")
         now = self._clock()
         is_active = state == KeyState.ACTIVE
-        connection.execute(
-            TokenKey.__table__.insert().values(  # type: ignore[attr-defined]
+        session.add(
+            TokenKey(
                 kid=signer.kid,
                 alg=signer.alg,
                 jwk=dict(signer.public_jwk),
@@ -198,17 +188,28 @@ class TokenKeys:
                 activated_at=now if is_active else None,
             )
         )
-        record(connection, now, actor, "server_key.activated" if is_active else "server_key.published", signer.kid, {})
+        session.flush()
+        act = "server_key.activated" if is_active else "server_key.published"
+        self._acts.record(session, actor, act, signer.kid, {})
         return signer.kid
 
-    def _retire(self, connection: Connection, kid: str, *, actor: str, cause: str) -> None:
+    def _activate(self, session: Session, pending: str, active: str | None, *, actor: str) -> None:
         now = self._clock()
-        self._set(connection, kid, state=KeyState.RETIRED, active_slot=None, wrapped=None, retired_at=now)
-        record(connection, now, actor, "server_key.retired", kid, {"cause": cause})
+        if active:
+            until = now + self._times.verifies_after_use
+            self._set(session, active, state=KeyState.RETIRING, active_slot=None, verifies_until=until)
+        self._set(session, pending, state=KeyState.ACTIVE, active_slot=1, activated_at=now)
+        if active:
+            self._acts.record(session, actor, "server_key.retiring", active, {})
+        self._acts.record(session, actor, "server_key.activated", pending, {})
+
+    def _retire(self, session: Session, kid: str, *, actor: str, cause: str) -> None:
+        self._set(session, kid, state=KeyState.RETIRED, active_slot=None, wrapped=None, retired_at=self._clock())
+        self._acts.record(session, actor, "server_key.retired", kid, {"cause": cause})
 
     @staticmethod
-    def _set(connection: Connection, kid: str, **values: Any) -> None:
-        connection.execute(update(TokenKey).where(TokenKey.kid == kid).values(**values))
+    def _set(session: Session, kid: str, **values: Any) -> None:
+        session.execute(update(TokenKey).where(TokenKey.kid == kid).values(**values))
 
     def _current(self, age: timedelta = RELOAD) -> _Ring:
         ring = self._ring

@@ -20,6 +20,7 @@ class Nonces:
 
         Args:
             secret: 32 random bytes, the same in every worker, used for nothing else.
+            clock: where the minute comes from.
         """
         self._secret = secret
         self._clock = clock

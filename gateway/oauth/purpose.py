@@ -40,6 +40,7 @@ def parse_details(text: str, registered: frozenset[str]) -> list[Mapping[str, An
     """Read the parameter `authorization_details`.
 
     Args:
+        text: a JSON array, as it was sent.
         registered: purposes of the agency on whose behalf the token is asked for.
 
     Returns:

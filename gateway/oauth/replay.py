@@ -62,6 +62,8 @@ class ReplayStore(Protocol):
 
         Args:
             connection: the writing transaction of what the identifiers pay for; its commit makes the use final.
+            keys: what this request uses up.
+            now: the present instant.
 
         Raises:
             ReplayedError: one was used before. The transaction must be rolled back.

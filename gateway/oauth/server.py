@@ -218,4 +218,4 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         with self.database.write_connection() as connection:
             actor = proven.client.id if proven else "unproven"
             subject = proven.client.id if proven else claimed
-            record(connection, self.clock(), actor, "token.refused", subject, detail)
+            record(connection, self.clock(), actor, "token.refused", subject=subject, detail=detail)

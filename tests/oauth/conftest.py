@@ -21,6 +21,7 @@ from gateway.audit.models import AuditEntry
 from gateway.db.base import Base
 from gateway.db.engine import Database
 from gateway.keywrap import KeyWrap
+from gateway.oauth.audit import RowsOnly
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
 from gateway.oauth.debugger import AssertionDebugger
@@ -138,7 +139,7 @@ class System:
         head = {"alg": self.alg, "kid": self.kid, "typ": "JWT"}
         return signed(changed(head, dict(header)), changed(base, dict(claims)), key or self.key)
 
-    def proof(self, method="POST", url=f"{ORIGIN}/oauth/token", token=None, header=(), claims=(), key=None):
+    def proof(self, method="POST", url=f"{ORIGIN}/oauth/token", token=None, *, header=(), claims=(), key=None):
         base = {
             "jti": str(uuid.uuid4()),
             "htm": method,
@@ -206,12 +207,13 @@ class World:
         """One worker over the world's database; start another and they are two workers, or one after a restart."""
         resource, others = f"{self.origin}/v1", [f"{self.origin}/v2"]
         database, clock = self.database, self.clock
-        self.keys = TokenKeys(database, KeyWrap(self.kek), clock)
+        self.acts = RowsOnly(clock)
+        self.keys = TokenKeys(database, KeyWrap(self.kek), clock, acts=self.acts)
         self.keys.ensure_active()
         self.nonces = Nonces(bytes(32), clock)
         self.replay = DatabaseReplayStore(database)
         self.tokens = AccessTokens(self.origin, self.keys, clock)
-        self.delegations = Delegations(database, clock)
+        self.delegations = Delegations(database, clock, acts=self.acts)
         standing = Standing(database, clock)
         dpop = DpopVerifier(self.origin, self.nonces, clock)
         self.assertions = AssertionVerifier(self.origin, clock)
@@ -232,10 +234,8 @@ class World:
                 failures=Throttle(self.failures_per_minute, clock),
             )
         )
-        register, replay = ClientRegister(database), self.replay
-        debugger = AssertionDebugger(
-            self.assertions, register, dpop, replay, clock, Throttle(self.questions_per_minute, clock)
-        )
+        questions = Throttle(self.questions_per_minute, clock)
+        debugger = AssertionDebugger(self.assertions, ClientRegister(database), dpop, self.replay, questions)
         self.guard = guard = Guard(
             resource,
             database=database,

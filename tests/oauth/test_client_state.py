@@ -25,7 +25,7 @@ def send(request, intake):
         ({"valid_from": timedelta(1)}, "GW-121"),
     ],
 )
-def test_a_key_that_ended_is_named_only_to_its_holder(world, intake, send, refused, column, code):
+def test_a_key_that_ended_is_named_only_to_its_holder(world, intake, send, refused, *, column, code):
     world.set(ClientKey, ClientKey.client_id == intake.client_id, **{k: world.clock() + v for k, v in column.items()})
 
     refused(send(intake.assertion()), "invalid_client", code)

@@ -89,7 +89,7 @@ def test_only_the_delegated_scopes_are_given(world, offer, refused):
 
 
 @pytest.mark.parametrize("agency", ["court-xa", "customs-xa"])
-def test_either_side_ends_it_at_once(world, intake, offer, refused, shut_out, agency):
+def test_either_side_ends_it_at_once(world, intake, offer, refused, *, shut_out, agency):
     delegation = offer()
     token = ask(intake).json["access_token"]
     assert intake.call(token).status_code == 200

@@ -233,7 +233,7 @@ def test_the_token_of_a_key_that_was_revoked_in_an_emergency_dies(world, intake,
 def test_another_worker_sees_a_revoked_key_within_a_second(world, intake, shut_out):
     token = intake.token()
     assert intake.call(token).status_code == 200
-    other = TokenKeys(world.database, world.keys._key_wrap, world.clock)
+    other = TokenKeys(world.database, world.keys._key_wrap, world.clock, acts=world.acts)
 
     other.revoke(other.signer().kid, reason="lost", actor="operator")
 

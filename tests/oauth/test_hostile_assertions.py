@@ -282,7 +282,7 @@ def test_fractions_of_seconds_are_times(world, intake):
         (3600, 3700, "GW-114"),
     ],
 )
-def test_an_assertion_lives_for_five_minutes_at_most(world, intake, send, refused, iat, exp, code):
+def test_an_assertion_lives_for_five_minutes_at_most(world, intake, send, refused, *, iat, exp, code):
     now = int(world.clock().timestamp())
 
     refused(send(intake.assertion(claims={"iat": now + iat, "exp": now + exp})), "invalid_client", code)

@@ -10,13 +10,14 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from gateway.keywrap import KeyWrap, KeyWrapError
+from gateway.oauth.audit import RowsOnly
 from gateway.oauth.keys import KeyState, KeyTimes, TokenKeyError, TokenKeys
 from gateway.oauth.models import TokenKey
 
 
 @pytest.fixture
 def keys(database, clock):
-    keys = TokenKeys(database, KeyWrap(bytes(32)), clock)
+    keys = TokenKeys(database, KeyWrap(bytes(32)), clock, acts=RowsOnly(clock))
     keys.ensure_active()
     return keys
 
@@ -30,7 +31,7 @@ def kid_of(token):
 
 
 def test_workers_that_start_together_end_with_one_active_key(database, clock):
-    workers = [TokenKeys(database, KeyWrap(bytes(32)), clock) for _ in range(8)]
+    workers = [TokenKeys(database, KeyWrap(bytes(32)), clock, acts=RowsOnly(clock)) for _ in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda worker: worker.ensure_active(), workers))
@@ -58,7 +59,7 @@ def test_the_private_key_is_wrapped_and_opens_with_its_own_kek_only(keys, databa
     assert b"PRIVATE" not in wrapped
 
     with pytest.raises(KeyWrapError):
-        TokenKeys(database, KeyWrap(b"x" * 32), clock).ensure_active()
+        TokenKeys(database, KeyWrap(b"x" * 32), clock, acts=RowsOnly(clock)).ensure_active()
 
 
 def test_the_key_set_holds_public_keys_with_kid_alg_and_use(keys):
@@ -151,7 +152,7 @@ def test_every_change_is_audited(world):
 def test_no_call_fails_while_a_key_is_rotated_through_all_its_states(world, intake):
     """Two workers, one of which never rotates; a call of every step's token at both, through a whole rotation."""
     times = KeyTimes(published_before_use=timedelta(seconds=4), verifies_after_use=timedelta(seconds=305))
-    rotating = TokenKeys(world.database, KeyWrap(world.kek), world.clock, times)
+    rotating = TokenKeys(world.database, KeyWrap(world.kek), world.clock, acts=world.acts, times=times)
     apps = [world.app.test_client(), world.start().test_client()]
     old, tokens = rotating.signer().kid, []
 
