@@ -19,6 +19,8 @@ from ipx.note import Checkpoint, NoteKey, open_note
 
 _CREATE: Final = text("INSERT INTO checkpoint_cas (log_id, body) VALUES (:log_id, :body) ON CONFLICT DO NOTHING")
 
+_SWAP: Final = text("UPDATE checkpoint_cas SET body = :new WHERE log_id = :log_id AND body = :old")
+
 
 class CheckpointStore:
     """One text for each log, replaced only by whoever knows it."""
@@ -51,12 +53,7 @@ class CheckpointStore:
     def swap(self, log_id: str, old: str, new: str) -> bool:
         """Replace `old` by `new`; False where something else than `old` is stored."""
         with self._database.write_connection() as connection:
-            swapped = connection.execute(
-                update(checkpoint_cas)
-                .where(checkpoint_cas.c.log_id == log_id, checkpoint_cas.c.body == old)
-                .values(body=new)
-            )
-            return swapped.rowcount == 1
+            return connection.execute(_SWAP, {"log_id": log_id, "old": old, "new": new}).rowcount == 1
 
     def probe(self, log_id: str) -> None:
         """Write without a change.

@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, and_, insert, or_, select, text, update
+from sqlalchemy import Connection, TextClause, select, text
 
 from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
-from gateway.evidence.models import LogEntry, LogHead, LogTile
+from gateway.evidence.models import LogEntry, LogTile
 from ipx.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, root
 from ipx.tiles import MAX_ENTRY_BYTES
 
 LOCK_SECONDS: Final = 10
 
+# These run in every batch, so they are plain text: building expressions would cost more than running them.
+_READ_HEAD = text("SELECT size, root FROM log_head WHERE id = 1")
+_READ_HEAD_LOCKING = text("SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE")
+_MOVE_HEAD = text(
+    "UPDATE log_head SET size = :size, root = :root WHERE id = 1 AND size = :old_size AND root = :old_root"
+)
+_STORE_ENTRY = text(
+    "INSERT INTO log_entry (idx, step_id, leaf_hash, entry) VALUES (:idx, :step_id, :leaf_hash, :entry)"
+)
 _STORE_TILE = text(
     "INSERT INTO log_tile (lvl, n, w, data) VALUES (:lvl, :n, :w, :data) "
     "ON CONFLICT (lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
@@ -33,7 +43,7 @@ def create_head(connection: Connection) -> None:
 
 
 def read_head(connection: Connection) -> Head | None:
-    row = connection.execute(select(LogHead.size, LogHead.root).where(LogHead.id == 1)).one_or_none()
+    row = connection.execute(_READ_HEAD).one_or_none()
     return None if row is None else Head(row.size, bytes(row.root))
 
 
@@ -47,12 +57,12 @@ def lock_head(connection: Connection) -> Head:
     Raises:
         LogUnavailableError: no log was created in this database.
     """
-    statement = select(LogHead.size, LogHead.root).where(LogHead.id == 1)
+    statement = _READ_HEAD
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("UPDATE log_head SET size = size WHERE id = 1")
     else:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        statement = statement.with_for_update()
+        statement = _READ_HEAD_LOCKING
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
@@ -115,7 +125,7 @@ def store(connection: Connection, edge: Edge, head: Head, new: Sequence[tuple[st
         digest = leaf_hash(entry)
         rows.append({"idx": edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
         edge.append(digest)
-    connection.execute(insert(LogEntry), rows)
+    connection.execute(_STORE_ENTRY, rows)
     connection.execute(
         _STORE_TILE,
         [
@@ -125,9 +135,7 @@ def store(connection: Connection, edge: Edge, head: Head, new: Sequence[tuple[st
     )
     grown = Head(edge.size, edge.root())
     moved = connection.execute(
-        update(LogHead)
-        .where(LogHead.id == 1, LogHead.size == head.size, LogHead.root == head.root)
-        .values(size=grown.size, root=grown.root)
+        _MOVE_HEAD, {"size": grown.size, "root": grown.root, "old_size": head.size, "old_root": head.root}
     )
     if moved.rowcount != 1:
         raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
@@ -196,13 +204,18 @@ class ColdTiles:
 def _read_tiles(connection: Connection, places: dict[Place, int], claim: str) -> dict[Place, bytes]:
     if not places:
         return {}
-    rows = connection.execute(
-        select(LogTile.lvl, LogTile.n, LogTile.data).where(
-            or_(*(and_(LogTile.lvl == level, LogTile.n == number) for level, number in places))
-        )
-    )
+    wanted = {f"l{at}": place[0] for at, place in enumerate(places)} | {
+        f"n{at}": place[1] for at, place in enumerate(places)
+    }
+    rows = connection.execute(_select_tiles(len(places)), wanted)
     found = {(row.lvl, row.n): bytes(row.data) for row in rows}
     for (level, number), width in places.items():
         if len(found.get((level, number), b"")) < width * HASH_BYTES:
             raise LogForkedError(f"tile {number} of level {level} does not hold the {width} hashes that {claim} needs")
     return {place: found[place][: width * HASH_BYTES] for place, width in places.items()}
+
+
+@cache
+def _select_tiles(count: int) -> TextClause:
+    places = " OR ".join(f"(lvl = :l{at} AND n = :n{at})" for at in range(count))
+    return text(f"SELECT lvl, n, data FROM log_tile WHERE {places}")  # noqa: S608  (only names of parameters)
