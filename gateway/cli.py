@@ -13,7 +13,7 @@ from gateway.commands.sources import source_group
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ipx-gateway")
 def main() -> None:
-    """Policy-checked, redacted, signed and provable exchange of IP records between departments.
+    r"""Policy-checked, redacted, signed and provable exchange of IP records between departments.
 
     \b
     First steps on an empty machine:

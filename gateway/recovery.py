@@ -1,4 +1,4 @@
-"""After a crash: exchanges that were filed and never finished are closed as failed, so that no call stays unanswered."""
+"""After a crash: exchanges that were filed and never finished are closed as failed, so that no call stays open."""
 
 from collections.abc import Iterator
 from typing import Any

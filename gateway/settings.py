@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
@@ -118,13 +119,14 @@ def secrets_in_environment() -> dict[str, str]:
 
 
 def variables_in_environment() -> dict[str, str]:
-    """Give what `${NAME}` means in a source file: only `IPX_SOURCES`; no other part of the environment leaks into one."""
+    """Give what `${NAME}` means in a source file: only `IPX_SOURCES`; nothing else of the environment leaks in."""
     return {"IPX_SOURCES": os.environ.get("IPX_SOURCES", str(Path(os.environ.get("IPX_VAR", "var")) / "sources"))}
 
 
 def _explain(error: EnvValidationError) -> str:
     lines = ["the environment does not suffice to start:"]
-    for name, messages in sorted(error.error_messages.items()):
+    found: Any = error.error_messages  # a mapping from names to messages, whatever its declared type says
+    for name, messages in sorted(found.items()):
         hint = HOW_TO_MAKE.get(name)
         lines.append(f"  {name}: {' '.join(map(str, messages))}" + (f" ({hint})" if hint else ""))
     return "\n".join(lines)

@@ -76,6 +76,7 @@ class Services:
     clock: Clock
     listener: Listener | None
     database: Database
+    checkpoint_database: Database
     log: EvidenceLog
     published: PublishedLog
     audit: AuditTrail
@@ -98,6 +99,7 @@ class Services:
         self.log.close()
         self.holders.close()
         self.database.dispose()
+        self.checkpoint_database.dispose()
 
 
 def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | None = None) -> Services:
@@ -114,7 +116,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     receipt_signer = read_signer(settings.receipt_key)
     note_signer = NoteSigner(settings.log_origin, read_signer(settings.log_key, "Ed25519"))
 
-    checkpoints = CheckpointStore(Database(settings.checkpoint_database_url))
+    checkpoint_database = Database(settings.checkpoint_database_url)
+    checkpoints = CheckpointStore(checkpoint_database)
     checkpoints.create_table()
     log = EvidenceLog(database, checkpoints, note_signer, clock)
     log.open()
@@ -136,7 +139,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     books = PolicyBooks(policies, catalogue)
 
     replay = DatabaseReplayStore(database)
-    sign_in = _sign_in(settings, database, wrap, replay, clock)
+    sign_in = _sign_in(settings, database, wrap, replay, audit, clock)
 
     requests = Requests(database, clock, settings.origin)
     holders = Holders(
@@ -172,6 +175,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         clock=clock,
         listener=listener,
         database=database,
+        checkpoint_database=checkpoint_database,
         log=log,
         published=PublishedLog(database, checkpoints, settings.log_origin),
         audit=audit,
@@ -202,8 +206,10 @@ class SignIn:
     guard: Guard
 
 
-def _sign_in(settings: Settings, database: Database, wrap: KeyWrap, replay: ReplayStore, clock: Clock) -> SignIn:
-    keys = TokenKeys(database, wrap, clock)
+def _sign_in(
+    settings: Settings, database: Database, wrap: KeyWrap, replay: ReplayStore, audit: AuditTrail, clock: Clock
+) -> SignIn:
+    keys = TokenKeys(database, wrap, clock, acts=audit)
     keys.ensure_active()
     clients = ClientRegister(database)
     standing = Standing(database, clock)
@@ -222,7 +228,7 @@ def _sign_in(settings: Settings, database: Database, wrap: KeyWrap, replay: Repl
         dpop=dpop,
         nonces=nonces,
         replay=replay,
-        delegations=Delegations(database, clock),
+        delegations=Delegations(database, clock, acts=audit),
         tokens=tokens,
         standing=standing,
         failures=Throttle(FAILED_SIGN_INS_PER_MINUTE, clock),
@@ -237,9 +243,7 @@ def _sign_in(settings: Settings, database: Database, wrap: KeyWrap, replay: Repl
         nonces=nonces,
         replay=replay,
     )
-    debugger = AssertionDebugger(
-        assertions, clients, dpop, replay, clock, Throttle(DEBUGGED_PER_MINUTE, clock)
-    )
+    debugger = AssertionDebugger(assertions, clients, dpop, replay, Throttle(DEBUGGED_PER_MINUTE, clock))
     return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, guard)
 
 
@@ -308,6 +312,3 @@ def _require_tables(database: Database) -> None:
 def _derived(settings: Settings, label: bytes) -> bytes:
     """Derive a key of its own purpose from the key-encryption key (HMAC as in HKDF-Expand, RFC 5869)."""
     return hmac.digest(settings.key_encryption_key, b"ipx/" + label + b"\x01", "sha256")
-
-
-

@@ -9,6 +9,7 @@ from gateway.app import create_app
 from gateway.logs import configure
 from gateway.settings import read_settings
 from gateway.wiring import build
+from gateway.worker import Worker
 
 
 def application() -> Flask:
@@ -18,4 +19,6 @@ def application() -> Flask:
         SettingsError: a setting is missing; the message names each.
     """
     configure(logging.getLevelNamesMapping()[os.environ.get("IPX_LOG_LEVEL", "warning").upper()])
-    return create_app(build(read_settings()))
+    services = build(read_settings())
+    Worker(services).start()
+    return create_app(services)

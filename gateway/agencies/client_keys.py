@@ -29,8 +29,7 @@ class ClientKeys:
     def add(self, client_id: str, jwk: Mapping[str, Any], *, actor: str, lifetime: timedelta = LIFETIME) -> ClientKey:
         """Register a public key; its `kid` is its RFC 7638 thumbprint.
 
-        Args:
-            jwk: a public key as RFC 7517 JSON. A private member is refused: it should never have left its owner.
+        A private member in `jwk` (RFC 7517) is refused: it should never have left its owner.
 
         Raises:
             InvalidInputError: not a key we take (P-256, Ed25519, RSA of 2048 to 4096 bits), or five live keys exist.
@@ -38,7 +37,9 @@ class ClientKeys:
         """
         leaked = PRIVATE_MEMBERS & jwk.keys()
         if leaked:
-            raise InvalidInputError([Fault("/jwk", "private_key", "a private key was given; make a new pair, send the public half")])
+            raise InvalidInputError(
+                [Fault("/jwk", "private_key", "a private key was given; make a new pair, send the public half")]
+            )
         if not timedelta() < lifetime <= LIFETIME:
             raise InvalidInputError([Fault("/lifetime", "lifetime", "more than nothing, at most 365 days")])
         try:
@@ -54,7 +55,9 @@ class ClientKeys:
             if any(known.kid == kid for known in keys):
                 raise AlreadyExistsError(f"client {client_id} has key {kid}")
             if sum(known.revoked_at is None and known.valid_until > now for known in keys) >= LIVE_KEYS_MAX:
-                raise InvalidInputError([Fault("/jwk", "too_many_keys", f"{LIVE_KEYS_MAX} live keys exist; revoke one first")])
+                raise InvalidInputError(
+                    [Fault("/jwk", "too_many_keys", f"{LIVE_KEYS_MAX} live keys exist; revoke one first")]
+                )
             row = ClientKey(
                 client_id=client_id,
                 kid=kid,

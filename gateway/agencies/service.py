@@ -13,7 +13,6 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 
-
 Row = TypeVar("Row", Agency, Client)
 
 
@@ -84,10 +83,10 @@ class Agencies:
                 raise AlreadyExistsError(f"client {client_id} exists")
             for scope in scopes:
                 if scope not in agency.scopes:
-                    raise InvalidInputError([Fault("/scopes", "scope_not_granted", f"{scope} is not granted to {code}")])
-            client = Client(
-                id=client_id, agency_code=code, name=name, scopes=list(scopes), created_at=self._clock()
-            )
+                    raise InvalidInputError(
+                        [Fault("/scopes", "scope_not_granted", f"{scope} is not granted to {code}")]
+                    )
+            client = Client(id=client_id, agency_code=code, name=name, scopes=list(scopes), created_at=self._clock())
             session.add(client)
             session.flush()
             self._audit.record(session, actor, "client.added", client_id, {"scopes": list(scopes)})
@@ -104,7 +103,7 @@ class Agencies:
         with self._database.read() as session:
             return _existing(session, Client, client_id, "client")
 
-    def suspend(self, model: type[Agency] | type[Client], key: str, *, reason: str, actor: str) -> None:
+    def suspend(self, model: type[Row], key: str, *, reason: str, actor: str) -> None:
         """Shut an agency or client out, from its next call on. Suspending twice keeps the first instant."""
         with self._database.write() as session:
             row = _existing(session, model, key, model.__tablename__)
@@ -114,7 +113,7 @@ class Agencies:
                 session.flush()
                 self._audit.record(session, actor, f"{model.__tablename__}.suspended", key, {"reason": reason})
 
-    def resume(self, model: type[Agency] | type[Client], key: str, *, actor: str) -> None:
+    def resume(self, model: type[Row], key: str, *, actor: str) -> None:
         with self._database.write() as session:
             row = _existing(session, model, key, model.__tablename__)
             if row.suspended_at is not None:

@@ -21,9 +21,7 @@ class Sources:
     def add(self, text: str, *, actor: str, replace: bool = False) -> Source:
         """Register a source file for the holder it names; its secrets stay references.
 
-        Args:
-            text: the source file (YAML) as written; it is kept and hashed as it is.
-            replace: take the place of the source that the holder has for this record type.
+        The text is kept as written. With `replace` it takes the place of the source of this name.
 
         Raises:
             InvalidInputError: the file breaks its schema, or names a record type that the catalogue lacks.
@@ -38,7 +36,8 @@ class Sources:
             known = session.scalar(same_type) or session.get(Source, file.name)
             if known is not None and not (replace and known.name == file.name and known.holder == file.holder):
                 raise AlreadyExistsError(
-                    f"{known.holder} has source {known.name} for {known.record_type}; `--replace` takes a new file of that name"
+                    f"{known.holder} has source {known.name} for {known.record_type}; "
+                    "`--replace` takes a new file of that name"
                 )
             if known is None:
                 known = Source(name=file.name, holder=file.holder, created_at=self._clock())

@@ -46,7 +46,9 @@ def agency_group() -> None:
 @click.option("--name", required=True)
 @click.option("--jurisdiction", "jurisdictions", multiple=True, required=True, help="Such as XA; repeat for several.")
 @click.option("--scope", "scopes", multiple=True, default=("exchange:request",), show_default=True)
-@click.option("--purpose", "purposes", multiple=True, help="A purpose it may ask for, such as border_enforcement; repeat.")
+@click.option(
+    "--purpose", "purposes", multiple=True, help="A purpose it may ask for, such as border_enforcement; repeat."
+)
 @reported
 def add_agency(
     code: str,

@@ -51,7 +51,9 @@ def reported(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
             first = str(error).splitlines()[0]
-            raise click.ClickException(f"the database refused: {first}\n  `ipx-gateway db upgrade` makes the tables") from error
+            raise click.ClickException(
+                f"the database refused: {first}\n  `ipx-gateway db upgrade` makes the tables"
+            ) from error
 
     return run
 

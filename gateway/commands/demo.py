@@ -12,13 +12,15 @@ from gateway.commands.context import reported
 
 
 @click.command("demo")
-@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where the world lives; kept.")
+@click.option(
+    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where the world lives; kept."
+)
 @click.option("--port", type=click.IntRange(1024, 65535), help="Of 127.0.0.1; default 8080, with --once a free one.")
 @click.option("--credentials", type=click.Path(dir_okay=False, path_type=Path), help="Write what another client needs.")
 @click.option("--once", is_flag=True, help="Play the story, then end, instead of serving until Ctrl-C.")
 @reported
 def demo(directory: Path | None, port: int | None, credentials: Path | None, *, once: bool) -> None:
-    """Six made-up agencies exchange records, over the real server with the real client; then it keeps serving.
+    r"""Six made-up agencies exchange records, over the real server with the real client; then it keeps serving.
 
     \b
     Try afterwards, in another shell:
@@ -31,7 +33,9 @@ def demo(directory: Path | None, port: int | None, credentials: Path | None, *, 
         chosen = port or (free_port() if once else 8080)
         if directory is None:
             directory = (
-                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ipx-demo-"))) if once else Path(f"var/demo-{chosen}")
+                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ipx-demo-")))
+                if once
+                else Path(f"var/demo-{chosen}")
             )
         click.echo(f"building the demo world in {directory}")
         world = Demo(directory, chosen)

@@ -80,7 +80,12 @@ def trust_group() -> None:
 
 
 @trust_group.command("publish")
-@click.option("--key", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Offline key; default: IPX_TRUST_KEY.")
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Offline key; default: IPX_TRUST_KEY.",
+)
 @reported
 def publish(key_file: Path | None) -> None:
     """Publish a new version of the trust list with all keys as they are now."""

@@ -38,7 +38,12 @@ def list_policies(*, as_json: bool) -> None:
     _, texts = services().policies.active()
     show(
         (
-            {"tier": text.ref.tier, "owner": text.ref.owner, "policy": text.ref.policy_id, "revision": text.ref.revision}
+            {
+                "tier": text.ref.tier,
+                "owner": text.ref.owner,
+                "policy": text.ref.policy_id,
+                "revision": text.ref.revision,
+            }
             for text in texts
         ),
         ("tier", "owner", "policy", "revision"),

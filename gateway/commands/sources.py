@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from connectors.dry_run import dry_run
+from connectors.dry_run import FieldGroups, dry_run, render
 from gateway.agencies.sources import parsed
 from gateway.commands.context import actor, json_option, reported, services, show
+from gateway.records.catalogue import CATALOGUE
 from gateway.settings import secrets_in_environment, variables_in_environment
 from gateway.wiring import mapping_tools
 
@@ -32,14 +33,24 @@ def test_source(file: Path, shown: int, *, personal: bool) -> None:
 
     Example: IPX_SOURCES=/data ipx-gateway source test trademarks.yaml
     """
-    report = dry_run(
+    outcome = dry_run(
         file.read_text("utf-8"),
         secrets=secrets_in_environment(),
         variables=variables_in_environment(),
         tools=mapping_tools(),
+        groups=_field_groups,
+        show=shown,
     )
-    click.echo(report.render(shown=shown, personal=personal))
-    sys.exit(report.exit_code)
+    click.echo(render(outcome, personal=personal))
+    sys.exit(outcome.exit_code)
+
+
+def _field_groups(record_type: str) -> FieldGroups:
+    known = CATALOGUE.types.get(record_type)
+    if known is None:
+        return FieldGroups({})
+    personal = frozenset(name for name, group in known.groups.items() if group.personal)
+    return FieldGroups(known.fields, personal)
 
 
 @source_group.command("add")

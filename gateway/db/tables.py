@@ -1,4 +1,4 @@
-"""All tables of the gateway in one place, for migrations and for tests; importing this registers every slice's models."""
+"""All tables of the gateway in one place, for migrations and tests: importing this registers every slice's models."""
 
 import gateway.agencies.models
 import gateway.audit.models

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from gateway.agencies.client_keys import ClientKeys
-from gateway.agencies.models import Agency, Client
+from gateway.agencies.models import Client
 from gateway.clock import utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
@@ -26,7 +26,7 @@ from gateway.demo import world as demo_world
 from gateway.demo.story import Counts, play
 from gateway.demo.world import DemoClient, World
 from gateway.errors import AlreadyExistsError, GatewayError
-from gateway.evidence.keys import write_signer
+from gateway.evidence.keys import HolderKeys, write_signer
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, number_to_local, seal_local
 from gateway.settings import Settings
@@ -71,16 +71,27 @@ class Demo:
         finally:
             services.close()
 
-    def urn(self, agency: str, record_type: str, number: str) -> str:
+    def urn(self, agency: str, record_type: str, number: str, keys: HolderKeys) -> str:
         """Name a record as the holder's own systems would: by number, or opaque where the number is information."""
         if CATALOGUE.types[record_type].is_published_register:
             return str(RecordId(agency, record_type, number_to_local(number)))
-        if not hasattr(self, "_services"):
-            self._services = build(self.settings)
-        return str(RecordId(agency, record_type, seal_local(self._services.holder_keys.id_key(agency), number)))
+        return str(RecordId(agency, record_type, seal_local(keys.id_key(agency), number)))
 
     def play(self, echo: Echo) -> Counts:
-        return play(self.origin, self.world, self.trust_file, echo, record_urn=self.urn)
+        """Tell the story against the running server."""
+        services = build(self.settings)
+        try:
+            return play(
+                self.origin,
+                self.world,
+                self.trust_file,
+                echo,
+                record_urn=lambda agency, record_type, number: self.urn(
+                    agency, record_type, number, services.holder_keys
+                ),
+            )
+        finally:
+            services.close()
 
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -124,7 +135,7 @@ class Demo:
 
     def credentials(self) -> dict[str, Any]:
         """Give what an independent client needs to call this demo (docs/demo-credentials.md)."""
-        mark = self.urn("ipo-xa", "trademark", "202400017")
+        mark = str(RecordId("ipo-xa", "trademark", number_to_local("202400017")))
         return {
             "issuer": self.origin,
             "resource": self.settings.resource,
@@ -237,6 +248,3 @@ def _credential(client: DemoClient, keys: Mapping[str, Path]) -> dict[str, Any]:
         "private_jwk": json.loads(keys[client.id].read_text("utf-8")),
         "state": client.state,
     }
-
-
-__all__ = ["Agency", "Demo", "DemoError", "free_port"]

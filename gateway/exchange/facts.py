@@ -116,4 +116,3 @@ class Representations:
             return None
         source, agency = row
         return SourceRef(source.name, source.sha256, source.holder, source.record_type, agency.jurisdictions[0])
-

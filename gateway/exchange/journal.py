@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import Clock
@@ -30,7 +30,12 @@ from gateway.oauth.guard import Caller
 from gateway.oauth.replay import ReplayedError, ReplayStore
 from ipx.ids import uuid7
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_EXCHANGE = cast("Table", Exchange.__table__)
+_PAYLOAD = cast("Table", ExchangePayload.__table__)
+_INSERT_ONCE = {
+    "sqlite": sqlite.insert(_EXCHANGE).on_conflict_do_nothing().returning(_EXCHANGE.c.id),
+    "postgresql": postgresql.insert(_EXCHANGE).on_conflict_do_nothing().returning(_EXCHANGE.c.id),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Journal:
                 }
                 if self._insert(connection, values):
                     connection.execute(
-                        insert(ExchangePayload),
+                        insert(_PAYLOAD),
                         {"exchange_id": exchange_id, "name": "request", "ciphertext": sealed_request},
                     )
                     return Filed(exchange_id, request.raw, request.holder, caller.agency, cipher)
@@ -166,8 +171,8 @@ class Journal:
             if watch:
                 timing["log"] = round(timing.get("log", 0.0) + watch.running_ms(), 3)
             finished = connection.execute(
-                update(Exchange)
-                .where(Exchange.id == filed.exchange_id, Exchange.state == RECEIVED)
+                update(_EXCHANGE)
+                .where(_EXCHANGE.c.id == filed.exchange_id, _EXCHANGE.c.state == RECEIVED)
                 .values(
                     state=ending.outcome,
                     stage=ending.stage,
@@ -180,7 +185,7 @@ class Journal:
             )
             if finished.rowcount != 1:
                 raise LostRaceError(filed.exchange_id)
-            connection.execute(insert(ExchangePayload), stored)
+            connection.execute(insert(_PAYLOAD), stored)
 
         try:
             logged = self._log.append(Leaf(step_of(filed.exchange_id), receipt.entry, finish))
@@ -256,13 +261,13 @@ class Journal:
         except ReplayedError as error:
             raise AccessRefusedError(Reason.PROOF_REPLAY) from error
 
-    def _find(self, connection: Connection, request: SignedRequest) -> Row[Any] | None:
+    def _find(self, connection: Connection, request: SignedRequest) -> Row[str, bytes, str] | None:
         return connection.execute(_FIND, {"client_id": request.client_id, "jti": request.jti}).one_or_none()
 
     def _insert(self, connection: Connection, values: Mapping[str, Any]) -> bool:
         """File the row; False where another worker filed the same `jti` at this very moment."""
-        statement = _INSERT[connection.dialect.name](Exchange).on_conflict_do_nothing()
-        return connection.execute(statement, values).rowcount == 1
+        statement = _INSERT_ONCE[connection.dialect.name]
+        return connection.execute(statement, values).scalar_one_or_none() is not None
 
     def _ending(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None) -> Ending:
         """Say how an exchange ended; a silent refusal says the same whether there is a record or not."""

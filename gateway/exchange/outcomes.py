@@ -73,14 +73,10 @@ def problem_of(outcome: str, stage: str | None, reason: str | None) -> str | Non
         return None
     if outcome == "denied":
         return "no-information" if reason == NO_INFORMATION else "denied"
-    if reason == "interrupted":
-        return "interrupted"
-    match stage:
-        case "holder":
-            return "holder-timeout" if reason == "timeout" else "holder-failed"
-        case "verify":
-            return "holder-failed"
-        case "policy":
-            return "policy-unavailable"
-        case _:
-            return "log-unavailable"
+    if reason in _FAILED_BY_REASON:
+        return _FAILED_BY_REASON[reason]
+    return _FAILED_AT.get(stage or "", "log-unavailable")
+
+
+_FAILED_BY_REASON = {"interrupted": "interrupted", "timeout": "holder-timeout"}
+_FAILED_AT = {"holder": "holder-failed", "verify": "holder-failed", "policy": "policy-unavailable"}

@@ -1,4 +1,4 @@
-"""From a request to the question that the policies are asked. Every fact comes from a register, none from the request."""
+"""From a request to the question that policies are asked: every fact comes from a register, none from the request."""
 
 import json
 import secrets
@@ -76,7 +76,9 @@ class Questions:
             agencies = {row.code: row for row in session.scalars(select(AgencyRow).where(AgencyRow.code.in_(codes)))}
             client = session.get_one(ClientRow, caller.client_id)
             source = session.scalar(
-                select(SourceRow).where(SourceRow.holder == request.holder, SourceRow.record_type == request.record_type)
+                select(SourceRow).where(
+                    SourceRow.holder == request.holder, SourceRow.record_type == request.record_type
+                )
             )
         if request.holder not in agencies:
             raise InvalidInputError([Fault("/holder", "unknown_agency", "no agency of this code is registered here")])
@@ -108,9 +110,10 @@ class Questions:
         """
         case = None
         if request.case_ref is not None:
-            case = self._cases.look_up(request.case_ref, parties.asking.code, parties.asking.jurisdictions, deadline)
-            if isinstance(case, Unavailable):
-                return case
+            found = self._cases.look_up(request.case_ref, parties.asking.code, parties.asking.jurisdictions, deadline)
+            if isinstance(found, Unavailable):
+                return found
+            case = found
         return Question(
             client=parties.client,
             asking=parties.asking,
@@ -128,7 +131,9 @@ class Questions:
             approvals=frozenset(),
             case_reference=case,
             representing=SOMEBODY if request.purpose == NOTIFY_OWNER else None,
-            delegation=Delegation(parties.supplier.code, active=True, covers_purpose=True) if parties.supplier else None,
+            delegation=Delegation(parties.supplier.code, active=True, covers_purpose=True)
+            if parties.supplier
+            else None,
         )
 
     def about(self, question: Question, sealed: SealedRecord, deadline: Deadline) -> Question | Unavailable:

@@ -1,11 +1,10 @@
 """From a decision to what leaves: only the disclosures of allowed groups, and for each other group the reason."""
 
-from policies.engine import Denial, Pending, Release
-from policies.engine import Withheld as PolicyWithheld
-
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Released, Withheld
 from gateway.exchange.sealing import SealedRecord
 from ipx import sdjwt
+from policies.engine import Denial, Pending, Release
+from policies.engine import Withheld as PolicyWithheld
 
 UNSUPPORTED = frozenset({"encrypt"})
 """Obligations that must be met before the answer leaves and that this version cannot meet: the answer is a denial."""

@@ -82,7 +82,7 @@ class Requests:
         except SignatureError as error:
             raise RequestSignatureError(str(error)) from error
         members = self._members(verified.payload)
-        self._check_names(members, caller)
+        self._check_names(members)
         return SignedRequest(
             raw=raw,
             sha256=hashlib.sha256(body).digest(),
@@ -118,7 +118,7 @@ class Requests:
             raise InvalidInputError(faults_of(error)) from error
         return members
 
-    def _check_names(self, members: Mapping[str, Any], caller: Caller) -> None:
+    def _check_names(self, members: Mapping[str, Any]) -> None:
         faults = []
         if members["aud"] != self._origin:
             faults.append(Fault("/aud", "not_for_us", f"must be {self._origin}"))

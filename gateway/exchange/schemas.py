@@ -41,12 +41,14 @@ def _is_record_id(text: str) -> None:
 class RequestSchema(Schema):
     """Payload of an `ipx-request+jwt` (evidence.md, section 1)."""
 
-    class Meta:
+    class Meta:  # noqa: D106  (marshmallow's own place for options)
         unknown = RAISE
 
     iss = _text(127)
     aud = _text(255)
-    jti = fields.String(required=True, validate=validate.Regexp(UUID7.pattern + r"\Z", error="must be a UUID version 7"))
+    jti = fields.String(
+        required=True, validate=validate.Regexp(UUID7.pattern + r"\Z", error="must be a UUID version 7")
+    )
     iat = StrictInteger(required=True)
     exp = StrictInteger(required=True)
     holder = _text(63)
@@ -67,7 +69,9 @@ def faults_of(error: ValidationError) -> list[Fault]:
                 walk(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", inner)
         else:
             for message in messages:
-                code = "missing" if "Missing data" in message else "unknown" if "Unknown field" in message else "invalid"
+                code = (
+                    "missing" if "Missing data" in message else "unknown" if "Unknown field" in message else "invalid"
+                )
                 faults.append(Fault(pointer, code, message))
 
     walk("", error.messages)

@@ -61,7 +61,9 @@ class RecordSeals:
             digest=digest.hexdigest(),
             facts=facts(record, on=today, party_keys=self._party_keys),
             closed={
-                group: state.state for group, state in raised(record, on=today).items() if state.classification == "sealed"
+                group: state.state
+                for group, state in raised(record, on=today).items()
+                if state.classification == "sealed"
             },
         )
 

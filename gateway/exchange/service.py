@@ -45,7 +45,8 @@ class Broker:
         """Answer one signed request; the same bytes get the same answer again.
 
         Raises:
-            InvalidInputError, RequestSignatureError, StaleRequestError, JtiReusedError, InFlightError: nothing was filed.
+            InvalidInputError, RequestSignatureError, StaleRequestError: nothing was filed.
+            JtiReusedError, InFlightError: it was filed before, with other bytes or without an outcome yet.
             StoreUnavailableError, LogUnavailableError: the outcome could not be written; nothing is released.
         """
         request = self._requests.read(body, caller)
@@ -68,7 +69,9 @@ class Broker:
         watch.reached(Step.LOG)
         return finished
 
-    def _outcome(self, request: SignedRequest, parties: Parties, watch: Stopwatch) -> Outcome:
+    def _outcome(  # noqa: PLR0911  (every way an exchange can end is a return)
+        self, request: SignedRequest, parties: Parties, watch: Stopwatch
+    ) -> Outcome:
         book = self._books.current().book
         question = self._questions.ask(request, parties, watch.deadline)
         if isinstance(question, Unavailable):

@@ -1,4 +1,4 @@
-"""The ten steps of an exchange, timed by stage; a listener is told of each (metrics, and tests that kill the server)."""
+"""The ten steps of an exchange, timed by stage; a listener is told of each (metrics, tests that kill the server)."""
 
 import time
 from collections.abc import Callable
@@ -48,7 +48,7 @@ Listener = Callable[[Step], None]
 
 
 class Stopwatch:
-    """Adds up milliseconds by stage. `reached(step)` closes the step: what has passed since the last one is its time."""
+    """Adds up milliseconds by stage: what has passed since the last step is the time of the step that is reached."""
 
     def __init__(self, listener: Listener | None = None, *, holder_seconds: float = 10.0) -> None:
         self._listener = listener

@@ -82,6 +82,4 @@ def _answer(finished: Finished, status: int) -> Response:
 
 
 def _in_flight(error: InFlightError) -> Response:
-    return problem.answer(
-        "in-flight", headers={"Location": f"/v1/exchanges/{error.exchange_id}", "Retry-After": "1"}
-    )
+    return problem.answer("in-flight", headers={"Location": f"/v1/exchanges/{error.exchange_id}", "Retry-After": "1"})

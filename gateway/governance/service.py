@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,8 +13,9 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.models import Activation, PolicyRevision
-from policies.engine import PolicyText
+from policies.engine import PolicyRef, PolicyText
 from policies.lint import lint
+from policies.reference import Tier
 from policies.schema import Catalogue
 
 
@@ -27,8 +29,7 @@ class Policies:
     def activate(self, texts: Iterable[PolicyText], *, actor: str) -> list[Activation]:
         """Put sets of policies in force, each replacing what its tier and owner had before; all or none.
 
-        Args:
-            texts: policies of any tiers and owners; they are grouped by both.
+        The texts may be of any tiers and owners; they are grouped by both.
 
         Raises:
             InvalidInputError: a policy does not pass the text gate or the lint; every finding is named.
@@ -47,7 +48,8 @@ class Policies:
             raise InvalidInputError(faults)
         with self._database.write() as session:
             return [
-                self._activate(session, tier, owner, members, actor) for (tier, owner), members in sorted(groups.items())
+                self._activate(session, tier, owner, members, actor)
+                for (tier, owner), members in sorted(groups.items())
             ]
 
     def active(self) -> tuple[int, list[PolicyText]]:
@@ -74,10 +76,10 @@ class Policies:
         with self._database.read_connection() as connection:
             return connection.execute(select(func.max(Activation.id))).scalar() or 0
 
-    def _activate(
-        self, session: Session, tier: str, owner: str, texts: Sequence[PolicyText], actor: str
-    ) -> Activation:
-        revisions = [self._revision(session, text, actor) for text in sorted(texts, key=lambda text: text.ref.policy_id)]
+    def _activate(self, session: Session, tier: str, owner: str, texts: Sequence[PolicyText], actor: str) -> Activation:
+        revisions = [
+            self._revision(session, text, actor) for text in sorted(texts, key=lambda text: text.ref.policy_id)
+        ]
         manifest = "\n".join(f"{row.policy_id} {row.sha256}" for row in revisions)
         activation = Activation(
             tier=tier,
@@ -125,6 +127,4 @@ class Policies:
 
 
 def _text(row: PolicyRevision) -> PolicyText:
-    from policies.engine import PolicyRef  # placed by integration
-
-    return PolicyText(PolicyRef(row.tier, row.owner, row.policy_id, row.sha256[:8]), row.cedar_text)
+    return PolicyText(PolicyRef(cast("Tier", row.tier), row.owner, row.policy_id, row.sha256[:8]), row.cedar_text)

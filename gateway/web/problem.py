@@ -37,18 +37,42 @@ class Kind:
 
 
 PROBLEMS: Mapping[str, Kind] = {
-    "invalid-request": Kind(400, "The request cannot be read", "Mend the member that `errors` names and send it again."),
-    "invalid-signature": Kind(400, "The signature of the request does not hold", "Sign with a key that is registered and live for this client."),
-    "stale-request": Kind(400, "The request is too old or from the future", "Set the clock, then sign a new request with a new `jti`."),
-    "unauthenticated": Kind(401, "No valid access token", "Get a token at /oauth/token and prove possession of its key (DPoP)."),
-    "insufficient-scope": Kind(403, "The token's scope does not suffice", "Ask for a token with the scope named in WWW-Authenticate."),
-    "denied": Kind(403, "The policy does not release this", "See `withheld` and the reason; another purpose, case or approval may change it."),
-    "purpose-outside-token": Kind(403, "The request is outside the token's purpose", "Get a token for this purpose, or sign the request for the token's."),
+    "invalid-request": Kind(
+        400, "The request cannot be read", "Mend the member that `errors` names and send it again."
+    ),
+    "invalid-signature": Kind(
+        400,
+        "The signature of the request does not hold",
+        "Sign with a key that is registered and live for this client.",
+    ),
+    "stale-request": Kind(
+        400, "The request is too old or from the future", "Set the clock, then sign a new request with a new `jti`."
+    ),
+    "unauthenticated": Kind(
+        401, "No valid access token", "Get a token at /oauth/token and prove possession of its key (DPoP)."
+    ),
+    "insufficient-scope": Kind(
+        403, "The token's scope does not suffice", "Ask for a token with the scope named in WWW-Authenticate."
+    ),
+    "denied": Kind(
+        403,
+        "The policy does not release this",
+        "See `withheld` and the reason; another purpose, case or approval may change it.",
+    ),
+    "purpose-outside-token": Kind(
+        403,
+        "The request is outside the token's purpose",
+        "Get a token for this purpose, or sign the request for the token's.",
+    ),
     "not-found": Kind(404, "There is nothing at this address", "Check the address; /docs lists those that exist."),
-    "no-information": Kind(404, "No information", "Either there is no such record or you may not learn whether there is."),
+    "no-information": Kind(
+        404, "No information", "Either there is no such record or you may not learn whether there is."
+    ),
     "method-not-allowed": Kind(405, "This address does not take that method", "Use one of the methods in `Allow`."),
     "in-flight": Kind(409, "The same request is being answered", "Wait as Retry-After says, then look at Location."),
-    "jti-reused": Kind(409, "Another request with this `jti` exists", "Make a new `jti` for each request; repeat only the same bytes."),
+    "jti-reused": Kind(
+        409, "Another request with this `jti` exists", "Make a new `jti` for each request; repeat only the same bytes."
+    ),
     "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
     "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
     "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
@@ -56,11 +80,19 @@ PROBLEMS: Mapping[str, Kind] = {
     "invalid-field": Kind(422, "A member of the request cannot be taken", "Mend the members that `errors` names."),
     "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
     "internal": Kind(500, "A fault of this gateway", "Report the trace id to the operator; nothing was released."),
-    "holder-failed": Kind(502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."),
-    "log-unavailable": Kind(503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."),
-    "store-unavailable": Kind(503, "The database is not available", "Nothing was released; repeat as Retry-After says."),
+    "holder-failed": Kind(
+        502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."
+    ),
+    "log-unavailable": Kind(
+        503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."
+    ),
+    "store-unavailable": Kind(
+        503, "The database is not available", "Nothing was released; repeat as Retry-After says."
+    ),
     "interrupted": Kind(503, "The exchange was interrupted here", "Nothing was released; ask again with a new `jti`."),
-    "policy-unavailable": Kind(503, "The policy could not be decided", "Nothing was released; the operator has been told."),
+    "policy-unavailable": Kind(
+        503, "The policy could not be decided", "Nothing was released; the operator has been told."
+    ),
     "holder-timeout": Kind(504, "The holder's system did not answer in time", "Ask again later with a new `jti`."),
 }
 
@@ -73,7 +105,13 @@ ERRORS: dict[type[GatewayError], str] = {
 }
 """Concrete errors → slug. Slices add their own with `register`; a test proves that none is missing."""
 
-_HTTP = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
+_HTTP = {
+    400: "invalid-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
 
 
 def register(error: type[GatewayError], slug: str) -> None:
@@ -151,7 +189,7 @@ def install(app: Flask, origin: str) -> None:
 
     @app.errorhandler(Exception)
     def _unknown(error: Exception) -> Response:
-        log.exception("unexpected fault", error=type(error).__name__, trace_id=trace_id())
+        log.error("unexpected fault", exc_info=error, error=type(error).__name__, trace_id=trace_id())
         return answer("internal")
 
     @app.after_request

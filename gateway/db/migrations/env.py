@@ -1,6 +1,6 @@
 """Alembic's entry: runs migrations over the engine that the caller hands in."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -8,7 +8,7 @@ from gateway.db.base import UtcDateTime
 from gateway.db.tables import Base
 
 
-def plain_types(kind: str, item: Any, _context: Any) -> str | bool:
+def plain_types(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our instants into migrations as what the database sees: those must not change with our code."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 

@@ -1,0 +1,50 @@
+"""Background work of a process: closes what a crash left open, forgets what age alone refuses."""
+
+import threading
+
+import structlog
+
+from gateway.errors import GatewayError
+from gateway.oauth.standing import sweep as sweep_revoked
+from gateway.wiring import Services
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 5.0
+
+
+class Worker:
+    """A thread that goes its round every five seconds. Any number of processes may run one over the same database."""
+
+    def __init__(self, services: Services, *, round_seconds: float = ROUND_SECONDS) -> None:
+        self._services = services
+        self._round_seconds = round_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(30)
+
+    def go_round(self) -> None:
+        """Do once what is to be done; what fails now is tried again next time."""
+        services = self._services
+        tasks = {
+            "interrupted exchanges": services.recovery.close_overdue,
+            "used identifiers": lambda: services.replay.sweep(services.clock()),
+            "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
+        }
+        for name, task in tasks.items():
+            try:
+                task()
+            except GatewayError as error:
+                log.warning("background work failed", task=name, error=type(error).__name__)
+            except Exception:
+                log.exception("background work broke", task=name)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._round_seconds):
+            self.go_round()

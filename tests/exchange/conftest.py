@@ -1,0 +1,78 @@
+"""The whole gateway with the demo world registered, on either database."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.db.engine import Database
+from gateway.demo.run import Demo
+from gateway.settings import Settings
+from ipx.ids import uuid7
+from tests.exchange.world import Gateway
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Demo:
+    """The demo world's files, and a SQLite database in which it is registered; both only to be copied."""
+    demo = Demo(tmp_path_factory.mktemp("demo"), 18080)
+    demo.prepare()
+    return demo
+
+
+@pytest.fixture(scope="session")
+def postgres_world(demo, postgres_template, tmp_path_factory) -> Iterator[tuple[Database, Path]]:
+    """The same world registered in PostgreSQL; tests clone it."""
+    admin = postgres_template
+    folder = tmp_path_factory.mktemp("world")
+    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS ipx_world WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE ipx_world"))
+    original = demo.settings
+    demo.settings = replace(
+        original,
+        database_url=admin.url.set(database="ipx_world").render_as_string(hide_password=False),
+        checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
+    )
+    demo.prepare()
+    demo.settings = original
+    yield admin, folder / "checkpoints.db"
+    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS ipx_world WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, demo, tmp_path) -> Iterator[Settings]:
+    """Settings over a database of this test's own, in which the demo world is registered."""
+    checkpoints = tmp_path / "checkpoints.db"
+    if request.param == "sqlite":
+        shutil.copy(demo.directory / "gateway.db", tmp_path / "gateway.db")
+        shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", checkpoints)
+        yield replace(
+            demo.settings,
+            database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
+            checkpoint_database_url=f"sqlite:///{checkpoints}",
+        )
+        return
+    admin, source = request.getfixturevalue("postgres_world")
+    shutil.copy(source, checkpoints)
+    name = f"ipx_{uuid7().replace('-', '')}"
+    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE ipx_world"))
+    yield replace(
+        demo.settings,
+        database_url=admin.url.set(database=name).render_as_string(hide_password=False),
+        checkpoint_database_url=f"sqlite:///{checkpoints}",
+    )
+    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def gateway(demo, settings) -> Iterator[Gateway]:
+    gateway = Gateway(demo, settings)
+    yield gateway
+    gateway.close()
