@@ -44,6 +44,17 @@ def read_form(request: Request) -> Mapping[str, str]:
     return {name: value for name, value in parameters.items() if value}
 
 
+def read_json_body(request: Request) -> bytes:
+    """Read a JSON body, unparsed.
+
+    Raises:
+        RefusedError: `KEY_FORM` for another media type or a query, `SIZE`.
+    """
+    if request.query_string or request.mimetype != "application/json":
+        raise RefusedError(Reason.KEY_FORM)
+    return read_body(request)
+
+
 def read_body(request: Request) -> bytes:
     """Read at most 64 KiB of body.
 

@@ -24,7 +24,7 @@ class SeenKey:
     Args:
         key: SHA-256 of namespace, zero byte, identifier.
         until: seconds since 1970 after which age alone refuses it.
-        kind: `assertion` or `proof`: which refusal a replay is.
+        kind: `assertion`, `proof` or `key proof`: which refusal a replay is.
     """
 
     key: bytes
@@ -48,6 +48,11 @@ def assertion_key(client_id: str, jti: str, until: int) -> SeenKey:
 def proof_key(address: str, thumbprint: str, jti: str, until: int) -> SeenKey:
     """Key of a DPoP proof: its `jti` passes once per address and key."""
     return SeenKey(_digest(f"dpop:{address}:{thumbprint}", jti), until, "proof")
+
+
+def key_proof_key(client_id: str, jti: str, until: int) -> SeenKey:
+    """Key of a proof that a client holds a key it registers."""
+    return SeenKey(_digest(f"kp:{client_id}", jti), until, "key proof")
 
 
 def _digest(namespace: str, identifier: str) -> bytes:

@@ -1,15 +1,20 @@
 """The addresses of this room. A view asks one service; refusals of any API call become their answer here."""
 
+from http import HTTPStatus
+
 import flask
 import svcs.flask
 from flask import Blueprint, Response
 from markupsafe import escape
 
+from gateway.errors import UnknownError
 from gateway.keywrap import KeyWrapError
 from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
-from gateway.oauth.form import read_form
+from gateway.oauth.form import read_form, read_json_body
+from gateway.oauth.guard import Guard
 from gateway.oauth.jose import SIGNATURE_ALGS, JwsError
+from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeyError, TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.replay import ReplayedError
@@ -17,6 +22,8 @@ from gateway.oauth.server import GatewayAuthorizationServer
 from gateway.web import problem
 
 KEY_SET_SECONDS = 300
+KEYS_PATH = "/oauth/clients/<client_id>/keys"
+KEYS_SCOPE = "client.keys"
 
 for _error, _slug in (
     (AccessRefusedError, "unauthenticated"),
@@ -37,6 +44,9 @@ def blueprint() -> Blueprint:
     oauth.add_url_rule("/oauth/jwks", view_func=jwks)
     for path, endpoint in (("token", "token"), ("introspect", "introspection"), ("revoke", "revocation")):
         oauth.add_url_rule(f"/oauth/{path}", endpoint, answer, methods=["POST"], defaults={"endpoint": endpoint})
+    oauth.add_url_rule(f"{KEYS_PATH}", view_func=client_keys)
+    oauth.add_url_rule(f"{KEYS_PATH}", view_func=add_client_key, methods=["POST"])
+    oauth.add_url_rule(f"{KEYS_PATH}/<kid>", view_func=end_client_key, methods=["DELETE"])
     oauth.add_url_rule("/oauth/debug/assertion", view_func=debug_assertion, methods=["POST"])
     oauth.add_url_rule("/oauth/errors", view_func=errors)
     oauth.add_url_rule("/oauth/errors/<code>", view_func=error)
@@ -68,9 +78,34 @@ def debug_assertion() -> Response:
         steps = svcs.flask.get(AssertionDebugger).examine(form, flask.request.remote_addr or "")
     except RefusedError as refusal:
         return svcs.flask.get(GatewayAuthorizationServer).refusal(refusal)
-    response = flask.jsonify({"steps": steps})
-    response.cache_control.no_store = True
-    return response
+    return _private({"steps": steps})
+
+
+def client_keys(client_id: str) -> Response:
+    _require_own(client_id)
+    return _private({"keys": svcs.flask.get(KeySelfService).listed(client_id)})
+
+
+def add_client_key(client_id: str) -> Response:
+    _require_own(client_id)
+    try:
+        body = read_json_body(flask.request)
+        return _private(svcs.flask.get(KeySelfService).add(client_id, body), HTTPStatus.CREATED)
+    except RefusedError as refusal:
+        return svcs.flask.get(GatewayAuthorizationServer).refusal(refusal)
+
+
+def end_client_key(client_id: str, kid: str) -> Response:
+    _require_own(client_id)
+    svcs.flask.get(KeySelfService).end(client_id, kid)
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _require_own(client_id: str) -> None:
+    """Let a client see its own keys only; of another's it does not even learn whether they exist."""
+    caller = svcs.flask.get(Guard).authenticate(flask.request, KEYS_SCOPE)
+    if caller.client_id != client_id or caller.supplier is not None:
+        raise UnknownError(f"client {caller.client_id} asked for the keys of another client")
 
 
 def errors() -> Response:
@@ -110,6 +145,13 @@ def nonce(response: Response) -> Response:
     return response
 
 
+def _private(body: dict[str, object], status: int = HTTPStatus.OK) -> Response:
+    response = flask.jsonify(body)
+    response.status_code = status
+    response.cache_control.no_store = True
+    return response
+
+
 def _public(body: dict[str, object]) -> Response:
     response = flask.jsonify(body)
     response.cache_control.public = True
@@ -120,8 +162,14 @@ def _public(body: dict[str, object]) -> Response:
 
 
 def _challenge(slug: str, parameters: list[str], reason: Reason | None) -> Response:
+    """Build the answer; under /oauth its body is that of RFC 6749, as for every other refusal there."""
     detail = f"{reason.code}: {reason.words}. {reason.cure}" if reason else None
     headers = {"WWW-Authenticate": f"DPoP {', '.join(parameters)}"}
+    if flask.request.path.startswith("/oauth/"):
+        response = _private({"error": reason.error, "error_description": detail} if reason else {})
+        response.status_code = problem.PROBLEMS[slug].status
+        response.headers.update(headers)
+        return response
     return problem.answer(slug, detail=detail, code=reason.code if reason else None, headers=headers)
 
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from sqlalchemy import select, update
 
 import gateway.oauth.models  # noqa: F401
+from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.models import Agency, Client, ClientKey
 from gateway.audit.models import AuditEntry
 from gateway.db.base import Base
@@ -28,6 +29,7 @@ from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.guard import Guard
+from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.nonce import Nonces
@@ -250,6 +252,10 @@ class World:
         svcs.flask.init_app(app)
         svcs.flask.register_value(app, GatewayAuthorizationServer, server)
         svcs.flask.register_value(app, AssertionDebugger, debugger)
+        client_keys = ClientKeys(database, self.acts, clock)
+        self_service = KeySelfService(self.origin, client_keys, database=database, replay=self.replay, clock=clock)
+        svcs.flask.register_value(app, KeySelfService, self_service)
+        svcs.flask.register_value(app, Guard, guard)
         svcs.flask.register_value(app, TokenKeys, self.keys)
         svcs.flask.register_value(app, Metadata, Metadata(self.origin, [resource, *others]))
         problem.install(app, self.origin)
