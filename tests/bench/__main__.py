@@ -1,0 +1,106 @@
+"""`make bench`: everything is measured in one run, side by side with the limits of this very machine.
+
+    make bench                                 all of it, in a few minutes
+    make bench BENCH="--small"                 the same in less than a minute, coarser
+    make bench BENCH="--only log,policy"       some of it
+    make bench BENCH="--database postgresql"   exchanges and tokens on PostgreSQL too
+"""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+import click
+
+from gateway.demo.run import DemoError
+from tests.bench import appends, decisions, figures, machine, signing, traffic
+from tests.bench.answers import Faults
+from tests.bench.load import LoadError
+from tests.bench.servers import ServerError
+from tests.bench.stores import NoPostgresError, postgres_server
+
+PARTS = ("exchange", "token", "log", "policy", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    traffic: traffic.Size
+    log: appends.Size
+    policy: decisions.Size
+    evidence: signing.Size
+
+
+SMALL = Sizes(
+    traffic.Size(rounds=3, seconds=1.0, connections=32, alone=50, paced_seconds=2.0),
+    appends.Size(rounds=3, seconds=0.3),
+    decisions.Size(questions=200, many=False),
+    signing.Size(rounds=5, seconds=0.05, tree_sizes=(100_000,)),
+)
+FULL = Sizes(
+    traffic.Size(rounds=5, seconds=4.0, connections=32, alone=300, paced_seconds=10.0),
+    appends.Size(rounds=5, seconds=1.0),
+    decisions.Size(questions=1000, many=True),
+    signing.Size(rounds=5, seconds=0.4, tree_sizes=(100_000, 1_000_000)),
+)
+
+
+def _parts(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str]:
+    chosen = list(PARTS) if value is None else [part.strip() for part in value.split(",")]
+    unknown = [part for part in chosen if part not in PARTS]
+    if unknown:
+        raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(PARTS)}")
+    return chosen
+
+
+@click.command()
+@click.option("--small", is_flag=True, help="Less of everything: under a minute.")
+@click.option("--only", callback=_parts, metavar="PART,…", help=f"Some parts: {', '.join(PARTS)}.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+def main(small: bool, only: list[str], database: str) -> None:
+    """Measure, and print one figure a line. It fails where an answer was wrong, never where a figure is low."""
+    started = monotonic()
+    sizes = SMALL if small else FULL
+    faults = Faults()
+    figures.heading(machine.describe())
+    try:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="ipx-bench-", ignore_cleanup_errors=True)))
+            _run(folder, sizes, only, _postgres(stack, only, database), database, faults)
+    except (DemoError, LoadError, ServerError) as error:
+        faults.add(f"{type(error).__name__}: {error}")
+    figures.heading(f"{monotonic() - started:.0f} s")
+    figures.count("faults", faults.count)
+    for words in faults.words:
+        click.echo(f"fault: {words}", err=True)
+    sys.exit(1 if faults.count else 0)
+
+
+def _run(folder: Path, sizes: Sizes, only: list[str], postgres: str | None, database: str, faults: Faults) -> None:
+    kinds = [kind for kind in ("token", "exchange") if kind in only]
+    if kinds:
+        traffic.measure(folder, sizes.traffic, kinds, postgres if database == "postgresql" else None, faults)
+    if "log" in only:
+        appends.measure(folder, sizes.log, postgres, faults)
+    if "policy" in only:
+        decisions.measure(folder, sizes.policy, faults)
+    if "evidence" in only:
+        signing.measure(sizes.evidence)
+
+
+def _postgres(stack: ExitStack, only: list[str], database: str) -> str | None:
+    """Start PostgreSQL where a part needs it; without one, the log is measured on SQLite alone."""
+    if "log" not in only and database != "postgresql":
+        return None
+    try:
+        return stack.enter_context(postgres_server())
+    except NoPostgresError as error:
+        if database == "postgresql":
+            raise click.UsageError(f"no PostgreSQL: {error}") from error
+        figures.say(f"no PostgreSQL: {error}")
+        return None
+
+
+main()

@@ -1,0 +1,38 @@
+"""How gunicorn runs the bare route: the gateway's own settings, and nothing of the gateway."""
+
+from gateway.gunicorn_conf import (
+    accesslog,
+    bind,
+    control_socket_disable,
+    errorlog,
+    graceful_timeout,
+    keepalive,
+    limit_request_field_size,
+    limit_request_fields,
+    limit_request_line,
+    loglevel,
+    threads,
+    timeout,
+    worker_class,
+    workers,
+)
+
+wsgi_app = "tests.bench.bare:application"
+
+__all__ = [
+    "accesslog",
+    "bind",
+    "control_socket_disable",
+    "errorlog",
+    "graceful_timeout",
+    "keepalive",
+    "limit_request_field_size",
+    "limit_request_fields",
+    "limit_request_line",
+    "loglevel",
+    "threads",
+    "timeout",
+    "worker_class",
+    "workers",
+    "wsgi_app",
+]

@@ -1,0 +1,79 @@
+"""The two servers side by side: the demo's gateway, and the bare route under the same gunicorn settings."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from gateway.demo.run import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS, THREADS = 2, 16
+READY_SECONDS = 30.0
+Address = tuple[str, int]
+
+
+class ServerError(Exception):
+    """A server did not start."""
+
+
+@contextmanager
+def bare_server() -> Iterator[Address]:
+    """Serve the bare route while the block runs."""
+    address = ("127.0.0.1", free_port())
+    environment = {
+        "IPX_BIND": f"{address[0]}:{address[1]}",
+        "IPX_WORKERS": str(WORKERS),
+        "IPX_THREADS": str(THREADS),
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:tests.bench.bare_conf"]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
+    try:
+        _wait_until_ready(server, f"http://{address[0]}:{address[1]}/")
+        yield address
+    finally:
+        end(server)
+
+
+def end(server: subprocess.Popen) -> None:
+    """End a server that was started here, politely first."""
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(15)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def worker_megabytes(server: subprocess.Popen) -> float | None:
+    """Give the resident memory of a server's largest worker; None where the system has no /proc."""
+    try:
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii").split()
+        sizes = [int(line.split()[1]) for child in children for line in _status(child) if line.startswith("VmRSS:")]
+    except OSError:
+        return None
+    return max(sizes, default=0) / 1024 or None
+
+
+def _status(pid: str) -> list[str]:
+    return Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+
+
+def _wait_until_ready(server: subprocess.Popen, url: str) -> None:
+    give_up = time.monotonic() + READY_SECONDS
+    while time.monotonic() < give_up:
+        if server.poll() is not None:
+            raise ServerError(f"the bare server ended with status {server.returncode}")
+        try:
+            if httpx.get(url, timeout=2.0).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise ServerError(f"the bare server was not ready after {READY_SECONDS:.0f} s")
