@@ -46,6 +46,7 @@ from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.guard import Guard
+from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.nonce import Nonces
@@ -261,6 +262,16 @@ def register(app: Flask, services: Services) -> None:
         (Metadata, services.sign_in.metadata),
         (GatewayAuthorizationServer, services.sign_in.server),
         (AssertionDebugger, services.sign_in.debugger),
+        (
+            KeySelfService,
+            KeySelfService(
+                services.settings.origin,
+                services.client_keys,
+                database=services.database,
+                replay=services.replay,
+                clock=services.clock,
+            ),
+        ),
         (Guard, services.sign_in.guard),
         (Broker, services.broker),
         (Journal, services.journal),
