@@ -4,10 +4,12 @@ import click
 
 from gateway.commands.agencies import agency_group, client_group
 from gateway.commands.client_keys import key_group
+from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
 from gateway.commands.operation import database_group, keys_group, log_group, serve, sweep, trust_group
 from gateway.commands.policies import policy_group
 from gateway.commands.sources import source_group
+from gateway.commands.token_keys import token_key_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +31,8 @@ for command in (
     agency_group,
     client_group,
     key_group,
+    delegation_group,
+    token_key_group,
     source_group,
     policy_group,
     keys_group,

@@ -1,6 +1,7 @@
 """Background work of a process: closes what a crash left open, forgets what age alone refuses."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -32,10 +33,11 @@ class Worker:
     def go_round(self) -> None:
         """Do once what is to be done; what fails now is tried again next time."""
         services = self._services
-        tasks = {
+        tasks: dict[str, Callable[[], object]] = {
             "interrupted exchanges": services.recovery.close_overdue,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
+            "token signing keys": services.sign_in.keys.advance,
         }
         for name, task in tasks.items():
             try:

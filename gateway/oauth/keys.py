@@ -131,26 +131,42 @@ class TokenKeys:
         """Take every step that is due; called by the worker, any number of times, from any number of workers.
 
         Returns:
-            What was done, such as `activated <kid>`; empty where nothing was due.
+            What became of which key, such as `active <kid>`; empty where nothing was due.
         """
-        now = self._clock()
+        with self._database.read() as session:
+            if not self._due(session):
+                return []  # the usual case: no writer is held up
         done: list[str] = []
         with self._database.write() as session:
-            rows = list(session.scalars(select(TokenKey).where(TokenKey.state != KeyState.RETIRED)))
-            for row in rows:
-                if row.state == KeyState.RETIRING and row.verifies_until and row.verifies_until <= now:
-                    self._retire(session, row.kid, actor=actor, cause="scheduled")
-                    done.append(f"retired {row.kid}")
-            pending = next((row for row in rows if row.state == KeyState.PENDING), None)
-            active = next((row for row in rows if row.state == KeyState.ACTIVE), None)
-            if pending and (active is None or pending.created_at + self._times.published_before_use <= now):
-                self._activate(session, pending.kid, active.kid if active else None, actor=actor)
-                done.append(f"activated {pending.kid}")
-            elif pending is None and active and active.activated_at and active.activated_at + self._times.signs <= now:
-                done.append(f"published {self._add(session, KeyState.PENDING, actor=actor)}")
-        if done:
-            self._load()
+            for step, row in self._due(session):
+                kid = row.kid
+                match step:
+                    case KeyState.RETIRED:
+                        self._retire(session, kid, actor=actor, cause="scheduled")
+                    case KeyState.ACTIVE:
+                        self._activate(session, kid, actor=actor)
+                    case _:
+                        kid = self._add(session, KeyState.PENDING, actor=actor)
+                done.append(f"{step} {kid}")
+        self._load()
         return done
+
+    def _due(self, session: Session) -> list[tuple[KeyState, TokenKey]]:
+        """Give the steps that are due: which key is to become what; `PENDING` for the key that needs a successor."""
+        now = self._clock()
+        rows = list(session.scalars(select(TokenKey).where(TokenKey.state != KeyState.RETIRED)))
+        by_state = {row.state: row for row in rows}
+        due = [
+            (KeyState.RETIRED, row)
+            for row in rows
+            if row.state == KeyState.RETIRING and row.verifies_until and row.verifies_until <= now
+        ]
+        pending, active = by_state.get(KeyState.PENDING), by_state.get(KeyState.ACTIVE)
+        if pending and (active is None or pending.created_at + self._times.published_before_use <= now):
+            due.append((KeyState.ACTIVE, pending))
+        elif pending is None and active and active.activated_at and active.activated_at + self._times.signs <= now:
+            due.append((KeyState.PENDING, active))
+        return due
 
     def revoke(self, kid: str, *, reason: str, actor: str) -> None:
         """Retire a key at once, in an emergency: every token it signed dies. A revoked active key is replaced.
@@ -193,8 +209,9 @@ class TokenKeys:
         self._acts.record(session, actor, act, signer.kid, {})
         return signer.kid
 
-    def _activate(self, session: Session, pending: str, active: str | None, *, actor: str) -> None:
+    def _activate(self, session: Session, pending: str, *, actor: str) -> None:
         now = self._clock()
+        active = session.scalar(select(TokenKey.kid).where(TokenKey.state == KeyState.ACTIVE))
         if active:
             until = now + self._times.verifies_after_use
             self._set(session, active, state=KeyState.RETIRING, active_slot=None, verifies_until=until)

@@ -85,7 +85,7 @@ def test_a_rotation_takes_its_steps_when_they_are_due(keys, clock):
     assert keys.advance() == []
 
     clock.advance(1)
-    assert keys.advance() == [f"activated {new}"]
+    assert keys.advance() == [f"active {new}"]
     assert keys.signer().kid == new
     assert states(keys) == {old: KeyState.RETIRING, new: KeyState.ACTIVE}
     assert keys.verifier(old) is not None
@@ -114,7 +114,7 @@ def test_after_ninety_days_the_next_key_is_published_by_itself(keys, clock):
     clock.advance(1)
 
     (done,) = keys.advance()
-    assert done.startswith("published ")
+    assert done.startswith("pending ")
 
 
 def test_an_emergency_replaces_the_active_key_at_once(keys):
