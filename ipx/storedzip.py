@@ -13,6 +13,7 @@ from ipx.errors import FormatError
 
 MAX_MEMBER_BYTES: Final = 1 << 20
 MAX_BYTES: Final = 4 << 20
+MAX_MEMBERS: Final = 16
 
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
@@ -32,8 +33,10 @@ def write(members: Mapping[str, bytes]) -> bytes:
         members: by ASCII name, no more than 1 MiB each.
 
     Raises:
-        FormatError: a name or a size that has no place in such a file.
+        FormatError: a name or a size that has no place in such a file, or more than 16 members.
     """
+    if len(members) > MAX_MEMBERS:
+        raise FormatError(f"A bundle holds no more than {MAX_MEMBERS} files.")
     local, central = b"", b""
     for name, data in sorted(members.items()):
         if not name.isascii() or len(data) > MAX_MEMBER_BYTES:
@@ -56,14 +59,12 @@ def read(data: bytes) -> dict[str, bytes]:
         raise FormatError("A bundle is larger than 4 MiB.")
     members: dict[str, bytes] = {}
     at = 0
-    while data.startswith(_LOCAL_MAGIC, at) and len(data) - at >= _LOCAL.size:
+    while data.startswith(_LOCAL_MAGIC, at) and len(data) - at >= _LOCAL.size and len(members) < MAX_MEMBERS:
         *_, size, name_length, _ = _LOCAL.unpack_from(data, at)
         begin = at + _LOCAL.size + name_length
         at = begin + size
-        name = data[begin - name_length : begin].decode("latin-1")
-        if at > len(data) or size > MAX_MEMBER_BYTES or name in members:
-            raise FormatError("A bundle holds a file twice, a file larger than 1 MiB, or ends in the middle of one.")
-        members[name] = data[begin:at]
+        members[data[begin - name_length : begin].decode("latin-1")] = data[begin:at]
+    # This one comparison refuses a file that stands twice, is cut off, compressed, too large, or described two ways.
     if not members or write(members) != data:
         raise FormatError(
             "This is not a bundle as the gateway writes it, byte for byte: it was packed again, or a byte was changed."

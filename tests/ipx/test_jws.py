@@ -152,6 +152,25 @@ def test_another_spelling_of_a_token_is_refused(change):
         verify(change(jws.sign(PAYLOAD, CLIENT, typ=TYP)))
 
 
+def test_a_token_up_to_the_limit_is_taken_and_a_longer_one_is_not(monkeypatch):
+    token = jws.sign(PAYLOAD, CLIENT, typ=TYP)
+    for limit, length in (("MAX_BYTES", len(token)), ("_MAX_HEADER_TEXT", len(token.split(".")[0]))):
+        with monkeypatch.context() as patched:
+            patched.setattr(jws, limit, length)
+            verify(token)
+            patched.setattr(jws, limit, length - 1)
+            with pytest.raises(FormatError, match=r"larger|too long"):
+                verify(token)
+
+
+@pytest.mark.parametrize("value", [[], "iss", 5, None, True, [["iss", "customs-xa.intake"]]])
+def test_a_header_or_payload_that_is_no_object_is_refused(value):
+    with pytest.raises(FormatError, match="not an object"):
+        verify(signed(header(), value))
+    with pytest.raises(FormatError, match="not an object"):
+        verify(signed(value, PAYLOAD))
+
+
 def test_an_empty_signature_is_no_signature():
     with pytest.raises(SignatureError):
         verify(jws.sign(PAYLOAD, CLIENT, typ=TYP).rsplit(".", 1)[0] + ".")
@@ -229,6 +248,7 @@ def test_json_with_two_meanings_or_none_is_refused(document):
         (b'{"a":"\\ud83d\\ude00"}', {"a": "\U0001f600"}),
         (b' {"a": 1.5e3}\n', {"a": 1500.0}),
         (b"true", True),
+        (b'"' + b"a" * (2**20 - 2) + b'"', "a" * (2**20 - 2)),
     ],
 )
 def test_json_with_one_meaning_is_taken(document, value):

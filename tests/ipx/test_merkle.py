@@ -156,6 +156,21 @@ def test_entry_256_of_256_does_not_pass_with_the_proof_of_entry_0():
         merkle.verify_inclusion(256, 256, tree(0, 0), proof, root)
 
 
+def test_entry_minus_1_does_not_pass_with_the_proof_of_the_last_entry():
+    tree = Tree(entries(256))
+    proof, root = merkle.inclusion_proof(tree, 255, 256), merkle.root(tree, 256)
+
+    with pytest.raises(ProofError, match="no entry -1"):
+        merkle.verify_inclusion(-1, 256, tree(0, 255), proof, root)
+
+
+def test_a_shrunken_log_is_not_consistent_with_itself():
+    root = merkle.leaf_hash(b"x")
+
+    with pytest.raises(ProofError, match="from 2 to 1"):
+        merkle.verify_consistency(2, 1, [], root, root)
+
+
 def test_hashes_of_33_and_31_bytes_that_join_to_the_same_node_are_refused():
     leaf, sibling = merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")
     root = merkle.node_hash(leaf, sibling)
