@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean, median
@@ -12,6 +13,7 @@ from time import perf_counter
 
 from gateway.demo import turns
 from gateway.demo.run import Demo, free_port
+from gateway.wiring import build
 from ipx import evidence, trustfile
 from ipx.answers import Released
 from ipx.channel import Channel
@@ -124,8 +126,12 @@ def _wanted(demo: Demo) -> dict[str, list[Ask]]:
     folder = demo.world.sources_root / "ipo-xa" / "trademarks"
     marks = [replace(turns.MARK_AT_THE_BORDER, key=path.stem) for path in sorted(folder.glob("*.xml"))]
     asks: dict[str, list[Ask]] = {}
-    for turn in (*marks, turns.RECORDAL):
-        asks.setdefault(turn.client, []).append(turn.ask(demo.urn))
+    services = build(demo.settings)
+    try:
+        for turn in (*marks, turns.RECORDAL):
+            asks.setdefault(turn.client, []).append(turn.ask(partial(demo.urn, keys=services.holder_keys)))
+    finally:
+        services.close()
     return asks
 
 
