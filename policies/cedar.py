@@ -131,23 +131,13 @@ def read_schema(text: str) -> cedarpy.Schema:
 
 
 def problems(policies: str, schema: cedarpy.Schema | str) -> tuple[str, ...]:
-    """Check policies against a schema and give what is wrong with them, for their author.
-
-    Raises:
-        PolicyTextError: policies or schema cannot be read at all.
-    """
-    try:
-        return tuple(str(error.error) for error in cedarpy.validate_policies(policies, schema).errors)
-    except ValueError as error:
-        raise PolicyTextError(str(error)) from error
+    """Check policies against a schema and give what is wrong with them, for their author; unreadable text is one."""
+    return tuple(str(error.error) for error in cedarpy.validate_policies(policies, schema).errors)
 
 
 def is_valid(policies: str, schema: str) -> bool:
     """Tell whether policies pass Cedar's strict validation; text that cannot be read does not."""
-    try:
-        return bool(cedarpy.validate_policies(policies, schema))
-    except ValueError:
-        return False
+    return bool(cedarpy.validate_policies(policies, schema))
 
 
 def policy_set(trees: Mapping[str, PolicyTree]) -> cedarpy.PolicySet:

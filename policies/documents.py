@@ -26,7 +26,7 @@ def documents(catalogue: Catalogue, question: Question) -> tuple[str, str]:
     Raises:
         OutsideCatalogueError: a fact is missing, unknown or of the wrong kind, a name is malformed.
     """
-    return json.dumps(entities(catalogue, question)), json.dumps(context(question))
+    return json.dumps(entities(catalogue, question)), json.dumps(context(catalogue, question))
 
 
 def client_uid(question: Question) -> Uid:
@@ -76,20 +76,20 @@ def entities(catalogue: Catalogue, question: Question) -> list[Document]:
     return found
 
 
-def context(question: Question) -> Document:
+def context(catalogue: Catalogue, question: Question) -> Document:
     """What a policy may read about the request itself."""
     written: Document = {
-        "purpose": _reference("Purpose", question.purpose),
+        "purpose": _word(catalogue, "Purpose", question.purpose),
         "legal_basis": question.legal_basis,
-        "mode": _reference("Mode", question.mode),
+        "mode": _word(catalogue, "Mode", question.mode),
         "now": instant(question.now),
-        "approvals": [_reference("Approval", approval) for approval in sorted(question.approvals)],
+        "approvals": [_word(catalogue, "Approval", approval) for approval in sorted(question.approvals)],
     }
     case, representing, delegation = question.case_reference, question.representing, question.delegation
     if case is not None:
         written["case_reference"] = {
             "number": case.number,
-            "jurisdiction": _reference("Jurisdiction", case.jurisdiction),
+            "jurisdiction": _word(catalogue, "Jurisdiction", case.jurisdiction),
             "active": case.active,
             "verified": case.verified,
             "defendants": [_reference("PartyKey", key) for key in sorted(case.defendants)],
@@ -191,6 +191,13 @@ def _value(name: str, kind: str, value: Fact) -> Any:
             return _reference(kind, value)
         case _:
             raise OutsideCatalogueError(name)
+
+
+def _word(catalogue: Catalogue, name: str, word: str) -> Document:
+    """A word of a code list. Checked here because Cedar does not check the context while the action is unknown."""
+    if word not in catalogue.enums[name]:
+        raise OutsideCatalogueError(name)
+    return _reference(name, word)
 
 
 def _reference(name: str, identifier: str) -> Document:

@@ -50,7 +50,7 @@ class Hearing:
         there = present(documents)
         if any(not required(question) <= there for question in questions):
             raise OutsideCatalogueError("an entity is missing")
-        self._contexts = [json.dumps(context(question)) for question in questions]
+        self._contexts = [json.dumps(context(book.catalogue, question)) for question in questions]
         self._known = cedar.known_entities(json.dumps(documents), book.schema)
 
     def ask(self, slice_: Slice, wanted: Sequence[Iterable[str]]) -> list[dict[str, Answer]]:

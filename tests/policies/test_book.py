@@ -53,8 +53,8 @@ def test_an_id_that_is_not_the_one_it_is_stored_under_makes_no_book(world):
         "// nothing",
         "permit (principal, action, resource)",
         '@id("x") permit (principal, action, resource); @id("x") permit (principal, action, resource);',
-        '@id("x") permit (principal, action, resource is IPX::Spaceship);',
-        '@id("x") permit (principal, action, resource) when { resource.colour };',
+        '@id("x-1") permit (principal, action, resource is IPX::Spaceship);',
+        '@id("x-1") permit (principal, action, resource) when { resource.colour };',
         '@id("x") permit (principal, action, resource) when { ' + "(" * 25 + "true" + ")" * 25 + " };",
     ],
 )
@@ -170,7 +170,10 @@ def test_slices_and_shared_answers_decide_as_one_set_asked_action_by_action(worl
         )
         requests = [
             cedar.request(
-                documents.client_uid(asked), action, documents.record_uid(asked), json.dumps(documents.context(asked))
+                documents.client_uid(asked),
+                action,
+                documents.record_uid(asked),
+                json.dumps(documents.context(world.catalogue, asked)),
             )
             for action in ("release", "acknowledge", "personal", *groups)
         ]

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.records.policy_catalogue import policy_catalogue
-from policies import bundle_files
-from policies.engine import PolicyTextError, RawRequest, compile_book, evaluate, is_valid, parse
+from policies import bundle_files, cedar
+from policies.engine import CedarRefusedError, PolicyTextError, RawRequest, compile_book, evaluate, is_valid, parse
 from policies.lint import lint
 
 
@@ -69,6 +69,7 @@ def test_plain_cedar_is_validated():
     assert is_valid(POLICIES, SCHEMA)
     assert not is_valid(POLICIES.replace("context.late", "context.early"), SCHEMA)
     assert not is_valid("permit", SCHEMA)
+    assert cedar.problems("permit", SCHEMA)
     assert not is_valid(POLICIES, "entity")
 
 
@@ -90,3 +91,10 @@ def test_text_that_is_no_cedar_is_an_error_of_its_author():
         parse("permit")
     with pytest.raises(PolicyTextError):
         evaluate("permit", SCHEMA, "[]", [])
+    with pytest.raises(PolicyTextError):
+        cedar.read_schema("entity")
+
+
+def test_plain_entities_outside_the_schema_are_refused():
+    with pytest.raises(CedarRefusedError):
+        evaluate(POLICIES, SCHEMA, '[{"uid": {"type": "Car", "id": "c"}, "attrs": {}, "parents": []}]', [])

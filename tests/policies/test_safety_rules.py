@@ -18,7 +18,7 @@ from policies.decision import (
     POLICY_FAILED,
     UNKNOWN_OBLIGATION,
 )
-from policies.engine import Agency, BookError, Denial, Release, decide, decide_early, decide_many
+from policies.engine import Agency, BookError, Denial, Release, decide, decide_early, decide_many, obtainable
 from policies.schema import cedar_schema
 
 BASIS = '@legal_basis("a law")'
@@ -116,10 +116,15 @@ def test_a_fact_outside_the_schema_denies(shipped, world, facts):
     ids=str,
 )
 def test_a_question_outside_the_catalogue_is_denied_and_raises_nothing(shipped, world, changes):
-    decision = decide(shipped, replace(border(world), **changes))
+    asked = replace(border(world), **changes)
+
+    decision = decide(shipped, asked)
 
     assert refusal(decision) == ("error", OUTSIDE_CATALOGUE)
     assert not decision.may_acknowledge
+    assert obtainable(shipped, asked, decision) is decision
+    if asked.record is not None:
+        assert refusal(decide_early(shipped, asked)) == ("error", OUTSIDE_CATALOGUE)
 
 
 def test_entities_are_never_read_without_the_schema(world):
@@ -145,7 +150,7 @@ def test_one_request_the_schema_refuses_stops_the_whole_batch(shipped, world, ac
     asked = border(world)
     known = cedar.known_entities(json.dumps(documents.entities(world.catalogue, asked)), shipped.schema)
     rules = shipped.holder_slice("ipo-xa", "trademark").rules
-    fine = json.dumps(documents.context(asked))
+    fine = json.dumps(documents.context(world.catalogue, asked))
     requests = [
         cedar.request(documents.client_uid(asked), name, documents.record_uid(asked), given)
         for name, given in [("release", fine), (action, context or fine)]
@@ -400,6 +405,19 @@ def test_a_permit_of_the_asking_agency_never_counts_as_the_holders(world):
     foreign = decide(book, world.question("public", "customs-xa", "detention", "statistics"))
 
     assert refusal(foreign) == ("holder", NOT_GRANTED)
+
+
+def test_sides_that_no_record_can_meet_both_at_once_deny_early(world):
+    text = "permit (principal, action, resource) when {{ {} }};"
+    holder = world.policy(
+        "holder", "ipo-xb", "some", world.permit(["trademark.goods"], "Trademark", "resource.final"), BASIS
+    )
+    egress = world.policy("egress", "public", "some", text.format("resource.notified && false"), BASIS)
+    book = world.book(holder, egress, without=["public"])
+
+    decision = decide_early(book, world.question("public", "ipo-xb", "trademark", "public_information"))
+
+    assert refusal(decision) == ("egress", EGRESS_NOT_GRANTED)
 
 
 @pytest.mark.parametrize("early", [True, False])
