@@ -157,7 +157,7 @@ class FilesConnector:
             return Health("unknown", None, None, BreakerState.CLOSED)
         unreadable = self._index.unreadable()
         files = len(listing.ready) + len(listing.waiting)
-        parts = [f"{files} files"]
+        parts = [f"{files} file{'s' if files != 1 else ''}"]
         parts += [f"{len(listing.waiting)} not ready"] if listing.waiting else []
         parts += [f"{unreadable} unreadable"] if unreadable else []
         parts += [f"{listing.passed_over} passed over, no plain files"] if listing.passed_over else []

@@ -20,6 +20,7 @@ from connectors.errors import SourceFileError, SourceRefusedError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import Row
 from connectors.kinds.sql_account import CONNECT_SECONDS, POOL_SIZE, Dialect, dialect_of
+from connectors.kinds.sql_changes import ChangeReader
 from connectors.kinds.sql_filter import PushDown
 from connectors.kinds.sql_key import KeyColumn
 from connectors.kinds.sql_rows import TooManyChildrenError, row_json, with_children
@@ -46,9 +47,6 @@ from connectors.row_filter import Op, RowFilter
 
 _log = logging.getLogger(__name__)
 
-BATCH_ROWS = 500
-DELETED_ROWS = 10_000
-
 T = TypeVar("T")
 
 
@@ -59,6 +57,7 @@ class Prepared:
     layout: Layout
     push_down: PushDown
     key: KeyColumn
+    changes: ChangeReader | None
 
 
 def open_connector(mapping: RecordMapping, resolver: Resolver, clock: Callable[[], datetime]) -> "SqlConnector":
@@ -110,6 +109,8 @@ class SqlConnector:
         self._statement_seconds: float = limits.get("statement_seconds", 20)
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix=f"sql-{source.name}")
         self._lock = threading.Lock()
+        self._is_closed = False
+        self._running = 0
         self._prepared: Prepared | None = None
         self._newest: datetime | None = None
 
@@ -155,8 +156,13 @@ class SqlConnector:
         return Health("ok" if self._prepared else "unknown", None, lag, BreakerState.CLOSED, note=note)
 
     def close(self) -> None:
+        """Take no more calls. Connections of calls that still run are closed when those end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._engine.dispose()
+        with self._lock:
+            self._is_closed = True
+            is_idle = self._running == 0
+        if is_idle:
+            self._engine.dispose()
 
     def _fetch(self, connection: Connection, key: RecordKey) -> Found | Absent | Failed:
         prepared = self._ready()
@@ -184,44 +190,13 @@ class SqlConnector:
         return Page(tuple(self._found(connection, rows)), None, complete=True, left_to_filter=left)
 
     def _changes(self, connection: Connection, since: Watermark | None) -> Changes | Failed:
-        prepared = self._ready()
-        layout = prepared.layout
         progress = Progress.read(since)
-        if progress is None or layout.mark is None:
+        reader = self._ready().changes
+        if progress is None or reader is None:
             return Failed(FailReason.MISCONFIGURED)
-        table = layout.table.clause
-        mark, key = table.c[layout.mark.column.name], table.c[layout.key.name]
-        query = sa.select(table).where(progress.after(mark, key, layout.mark.overlap)).order_by(mark, key)
-        rows = connection.execute(query.limit(BATCH_ROWS + 1)).all()
-        is_complete = len(rows) <= BATCH_ROWS
-        rows = rows[:BATCH_ROWS]
-        deleted, progress = self._deleted(connection, prepared, progress)
-        if rows:
-            last = rows[-1]._mapping  # noqa: SLF001  (SQLAlchemy's documented name)
-            progress = progress.moved(last[layout.mark.column.name], last[layout.key.name])
-        if is_complete:
-            progress = progress.closed()
-        found = tuple(self._found(connection, rows))
-        return Changes(found, deleted, progress.written(), is_complete)
-
-    def _deleted(
-        self, connection: Connection, prepared: Prepared, progress: Progress
-    ) -> tuple[tuple[RecordKey, ...], Progress]:
-        layout = prepared.layout
-        if layout.deleted is None or layout.mark is None:
-            return (), progress
-        grave, main = layout.deleted.table.clause, layout.table.clause
-        at, key = grave.c[layout.deleted.at.name], grave.c[layout.deleted.key.name]
-        again = sa.exists().where(main.c[layout.key.name] == key)  # deleted, and entered anew since
-        query = (
-            sa.select(key, at)
-            .where(progress.deleted_since(at, layout.mark.overlap), ~again)
-            .order_by(at, key)
-            .limit(DELETED_ROWS)
-        )
-        rows = connection.execute(query).all()
-        keys = tuple(found for row in rows if (found := prepared.key.from_source(row[0])) is not None)
-        return keys, progress.buried(rows[-1][1]) if rows else progress
+        step = reader.step(connection, progress)
+        found = tuple(self._found(connection, step.rows))
+        return Changes(found, step.deleted, step.progress.written(), step.is_last)
 
     def _found(self, connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[Found]:
         layout = self._ready().layout
@@ -260,7 +235,8 @@ class SqlConnector:
             raise AccountError(f"the account {right}; give the gateway one that can only read")
         layout = read_layout(connection, self._source)
         key = KeyColumn(self._source, layout, self._dialect)
-        prepared = Prepared(layout, PushDown(self._source, layout, self._dialect), key)
+        changes = ChangeReader(layout.table, layout.mark, layout.deleted, key) if layout.mark else None
+        prepared = Prepared(layout, PushDown(self._source, layout, self._dialect), key, changes)
         with self._lock:
             self._prepared = prepared
 
@@ -276,6 +252,10 @@ class SqlConnector:
     def _run(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool) -> T | Failed:
         if deadline.is_past:
             return Failed(FailReason.TIMEOUT)
+        with self._lock:
+            if self._is_closed:
+                return Failed(FailReason.UNREACHABLE)
+            self._running += 1
         try:
             with self._engine.connect() as connection:
                 self._dialect.begin(connection, max(0.001, deadline.remaining_seconds))
@@ -287,6 +267,12 @@ class SqlConnector:
             return self._failed(error)
         except (TooManyChildrenError, UnicodeDecodeError, SQLAlchemyError) as error:
             return self._failed(error)
+        finally:
+            with self._lock:
+                self._running -= 1
+                is_last = self._is_closed and self._running == 0
+            if is_last:
+                self._engine.dispose()
 
     def _failed(self, error: Exception) -> Failed:
         said = self._resolver.blot_out(str(getattr(error, "orig", None) or error))

@@ -49,6 +49,11 @@ class PushedField:
     """By the record's word, the source's codes for it; None where the column holds the value itself."""
     date_format: str | None
 
+    def holds_type_of(self, value: Scalar) -> bool:
+        """Whether the mapped field is of the value's type, so that the two can be compared at all."""
+        kinds = {"boolean": bool, "integer": int}
+        return type(value) is kinds.get(self.column.kind, str)
+
     def stored(self, value: Scalar) -> Any:
         """The value as the column holds it; None where the column cannot hold it."""
         if isinstance(value, bool):
@@ -123,12 +128,12 @@ class PushDown:
             return self._of_child(field, field.child, op, values)
         return self._of_column(field, field.table.clause.c[field.column.name], op, values)
 
-    def _of_child(self, field: PushedField, child: Child, op: Op, values: tuple[Scalar, ...]) -> Clause:
+    def _of_child(self, field: PushedField, child: Child, op: Op, values: tuple[Scalar, ...]) -> Clause | None:
         table = child.table.clause.alias("ipx_child")
         joined = self._joined(table.c[child.on.name], child)
         column = table.c[field.column.name]
-        inner = Op.EQ if op is Op.CONTAINS else op
-        return sa.exists().where(joined, self._of_column(field, column, inner, values))
+        inner = self._of_column(field, column, Op.EQ if op is Op.CONTAINS else op, values)
+        return None if inner is None else sa.exists().where(joined, inner)
 
     def _joined(self, on: sa.ColumnElement[Any], child: Child) -> Clause:
         parent = self._main.clause.c[child.parent.name]
@@ -139,29 +144,32 @@ class PushDown:
 
     def _of_column(
         self, field: PushedField, column: sa.ColumnElement[Any], op: Op, values: tuple[Scalar, ...]
-    ) -> Clause:
+    ) -> Clause | None:
         if field.codes is not None:
             return self._of_codes(field, column, op, values)
         text = self._text(field, column)
         present = self._present(field, column)
         if op is Op.EXISTS:
             return present
+        if not values or not any(field.holds_type_of(value) for value in values):
+            return sa.false()  # values of two types do not compare
         stored = [kept for value in values if (kept := field.stored(value)) is not None]
         if op is Op.IN or op is Op.EQ:
             return sa.and_(present, text.in_(stored)) if stored else sa.false()
-        if not stored:
-            # Not a value this column could hold: values of two types do not compare.
-            return sa.false()
         if op is Op.NE:
-            return sa.and_(present, text != stored[0])
+            return sa.and_(present, text != stored[0]) if stored else present
+        # A text that is no date has its place among the dates as text: only the gateway can say which.
+        return sa.and_(present, self._ordering(field, text, op, stored[0])) if stored else None
+
+    def _ordering(self, field: PushedField, text: sa.ColumnElement[Any], op: Op, value: Any) -> Clause:
         left = self._dialect.ordered(text) if field.column.is_text else text
         orderings: dict[Op, Clause] = {
-            Op.LT: left < stored[0],
-            Op.LE: left <= stored[0],
-            Op.GT: left > stored[0],
-            Op.GE: left >= stored[0],
+            Op.LT: left < value,
+            Op.LE: left <= value,
+            Op.GT: left > value,
+            Op.GE: left >= value,
         }
-        return sa.and_(present, orderings[op])
+        return orderings[op]
 
     def _of_codes(
         self, field: PushedField, column: sa.ColumnElement[Any], op: Op, values: tuple[Scalar, ...]
@@ -205,6 +213,8 @@ def _pushed(name: str, document: Mapping[str, Any], source: SourceFile, layout: 
     if source.remedy(name) != "quarantine":
         raise _fault(name, "a field whose faults are only flagged cannot be compared by the database")
     steps = _steps(name, document, source)
+    if column.kind == "integer" and "int" not in steps and (steps or name not in source.fields):
+        raise _fault(name, "a column of whole numbers is compared only where the mapping reads it as `int`")
     codes = _codes(name, steps, ops)
     date_format = _date_format(name, document, column, steps)
     is_trimmed = "trim" in [step for step in steps if isinstance(step, str)]
@@ -231,7 +241,7 @@ def _codes(name: str, steps: list[Any], ops: frozenset[Op]) -> dict[str, tuple[s
     found: dict[str, list[str]] | None = None
     for step in steps:
         match step:
-            case "trim" | {"date": _}:
+            case "trim" | "int" | {"date": _}:
                 pass
             case {"code": dict(table)}:
                 found = {}

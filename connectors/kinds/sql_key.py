@@ -1,9 +1,10 @@
 """The key of a record, turned back into what its key column holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import WHITE_SPACE
@@ -11,6 +12,11 @@ from connectors.kinds.sql_account import Dialect
 from connectors.kinds.sql_tables import Layout
 from connectors.protocol import RecordKey
 from connectors.source_file import SourceFile
+
+INTEGER_DIGITS = 18
+"""Most digits that every 64-bit column holds."""
+
+IN_LIST = 500
 
 
 class KeyColumn:
@@ -24,7 +30,7 @@ class KeyColumn:
         entry = source.fields[source.key]
         if str(entry["path"]).casefold() != layout.key.name.casefold():
             raise SourceFileError([SourceFault("/key", "its path must be the column of /reach/key")])
-        self._column = layout.key
+        self.column = layout.key
         self._clause = layout.table.clause.c[layout.key.name]
         self._dialect = dialect
         self._prefix = ""
@@ -38,9 +44,9 @@ class KeyColumn:
                 case _:
                     fault = "the key may only be trimmed, then given one prefix: other transforms cannot be turned back"
                     raise SourceFileError([SourceFault(f"/map/{source.key}/use", fault)])
-        if self._column.kind == "char" and not self._is_trimmed:
+        if self.column.kind == "char" and not self._is_trimmed:
             raise SourceFileError([SourceFault(f"/map/{source.key}/use", "the key column is padded; trim it")])
-        if self._column.kind not in ("text", "char", "integer"):
+        if self.column.kind not in ("text", "char", "integer"):
             raise SourceFileError([SourceFault("/reach/key", "must be a column of texts or whole numbers")])
 
     def clauses(self, key: RecordKey) -> Iterator[sa.ColumnElement[bool]]:
@@ -49,19 +55,30 @@ class KeyColumn:
         The first lets the database use its index. The second, where the mapping trims, also finds keys with white space
         around them; it may have to look at every row, so it comes only after the first found nothing.
         """
+        forms = self._forms(key)
+        if forms:
+            yield self._clause.in_(forms)
+            if self._is_trimmed and self.column.is_text:
+                yield self._dialect.trimmed(self._clause, WHITE_SPACE) == forms[0]
+
+    def _forms(self, key: RecordKey) -> list[str | int]:
+        """What the column may hold for this key, the plain form first; none if no column value could give this key."""
         text = key.removeprefix(self._prefix)
         if not key.startswith(self._prefix) or not text.strip(WHITE_SPACE):
-            return
-        if self._column.kind == "integer":
-            if text.isascii() and text.isdecimal() and str(int(text)) == text and len(text) <= 18:  # noqa: PLR2004  (64 bits)
-                yield self._clause == int(text)
-            return
-        forms = [text]
-        if self._column.width and len(text) < self._column.width:
-            forms.append(text.ljust(self._column.width))
-        yield self._clause.in_(forms)
-        if self._is_trimmed:
-            yield self._dialect.trimmed(self._clause, WHITE_SPACE) == text
+            return []
+        if self.column.kind == "integer":
+            is_whole = text.isascii() and text.isdecimal() and len(text) <= INTEGER_DIGITS and str(int(text)) == text
+            return [int(text)] if is_whole else []
+        return list(dict.fromkeys([text, text.ljust(self.column.width or 0)]))
+
+    def present(self, connection: Connection, keys: Iterable[RecordKey]) -> set[RecordKey]:
+        """Which of these keys the table holds."""
+        forms = [form for key in keys for form in self._forms(key)]
+        found: set[RecordKey] = set()
+        for start in range(0, len(forms), IN_LIST):
+            query = sa.select(self._clause).where(self._clause.in_(forms[start : start + IN_LIST]))
+            found.update(key for value in connection.scalars(query) if (key := self.from_source(value)) is not None)
+        return found
 
     def from_source(self, value: Any) -> RecordKey | None:
         """The key of a record from what a key column (of the table of deletions) holds; None for NULL and blanks."""

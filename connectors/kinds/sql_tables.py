@@ -179,6 +179,8 @@ def _column(document: Mapping[str, Any], *, has_types: bool) -> Column:
             kind = "instant" if has_types else "text"
         case sa.Date():
             kind = "date" if has_types else "text"
+        case sa.types.NullType() if not has_types:
+            kind = "char"  # a computed column of a view; it may hold anything, padded too
         case _:
             pass
     return Column(document["name"], kind, width)

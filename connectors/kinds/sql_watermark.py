@@ -1,4 +1,4 @@
-"""How far the changes of a table were read: a moment and a key, and whether that run was finished.
+"""How far the changes of a table, and its deletions, were read: a moment and a key, and whether more are known.
 
 Within a run rows follow one another by (moment, key), so rows that share a moment are neither lost nor repeated. A new
 run begins a little earlier than the last one ended: a transaction that took long writes a moment that is already past.
@@ -17,13 +17,35 @@ _TEXT_FORMS = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """`at` and `key` are of the row read last, as the database gives them; `buried_at` of the deletion read last."""
+class Thread:
+    """How far one table was followed: moment and key of the row read last, as the database gives them."""
 
     at: Any = None
     key: Any = None
     is_open: bool = False
-    buried_at: Any = None
+    """Whether more rows are known to follow; then the next reading goes on behind this row, without overlap."""
+
+    def after(
+        self, moment: sa.ColumnElement[Any], key: sa.ColumnElement[Any], overlap: timedelta
+    ) -> sa.ColumnElement[bool]:
+        """The rows that come next. Rows without a moment cannot be followed and are in no run."""
+        if self.at is None:
+            return moment.is_not(None)
+        if self.is_open:
+            return sa.or_(moment > self.at, sa.and_(moment == self.at, key > self.key))
+        since: sa.ColumnElement[bool] = moment >= _earlier(self.at, overlap)
+        return since
+
+    def moved(self, at: Any, key: Any) -> "Thread":
+        return replace(self, at=at, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a watermark says: one thread through the records, one through the deletions."""
+
+    records: Thread = Thread()
+    deletions: Thread = Thread()
 
     @classmethod
     def read(cls, mark: Watermark | None) -> "Progress | None":
@@ -31,36 +53,14 @@ class Progress:
         if mark is None:
             return cls()
         try:
-            at, key, is_open, buried_at = json.loads(mark)
-            return cls(_read(at), _read(key), bool(is_open), _read(buried_at))
-        except (ValueError, TypeError, KeyError):
+            records, deletions = json.loads(mark)
+            return cls(_thread(*records), _thread(*deletions))
+        except (ValueError, TypeError):
             return None
 
     def written(self) -> Watermark:
-        return Watermark(json.dumps([_written(self.at), _written(self.key), self.is_open, _written(self.buried_at)]))
-
-    def after(
-        self, mark: sa.ColumnElement[Any], key: sa.ColumnElement[Any], overlap: timedelta
-    ) -> sa.ColumnElement[bool]:
-        """The rows that come next. Rows without a moment cannot be followed and are in no run."""
-        if self.at is None:
-            return mark.is_not(None)
-        if self.is_open:
-            return sa.or_(mark > self.at, sa.and_(mark == self.at, key > self.key))
-        since: sa.ColumnElement[bool] = mark >= _earlier(self.at, overlap)
-        return since
-
-    def deleted_since(self, at: sa.ColumnElement[Any], overlap: timedelta) -> sa.ColumnElement[bool]:
-        return at.is_not(None) if self.buried_at is None else at >= _earlier(self.buried_at, overlap)
-
-    def moved(self, at: Any, key: Any) -> "Progress":
-        return replace(self, at=at, key=key, is_open=True)
-
-    def buried(self, at: Any) -> "Progress":
-        return replace(self, buried_at=at)
-
-    def closed(self) -> "Progress":
-        return replace(self, is_open=False)
+        threads = (self.records, self.deletions)
+        return Watermark(json.dumps([[_written(part.at), _written(part.key), part.is_open] for part in threads]))
 
 
 def _earlier(moment: Any, overlap: timedelta) -> Any:
@@ -78,6 +78,10 @@ def _earlier(moment: Any, overlap: timedelta) -> Any:
             if instant.strftime(form) == moment:
                 return (instant - overlap).strftime(form)
     return moment
+
+
+def _thread(at: Any, key: Any, is_open: Any) -> Thread:
+    return Thread(_read(at), _read(key), is_open is True)
 
 
 def _written(value: Any) -> Any:

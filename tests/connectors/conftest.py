@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.deadline import Deadline
 from connectors.formats.document import Limits
@@ -53,6 +55,8 @@ def tools() -> MappingTools:
 def deadline() -> Deadline:
     return Deadline.within(30)
 
+
+COUNTER = count()
 
 HEAD = """\
 source: {{name: test-source, holder: office-xa, record_type: {record_type}, schema_version: 1, kind: {kind}}}
@@ -107,3 +111,49 @@ def opened(tools: MappingTools, clock: Callable[[], datetime]) -> Iterator[Calla
     yield make
     for source in sources:
         source.close()
+
+
+class Holder:
+    """A holder's database: `run` writes to it as its owner, `reader` is the address of an account that only reads."""
+
+    def __init__(self, owner_url: str, reader_url: str) -> None:
+        self.engine = sa.create_engine(owner_url)
+        self.reader = reader_url
+        self.dialect = self.engine.dialect.name
+
+    def run(self, *statements: str) -> None:
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.connection.cursor().execute(statement)
+        if self.dialect == "postgresql":
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO ipx_reader")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Holder]:
+    """A fresh database of a holder, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'holder.db'}"
+        made = Holder(url, url)
+        yield made
+        made.engine.dispose()
+        return
+    server = sa.make_url(request.getfixturevalue("postgres_server")).set(drivername="postgresql+psycopg")
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"holder_{next(COUNTER)}"
+    with admin.connect() as connection:
+        if not connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'ipx_reader'").scalar():
+            connection.exec_driver_sql("CREATE ROLE ipx_reader LOGIN PASSWORD 'r3ader'")
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    owner = server.set(database=name)
+    reader = owner.set(username="ipx_reader", password="r3ader")
+    made = Holder(owner.render_as_string(hide_password=False), reader.render_as_string(hide_password=False))
+    with made.engine.begin() as connection:
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    yield made
+    made.engine.dispose()
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()

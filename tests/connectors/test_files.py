@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.deadline import Deadline
+from connectors.errors import SourceFileError
+from connectors.kinds import files
 from connectors.mapping import Mapped
 from connectors.protocol import Absent, Changes, Failed, FailReason, Found, RecordKey
 from connectors.quarantine import Quarantined, Reason
@@ -190,7 +192,7 @@ def test_links_and_other_things_that_are_no_files_are_passed_over(drop, xml, dea
     source = xml()
 
     assert source.connector.fetch(SEVEN, deadline) == Absent()
-    assert source.connector.health().note == "1 files, 2 passed over, no plain files"
+    assert source.connector.health().note == "1 file, 2 passed over, no plain files"
 
 
 def test_a_file_swapped_for_a_link_after_listing_is_not_followed(drop, xml, deadline, tmp_path):
@@ -345,8 +347,6 @@ def test_an_unreadable_file_comes_with_its_bytes_and_is_quarantined(drop, xml, d
 
 
 def test_many_files_come_in_batches_until_complete(drop, xml, deadline, monkeypatch):
-    from connectors.kinds import files  # noqa: PLC0415
-
     monkeypatch.setattr(files, "BATCH_FILES", 3)
     for number in range(8):
         drop.put(f"{number}.xml", mark(number))
@@ -451,8 +451,6 @@ def test_a_row_of_csv_is_fetched_with_its_header_and_without_its_neighbours(drop
 
 
 def test_a_relative_location_depends_on_the_process_and_is_refused(opened, write_source):
-    from connectors.errors import SourceFileError  # noqa: PLC0415
-
     with pytest.raises(SourceFileError, match="absolute"):
         opened(write_source(XML % ""), HERE="relative/path")
     with pytest.raises(SourceFileError, match="HERE"):

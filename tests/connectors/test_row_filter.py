@@ -57,7 +57,7 @@ def test_every_tree_is_read_and_written_back(document):
     assert "Unknown" not in repr(tree)
 
 
-def as_policies_hold_it(document):
+def as_policies_hold_it(document):  # noqa: PLR0911  (one answer a kind of node)
     """The same tree as a value of the policies' room, which writes these documents."""
     match document:
         case {"op": "and" | "or" as op, "parts": parts}:
