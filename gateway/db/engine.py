@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from gateway.errors import StoreUnavailableError
@@ -75,8 +76,11 @@ def parse_url(url: str) -> URL:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InternalError, InterfaceError) as error:
+        # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
         raise StoreUnavailableError(type(error.orig).__name__) from error
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError("all connections are in use") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StoreUnavailableError(type(error.orig).__name__) from error

@@ -49,7 +49,8 @@ def blueprint() -> Blueprint:
 
 def ask() -> Response:
     """Answer a signed request with a record, or with the problem that refuses it; both carry receipt and proof."""
-    watch = Stopwatch(current_app.extensions.get("step_listener"))
+    settings = svcs.flask.get(Settings)
+    watch = Stopwatch(current_app.extensions.get("step_listener"), holder_seconds=settings.holder_seconds)
     caller = svcs.flask.get(Guard).authenticate(request, SCOPE, consume=False)
     watch.reached(Step.AUTHENTICATE)
     if request.mimetype != MEDIA_TYPE:
