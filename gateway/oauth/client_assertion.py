@@ -70,7 +70,6 @@ class Authenticated:
     consume: tuple[SeenKey, ...]
     key: RegisteredKey | None = None
     consumer_org: str | None = None
-    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import flask
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.oauth.audit import record
+from gateway.oauth.certificates import CertificateSource
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
 from gateway.oauth.form import MEDIA_TYPE, read_form
@@ -70,6 +71,7 @@ class Guard:
         dpop: DpopVerifier,
         nonces: Nonces,
         replay: ReplayStore,
+        certificates: CertificateSource | None = None,
     ) -> None:
         self._resource = resource
         self._database = database
@@ -79,6 +81,7 @@ class Guard:
         self._dpop = dpop
         self._nonces = nonces
         self._replay = replay
+        self._certificates = certificates or CertificateSource()
 
     def authenticate(self, request: flask.Request, scope: str | Collection[str], *, consume: bool = True) -> Caller:
         """Find out who calls.
@@ -94,14 +97,15 @@ class Guard:
             StoreUnavailableError: it cannot be known who calls; nothing may be done.
         """
         wanted = frozenset({scope} if isinstance(scope, str) else scope)
-        text = _token_text(request)
+        scheme, text = _credentials(request)
         try:
             token = self._tokens.read(text)
         except RefusedError as refusal:
             raise AccessRefusedError(refusal.reason) from refusal
         try:
+            self._require_binding(scheme, request, token)
             keys = self._judge(request, text, token, wanted)
-            if consume:
+            if consume and keys:
                 self._use_up(keys)
                 keys = ()
         except RefusedError as refusal:
@@ -124,10 +128,22 @@ class Guard:
         ended = self._standing.of(token)
         if ended is not None:
             raise RefusedError(ended.reason)
-        proof = self._dpop.verify(call_of(request, token=text), bound_to=token.thumbprint)
+        keys: tuple[SeenKey, ...] = ()
+        if token.thumbprint is not None:
+            keys = (self._dpop.verify(call_of(request, token=text), bound_to=token.thumbprint).consume,)
         if not wanted <= token.scopes:
             raise RefusedError(Reason.SCOPE_INSUFFICIENT, claim="scope")
-        return (proof.consume,)
+        return keys
+
+    def _require_binding(self, scheme: str, request: flask.Request, token: AccessToken) -> None:
+        """Let a token bound to a key come as DPoP only, one bound to a certificate as Bearer over its TLS only."""
+        if token.certificate is None:
+            if scheme != "dpop":
+                raise RefusedError(Reason.TOKEN_AS_BEARER)
+            return
+        certificate = self._certificates.of(request)
+        if scheme != "bearer" or certificate is None or certificate.thumbprint != token.certificate:
+            raise RefusedError(Reason.TOKEN_BINDING)
 
     def _use_up(self, keys: tuple[SeenKey, ...]) -> None:
         now = self._clock()
@@ -143,8 +159,8 @@ class Guard:
             record(connection, self._clock(), token.client_id, "call.refused", subject=token.client_id, detail=detail)
 
 
-def _token_text(request: flask.Request) -> str:
-    """Take the token out of the one header it may stand in.
+def _credentials(request: flask.Request) -> tuple[str, str]:
+    """Take scheme and token out of the one header they may stand in.
 
     Raises:
         AccessRefusedError: none, more than one, another scheme, or sent in the address or the body.
@@ -162,11 +178,9 @@ def _token_text(request: flask.Request) -> str:
     if not _SCHEME.match(header):
         raise AccessRefusedError(None)
     credentials = _CREDENTIALS.fullmatch(header)
-    if header[:6].lower() == "bearer":
-        raise AccessRefusedError(Reason.TOKEN_AS_BEARER)
     if credentials is None:
         raise AccessRefusedError(Reason.TOKEN_MALFORMED)
-    return credentials[2]
+    return credentials[1].lower(), credentials[2]
 
 
 def _caller(token: AccessToken, keys: tuple[SeenKey, ...]) -> Caller:

@@ -58,6 +58,21 @@ class RevokedToken(Base):
     """Seconds since 1970; after it the row may be swept."""
 
 
+class ClientCertificate(Base):
+    """A certificate by which a client may authenticate: exactly one, or any of an issuer for a subject."""
+
+    __tablename__ = "client_certificate"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("client.id"), index=True)
+    thumbprint: Mapped[str | None] = mapped_column(String(64))
+    """`x5t#S256` (RFC 8705); absent where issuer and subject decide."""
+    issuer: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Delegation(Base):
     """A consumer lets a supplier use some of its scopes, once both have confirmed it, until one revokes it."""
 

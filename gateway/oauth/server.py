@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import StoreUnavailableError
 from gateway.oauth.audit import record
+from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import ASSERTION_TYPE, AssertionVerifier, Authenticated
 from gateway.oauth.clients import ClientRegister, RegisteredClient
 from gateway.oauth.delegation import Delegations
@@ -51,11 +52,12 @@ class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
 
     authenticated: Authenticated
 
-    def __init__(self, request: flask.Request, issuer: str) -> None:
+    def __init__(self, request: flask.Request, issuer: str, certificates: CertificateSource) -> None:
         super().__init__(method=request.method, uri=issuer + request.path, headers=request.headers)
         self._form = dict(read_form(request))
         self.payload = StrictPayload(self._form)
         self.call = call_of(request)
+        self.certificate = certificates.of(request)
         self.origin_detail = {"ip": request.remote_addr or ""}
 
     @property
@@ -79,6 +81,8 @@ class Parts:
     delegations: Delegations
     tokens: AccessTokens
     standing: Standing
+    certificates: CertificateSource
+    client_certificates: ClientCertificates
     failures: Throttle
     """Failed authentications, by claimed client and address: nobody can lock a client out from elsewhere."""
 
@@ -100,7 +104,10 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self._dpop = parts.dpop
         self._nonces = parts.nonces
         self._failures = parts.failures
+        self._certificates = parts.certificates
+        self._client_certificates = parts.client_certificates
         self.register_client_auth_method("private_key_jwt", self._private_key_jwt)
+        self.register_client_auth_method("tls_client_auth", self._tls_client_auth)
         self.register_grant(GatewayClientCredentialsGrant)
         self.register_endpoint(Introspection)
         self.register_endpoint(Revocation)
@@ -110,7 +117,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         request = None
         try:
             try:
-                request = StrictRequest(flask.request, self.issuer)
+                request = StrictRequest(flask.request, self.issuer, self._certificates)
                 response = self._dispatch(endpoint, request)
             except RefusedError as refusal:
                 response = self._refuse(request, refusal)
@@ -159,7 +166,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         ]
         if sum(ways) > 1:
             raise RefusedError(Reason.TWO_AUTHENTICATIONS)
-        if not ways[2]:
+        if not ways[2] and (ways[0] or ways[1] or request.certificate is None or "client_id" not in form):
             raise RefusedError(Reason.CLIENT_AUTHENTICATION, status=401 if ways[0] else None)
         client: RegisteredClient = super().authenticate_client(request, methods, endpoint)
         return client
@@ -170,6 +177,8 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         Raises:
             RefusedError: `PROOF_*`.
         """
+        if request.certificate is not None and request.call.proof is None:
+            return None, request.certificate.thumbprint, ()
         proof = self._dpop.verify(request.call)
         return proof.thumbprint, None, (proof.consume,)
 
@@ -182,8 +191,24 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
     def handle_response(self, status_code: int, payload: Any, headers: Any) -> flask.Response:
         return flask.Response(flask.json.dumps(payload), status=status_code, headers=headers)
 
-    def _private_key_jwt(self, find: Any, request: StrictRequest) -> RegisteredClient:
+    def _tls_client_auth(self, find: Any, request: StrictRequest) -> RegisteredClient:
+        client_id = request.form["client_id"]
+        client: RegisteredClient | None = find(client_id)
+        certificate = request.certificate
+        # Asked for an unknown client too, so that both take as long.
+        registered = certificate and self._client_certificates.is_registered(client.id if client else "", certificate)
+        if client is None or not registered:
+            refusal = RefusedError(Reason.CLIENT_AUTHENTICATION)
+            refusal.claimed = client_id
+            raise refusal
+        self._assertions.require_state(client, None)
+        request.authenticated = Authenticated(client, "tls_client_auth", consume=())
+        return client
+
+    def _private_key_jwt(self, find: Any, request: StrictRequest) -> RegisteredClient | None:
         form = request.form
+        if "client_assertion" not in form and "client_assertion_type" not in form:
+            return None  # Authlib tries the next method
         if form.get("client_assertion_type") != ASSERTION_TYPE or "client_assertion" not in form:
             raise RefusedError(Reason.ASSERTION_MALFORMED, claim="client_assertion_type")
         assertion = self._assertions.read(form["client_assertion"])

@@ -23,6 +23,7 @@ from gateway.db.base import Base
 from gateway.db.engine import Database
 from gateway.keywrap import KeyWrap
 from gateway.oauth.audit import RowsOnly
+from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
 from gateway.oauth.debugger import AssertionDebugger
@@ -217,6 +218,8 @@ class World:
         self.tokens = AccessTokens(self.origin, self.keys, clock)
         self.delegations = Delegations(database, clock, acts=self.acts)
         standing = Standing(database, clock)
+        certificates = CertificateSource("Client-Cert", ["192.0.2.0/24"])
+        self.client_certificates = ClientCertificates(database, clock, acts=self.acts)
         dpop = DpopVerifier(self.origin, self.nonces, clock)
         self.assertions = AssertionVerifier(self.origin, clock)
         server = GatewayAuthorizationServer(
@@ -233,6 +236,8 @@ class World:
                 delegations=self.delegations,
                 tokens=self.tokens,
                 standing=standing,
+                certificates=certificates,
+                client_certificates=self.client_certificates,
                 failures=Throttle(self.failures_per_minute, clock),
             )
         )
@@ -247,6 +252,7 @@ class World:
             dpop=dpop,
             nonces=self.nonces,
             replay=self.replay,
+            certificates=certificates,
         )
         app = flask.Flask(__name__)
         svcs.flask.init_app(app)
