@@ -52,6 +52,10 @@ class Settings:
     bind: str
     workers: int
     threads: int
+    client_certificate_header: str | None = None
+    """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
+    trusted_proxies: tuple[str, ...] = ()
+    redis_url: str | None = None
 
     @property
     def log_origin(self) -> str:
@@ -88,6 +92,9 @@ def read_settings() -> Settings:
     bind = env.str("BIND", default="127.0.0.1:8080")
     workers = env.int("WORKERS", default=2)
     threads = env.int("THREADS", default=16)
+    client_certificate_header = env.str("CLIENT_CERTIFICATE_HEADER", default=None)
+    trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", default=[])
+    redis_url = env.str("REDIS_URL", default=None)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -108,6 +115,9 @@ def read_settings() -> Settings:
         bind=bind,
         workers=workers,
         threads=threads,
+        client_certificate_header=client_certificate_header,
+        trusted_proxies=tuple(trusted_proxies),
+        redis_url=redis_url,
     )
 
 

@@ -40,6 +40,7 @@ from gateway.exchange.steps import Listener
 from gateway.governance.books import PolicyBooks
 from gateway.governance.service import Policies
 from gateway.keywrap import KeyWrap
+from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import AssertionVerifier
 from gateway.oauth.clients import ClientRegister
 from gateway.oauth.debugger import AssertionDebugger
@@ -180,7 +181,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         log=log,
         published=PublishedLog(database, checkpoints, settings.log_origin),
         audit=audit,
-        agencies=Agencies(database, audit, clock),
+        agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),
         sources=Sources(database, audit, clock),
         policies=policies,
@@ -218,6 +219,7 @@ def _sign_in(
     nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
     dpop = DpopVerifier(settings.origin, nonces, clock)
     assertions = AssertionVerifier(settings.origin, clock)
+    certificates = CertificateSource(settings.client_certificate_header, settings.trusted_proxies)
     metadata = Metadata(settings.origin, [settings.resource])
     parts = Parts(
         issuer=settings.origin,
@@ -232,6 +234,8 @@ def _sign_in(
         delegations=Delegations(database, clock, acts=audit),
         tokens=tokens,
         standing=standing,
+        certificates=certificates,
+        client_certificates=ClientCertificates(database, clock, acts=audit),
         failures=Throttle(FAILED_SIGN_INS_PER_MINUTE, clock),
     )
     guard = Guard(
@@ -243,6 +247,7 @@ def _sign_in(
         dpop=dpop,
         nonces=nonces,
         replay=replay,
+        certificates=certificates,
     )
     debugger = AssertionDebugger(assertions, clients, dpop, replay, Throttle(DEBUGGED_PER_MINUTE, clock))
     return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, guard)

@@ -12,6 +12,9 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
+from gateway.governance.service import Policies
+from gateway.records.codes import code_table
+from policies.bundle_files import default_egress
 
 Row = TypeVar("Row", Agency, Client)
 
@@ -19,9 +22,10 @@ Row = TypeVar("Row", Agency, Client)
 class Agencies:
     """The register of agencies and clients. A suspension holds from the next call on: nothing here is cached."""
 
-    def __init__(self, database: Database, audit: AuditTrail, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: AuditTrail, policies: Policies, clock: Clock) -> None:
         self._database = database
         self._audit = audit
+        self._policies = policies
         self._clock = clock
 
     def add(
@@ -35,7 +39,7 @@ class Agencies:
         purposes: Sequence[str],
         actor: str,
     ) -> Agency:
-        """Register an agency.
+        """Register an agency; its first egress policy lets its clients ask for the purposes it is registered for.
 
         Raises:
             InvalidInputError: the code or kind is malformed.
@@ -44,6 +48,14 @@ class Agencies:
         require_code(code, "/code")
         if kind not in AGENCY_KINDS:
             raise InvalidInputError([Fault("/kind", "unknown_kind", f"one of {', '.join(AGENCY_KINDS)}")])
+        if not jurisdictions:
+            raise InvalidInputError([Fault("/jurisdictions", "missing", "an agency acts in at least one jurisdiction")])
+        known = code_table("purpose").words
+        for purpose in purposes:
+            if purpose not in known:
+                raise InvalidInputError(
+                    [Fault("/purposes", "unknown_purpose", f"{purpose}: one of {', '.join(known)}")]
+                )
         with self._database.write() as session:
             if session.get(Agency, code) is not None:
                 raise AlreadyExistsError(f"agency {code} exists")
@@ -59,6 +71,8 @@ class Agencies:
             session.add(agency)
             session.flush()
             self._audit.record(session, actor, "agency.added", code, {"kind": kind, "scopes": list(scopes)})
+            if purposes:
+                self._policies.activate_within(session, [default_egress(code, purposes)], actor=actor)
         return agency
 
     def agencies(self) -> list[Agency]:

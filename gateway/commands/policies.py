@@ -6,8 +6,8 @@ import click
 
 from gateway.commands.context import actor, json_option, reported, services, show
 from policies.bundle_files import load
-
-BUNDLES = Path(__file__).parent.parent.parent / "policies" / "bundles"
+from policies.engine import PolicyRef, PolicyText, revision_of
+from policies.reference import TIERS, Tier
 
 
 @click.group("policy")
@@ -28,6 +28,22 @@ def import_policies(folder: Path) -> None:
             f"{activation.tier}/{activation.owner}@{activation.manifest_sha256[:8]}: "
             f"{len(activation.revisions)} policies in force"
         )
+
+
+@policy_group.command("put")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tier", type=click.Choice(TIERS), default="holder", show_default=True)
+@click.option("--owner", required=True, help="Agency whose policy it is; `gateway` for guardrails.")
+@reported
+def put_policy(file: Path, tier: Tier, owner: str) -> None:
+    """Put one policy in force beside the others of its tier and owner; the file's name is its id.
+
+    Example: ipx-gateway policy put port-trademark-border.cedar --owner ipo-xa
+    """
+    cedar = file.read_text("utf-8")
+    text = PolicyText(PolicyRef(tier, owner, file.stem, revision_of(cedar)), cedar)
+    activation = services().policies.put(text, actor=actor())
+    click.echo(f"{tier}/{owner}@{activation.manifest_sha256[:8]}: {len(activation.revisions)} policies in force")
 
 
 @policy_group.command("list")

@@ -1,6 +1,7 @@
 """Base class of all tables, and the column types they share."""
 
 from datetime import UTC, datetime
+
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -33,7 +34,7 @@ from gateway.settings import Settings
 from gateway.wiring import Services, build
 from ipx.keyfile import read_key
 from ipx.keys import generate_signer
-from policies.bundle_files import default_egress, load
+from policies.bundle_files import load
 
 ACTOR = "operator:demo"
 READY_SECONDS = 60.0
@@ -57,11 +58,19 @@ class Demo:
         self.settings = self._settings()
 
     @property
+    def settings_file(self) -> Path:
+        """For a shell: `. var/demo-8080/settings.sh` lets `ipx-gateway` work on the demo."""
+        return self.directory / "settings.sh"
+
+    @property
     def trust_file(self) -> Path:
         return self.directory / "trust.json"
 
     def prepare(self) -> None:
         """Make tables and register the world; what is registered already stays."""
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment().items()]
+        with os.fdopen(os.open(self.settings_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write("\n".join(lines) + "\n")
         database = Database(self.settings.database_url)
         migrate.upgrade(database)
         database.dispose()
@@ -223,8 +232,7 @@ def _register(services: Services, world: World) -> None:
             services.sources.add(path.read_text("utf-8"), actor=ACTOR, replace=True)
     for holder in sorted({source.holder for source in services.sources.sources()}):
         services.holder_keys.seal(holder)
-    egress = [default_egress(agency.code, agency.purposes) for agency in world.agencies]
-    services.policies.activate([*load(), *egress], actor=ACTOR)
+    services.policies.activate(load(), actor=ACTOR)
     with services.database.write() as session:
         services.trust_lists.publish(session, ACTOR)
 

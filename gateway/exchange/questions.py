@@ -147,7 +147,7 @@ class Questions:
             if isinstance(found, Unavailable):
                 return found
             representing = found
-        return replace(question, record=Record(sealed.digest, sealed.facts), representing=representing)
+        return replace(question, record=Record(sealed.digest, sealed.facts, sealed.closed), representing=representing)
 
     def snapshot(self, question: Question) -> bytes:
         """Write down what was asked, exactly, for replay.

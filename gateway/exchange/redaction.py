@@ -11,11 +11,9 @@ UNSUPPORTED = frozenset({"encrypt"})
 
 
 def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Released | Denied:
-    """Redact a record to the groups that the policies disclose and that no state of the record closes."""
-    groups = decision.disclosed - sealed.closed.keys()
-    withheld = [_withheld(item) for item in decision.withheld]
-    withheld += [Withheld(group, sealed.closed[group], None) for group in decision.disclosed & sealed.closed.keys()]
-    ordered = tuple(sorted(withheld, key=lambda item: item.group))
+    """Redact a record to the groups that the policies disclose."""
+    groups = decision.disclosed
+    ordered = tuple(sorted(map(_withheld, decision.withheld), key=lambda item: item.group))
     obligations = decision.obligations.document()
     if UNSUPPORTED & obligations.keys():
         return Denied("unsupported_obligation", ordered, snapshot)

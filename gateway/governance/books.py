@@ -51,7 +51,8 @@ class PolicyBooks:
         current = self._current
         if current is None or self._policies.newest_activation() != current.activation:
             activation, texts = self._policies.active()
-            current = BookInForce(activation, compile_book(self._catalogue, texts, ()), self._policies.versions())
+            book = compile_book(self._catalogue, texts, (), previous=current.book if current else None)
+            current = BookInForce(activation, book, self._policies.versions())
             self._current = current
         self._checked = time.monotonic()
         return current

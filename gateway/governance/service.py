@@ -13,10 +13,11 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.models import Activation, PolicyRevision
-from policies.engine import PolicyRef, PolicyText
+from policies.engine import BookError, PolicyRef, PolicyText, compile_book
 from policies.lint import lint
 from policies.reference import Tier
 from policies.schema import Catalogue
+from policies.untrusted import examine
 
 
 class Policies:
@@ -34,23 +35,29 @@ class Policies:
         Raises:
             InvalidInputError: a policy does not pass the text gate or the lint; every finding is named.
         """
-        groups: dict[tuple[str, str], list[PolicyText]] = defaultdict(list)
-        for text in texts:
-            groups[text.ref.tier, text.ref.owner].append(text)
-        faults = [
-            Fault(f"/{tier}/{owner}/{text.ref.policy_id}", finding.code, finding.message)
-            for (tier, owner), members in groups.items()
-            for text in members
-            for finding in lint(text.cedar, text.ref.tier, owner, self._catalogue)
-            if finding.severity == "error"
-        ]
-        if faults:
-            raise InvalidInputError(faults)
+        groups = self._checked(list(texts))
         with self._database.write() as session:
-            return [
-                self._activate(session, tier, owner, members, actor)
-                for (tier, owner), members in sorted(groups.items())
-            ]
+            return [self._activate(session, *place, members, actor) for place, members in sorted(groups.items())]
+
+    def activate_within(self, session: Session, texts: Iterable[PolicyText], *, actor: str) -> list[Activation]:
+        """Do the same in the transaction of another act. Raises as `activate` does."""
+        groups = self._checked(list(texts))
+        return [self._activate(session, *place, members, actor) for place, members in sorted(groups.items())]
+
+    def put(self, text: PolicyText, *, actor: str) -> Activation:
+        """Put one policy in force beside the others of its tier and owner; one of the same id is replaced.
+
+        Raises:
+            InvalidInputError: as `activate`.
+        """
+        _, texts = self.active()
+        place = (text.ref.tier, text.ref.owner)
+        others = [
+            other
+            for other in texts
+            if (other.ref.tier, other.ref.owner) == place and other.ref.policy_id != text.ref.policy_id
+        ]
+        return self.activate([*others, text], actor=actor)[0]
 
     def active(self) -> tuple[int, list[PolicyText]]:
         """Give the policies in force and the number of the activation that made them so (0: none yet)."""
@@ -75,6 +82,27 @@ class Policies:
         """Number of the newest activation: what workers poll, one indexed read."""
         with self._database.read_connection() as connection:
             return connection.execute(select(func.max(Activation.id))).scalar() or 0
+
+    def _checked(self, texts: Sequence[PolicyText]) -> dict[tuple[str, str], list[PolicyText]]:
+        """Group texts by tier and owner, once nothing is wrong with any of them."""
+        faults = []
+        # Cedar's parser can die of a text: it meets a new one in a child process first.
+        for text, findings in zip(texts, examine([text.cedar for text in texts]), strict=True):
+            found = findings or lint(text.cedar, text.ref.tier, text.ref.owner, self._catalogue)
+            pointer = f"/{text.ref.tier}/{text.ref.owner}/{text.ref.policy_id}"
+            faults += [Fault(pointer, item.code, item.message) for item in found if item.severity == "error"]
+        if faults:
+            raise InvalidInputError(faults)
+        try:
+            compile_book(self._catalogue, texts, ())
+        except BookError as error:
+            ref = error.ref
+            pointer = f"/{ref.tier}/{ref.owner}/{ref.policy_id}"
+            raise InvalidInputError([Fault(pointer, "no_book", error.problem)]) from error
+        groups: dict[tuple[str, str], list[PolicyText]] = defaultdict(list)
+        for text in texts:
+            groups[text.ref.tier, text.ref.owner].append(text)
+        return groups
 
     def _activate(self, session: Session, tier: str, owner: str, texts: Sequence[PolicyText], actor: str) -> Activation:
         revisions = [

@@ -266,6 +266,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_source_holder"), ["holder"], unique=False)
 
     op.create_table(
+        "client_certificate",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("client_id", sa.String(length=127), nullable=False),
+        sa.Column("thumbprint", sa.String(length=64), nullable=True),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["client_id"], ["client.id"], name=op.f("fk_client_certificate_client_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_client_certificate")),
+    )
+    with op.batch_alter_table("client_certificate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_client_certificate_client_id"), ["client_id"], unique=False)
+
+    op.create_table(
         "client_key",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("client_id", sa.String(length=127), nullable=False),
@@ -314,6 +329,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_client_key_client_id"))
 
     op.drop_table("client_key")
+    with op.batch_alter_table("client_certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_client_certificate_client_id"))
+
+    op.drop_table("client_certificate")
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_source_holder"))
 
