@@ -193,8 +193,14 @@ class _Application:
         return revised
 
     def _check_key(self, key: Json) -> None:
-        if self._found.key is not None and isinstance(key, str) and key != self._found.key:
-            self._rejected.append(Rejection(self._mapping.source.key, Reason.KEY_MISMATCH))
+        """A record without a key is no record, whatever `on_error` says of the field."""
+        name = self._mapping.source.key
+        if isinstance(key, str):
+            if self._found.key is not None and key != self._found.key:
+                self._rejected.append(Rejection(name, Reason.KEY_MISMATCH))
+        elif not any(known.field == name for known in self._rejected):
+            reason = Reason.MISSING_REQUIRED if key is None else Reason.WRONG_TYPE
+            self._rejected.append(Rejection(name, reason))
 
     def _placed(self, rejection: Rejection) -> Rejection:
         where = rejection.where

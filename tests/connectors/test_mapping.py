@@ -269,3 +269,15 @@ def test_mapping_is_a_pure_function_of_bytes_and_source_file(mapping_of, found):
     raw = found('<D xmlns="urn:made-up"><R><No>7</No><A>1</A><A>2</A><B/></R></D>')
 
     assert mapping.apply(raw) == mapping.apply(raw)
+
+
+@pytest.mark.parametrize("raw", ['{"n": false}', '{"n": 1.5}', "{}"])
+def test_a_record_without_a_text_for_a_key_is_no_record_even_if_faults_are_only_flagged(mapping_of, found, raw):
+    mapping = mapping_of("{format: json}", "number: {path: n, required: true, on_error: flag}")
+
+    outcome = mapping.apply(found(raw))
+
+    if raw == '{"n": 1.5}':
+        assert outcome.key == "1.5"
+    else:
+        assert [why.field for why in outcome.reasons] == ["number"]
