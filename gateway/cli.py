@@ -15,7 +15,7 @@ from gateway.commands.token_keys import token_key_group
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ipx-gateway")
 def main() -> None:
-    r"""Policy-checked, redacted, signed and provable exchange of IP records between departments.
+    """Policy-checked, redacted, signed and provable exchange of IP records between departments.
 
     \b
     First steps on an empty machine:
@@ -24,7 +24,7 @@ def main() -> None:
       ipx-gateway db upgrade               the tables
       ipx-gateway agency add …             who may call, and who holds records
       ipx-gateway serve                    the server
-    """
+    """  # noqa: D301  (click wants the character \b itself)
 
 
 for command in (

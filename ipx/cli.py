@@ -11,17 +11,17 @@ from ipx.commands.verify import verify
 
 @click.group(cls=TeachingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    r"""Ask other departments for records of intellectual property, and check what they answered.
+    """Ask other departments for records of intellectual property, and check what they answered.
 
     \b
     The first exchange:
       ipx keygen --out my.jwk                                  make a key; have its public half registered
       ipx trust fetch https://gw.example --out trust.json      pin who signs what
-      ipx request --gateway https://gw.example --client customs-xa.intake --key my.jwk \
-          --record urn:ipx:ipo-xa:trademark:202400017 --purpose border_enforcement \
+      ipx request --gateway https://gw.example --client customs-xa.intake --key my.jwk \\
+          --record urn:ipx:ipo-xa:trademark:202400017 --purpose border_enforcement \\
           --legal-basis "Customs Cooperation Agreement 2025, art. 4" --trust trust.json --out answer.json
       ipx verify answer.json --trust trust.json                check it again, offline, years later
-    """
+    """  # noqa: D301  (click wants the character \b itself)
 
 
 main.add_command(keygen)

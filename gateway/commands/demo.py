@@ -20,13 +20,13 @@ from gateway.commands.context import reported
 @click.option("--once", is_flag=True, help="Play the story, then end, instead of serving until Ctrl-C.")
 @reported
 def demo(directory: Path | None, port: int | None, credentials: Path | None, *, once: bool) -> None:
-    r"""Six made-up agencies exchange records, over the real server with the real client; then it keeps serving.
+    """Six made-up agencies exchange records, over the real server with the real client; then it keeps serving.
 
     \b
     Try afterwards, in another shell:
       ipx verify var/demo-8080/answers/….json --trust var/demo-8080/trust.json
       ipx-gateway demo --help
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     from gateway.demo.run import Demo, free_port  # noqa: PLC0415  (only the demo needs the whole server)
 
     with ExitStack() as stack:

@@ -24,7 +24,7 @@ from ipx.keys import Algorithm
     help="Where the private key goes. The file must not exist; only you will be able to read it.",
 )
 def keygen(alg: Algorithm, out: Path) -> None:
-    r"""Make a key pair for a client system.
+    """Make a key pair for a client system.
 
     The private key is written to the file and stays with you. The public key is printed: send it to the gateway's
     operator, who registers it for your client.
@@ -33,7 +33,7 @@ def keygen(alg: Algorithm, out: Path) -> None:
     Examples:
       ipx keygen --out customs-xa.intake.jwk
       ipx keygen --alg ES256 --out intake.jwk > intake.public.jwk
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     key = keyfile.generate(alg)
     keyfile.write_key(out, key)
     print_json(keyfile.public_jwk(key))

@@ -60,7 +60,7 @@ def request(
     trust_path: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Ask a holder for one record.
+    """Ask a holder for one record.
 
     Prints the fields that were released by group, and the groups that were withheld with the reason and the policy.
     With --trust the signatures and the log proof are checked before anything is printed.
@@ -72,10 +72,10 @@ def request(
     \b
     Examples:
       ipx request --gateway https://gw.example --client customs-xa.intake --key intake.jwk \\
-          --record urn:ipx:ipo-xa:trademark:202400017 --purpose border_enforcement \\
+          --record urn:ipx:ipo-xa:trademark:202400017 --purpose border_enforcement \\\\
           --legal-basis "Customs Cooperation Agreement 2025, art. 4" --out answer.json --trust trust.json
       ipx request … --groups trademark.biblio,trademark.goods --json
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     ask = Ask(
         record=record,
         purpose=purpose,

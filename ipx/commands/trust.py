@@ -29,7 +29,7 @@ def trust() -> None:
 @click.option("--fingerprint", help="What the gateway's operator told you the key's fingerprint is.")
 @json_option
 def fetch(*, url: str, out: Path, fingerprint: str | None, as_json: bool) -> None:
-    r"""Fetch the gateway's trust list and pin the key that signs it.
+    """Fetch the gateway's trust list and pin the key that signs it.
 
     The first fetch takes the key on trust: compare the fingerprint with the gateway's operator over another channel
     (telephone, letter), or give it with --fingerprint. Later fetches into the same file take only lists that the pinned
@@ -39,7 +39,7 @@ def fetch(*, url: str, out: Path, fingerprint: str | None, as_json: bool) -> Non
     Examples:
       ipx trust fetch https://gw.example --out trust.json
       ipx trust fetch https://gw.example --out trust.json --fingerprint kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     known = trustfile.read(out) if out.exists() else None
     channel = Channel(url, patience=Patience(), time=Time())
     try:
@@ -64,12 +64,12 @@ def fetch(*, url: str, out: Path, fingerprint: str | None, as_json: bool) -> Non
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def show(*, file: Path, as_json: bool) -> None:
-    r"""Show who signs what with which key, by a trust file.
+    """Show who signs what with which key, by a trust file.
 
     \b
     Example:
       ipx trust show trust.json
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     read = trustfile.read(file)
     if as_json:
         print_json(as_document(read))

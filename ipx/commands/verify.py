@@ -28,7 +28,7 @@ REFUSED = 1
 )
 @json_option
 def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
-    r"""Check an answer offline: who asked, who answered, what was disclosed, and that it is in the log.
+    """Check an answer offline: who asked, who answered, what was disclosed, and that it is in the log.
 
     ANSWER is what `ipx request --out` kept, a problem document with a receipt, or an evidence bundle (zip).
 
@@ -39,7 +39,7 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
     Examples:
       ipx verify answer.json --trust trust.json
       IPX_TRUST=trust.json ipx verify bundle.zip --json
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     trust = _trust(trust_path)
     try:
         report = evidence.verify(answer.read_bytes(), trust, now=datetime.now(UTC))
