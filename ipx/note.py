@@ -244,8 +244,8 @@ def _split(raw: str | bytes) -> tuple[str, list[str]]:
         raise NoteError("A note is not UTF-8.") from error
     if _CONTROL.search(whole):
         raise NoteError("A note holds a control character.")
-    text, blank, signatures = whole.rpartition("\n\n")
-    if not blank or not text or not signatures.endswith("\n"):
+    text, _, signatures = whole.rpartition("\n\n")
+    if not text or not signatures.endswith("\n"):
         raise NoteError("A note does not have a text, an empty line and signature lines.")
     lines = signatures.split("\n")[:-1]
     if len(lines) > MAX_SIGNATURES:

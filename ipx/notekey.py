@@ -145,7 +145,7 @@ SIGNATURE_TYPES: Final[Mapping[int, SignatureType]] = {
 
 def _time(stamp: bytes) -> datetime:
     seconds = int.from_bytes(stamp, "big")
-    if len(stamp) != _TIME_BYTES or seconds > LAST_INSTANT:
+    if seconds > LAST_INSTANT:
         raise NoteError("A cosignature states no possible time.")
     return datetime.fromtimestamp(seconds, UTC)
 

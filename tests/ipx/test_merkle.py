@@ -164,6 +164,16 @@ def test_entry_minus_1_does_not_pass_with_the_proof_of_the_last_entry():
         merkle.verify_inclusion(-1, 256, tree(0, 255), proof, root)
 
 
+def test_a_proof_that_goes_on_beyond_the_root_is_refused_even_where_it_leads_to_the_root_given():
+    leaf, more = merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")
+
+    with pytest.raises(ProofError, match="longer"):
+        merkle.verify_inclusion(0, 1, leaf, [more], merkle.node_hash(more, leaf))
+    beyond = merkle.node_hash(more, merkle.node_hash(leaf, leaf))
+    with pytest.raises(ProofError, match="longer"):
+        merkle.verify_consistency(1, 2, [leaf, more], leaf, beyond)
+
+
 def test_a_shrunken_log_is_not_consistent_with_itself():
     root = merkle.leaf_hash(b"x")
 

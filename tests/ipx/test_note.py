@@ -1,9 +1,12 @@
 """Signed notes, checkpoints, cosignatures, proof texts (C2SP)."""
 
 import base64
+import contextlib
+import hashlib
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -154,6 +157,45 @@ def test_a_cosignature_whose_time_was_changed_is_refused():
         note.open_note(changed, [WITNESSES[0].key])
 
 
+@pytest.mark.parametrize("seconds", [253_402_300_800, 2**63 - 1, 2**64 - 1])
+def test_a_cosignature_of_a_time_that_no_calendar_has_is_refused(seconds):
+    witness = WITNESSES[0]
+    signature = witness.signer.sign(f"cosignature/v1\ntime {seconds}\n{TEXT}".encode())
+    raw = base64.b64encode(witness.key.id + seconds.to_bytes(8, "big") + signature).decode()
+
+    with pytest.raises(NoteError, match="no possible time"):
+        note.open_note(f"{TEXT}\n— {witness.name} {raw}\n", [witness.key])
+
+
+def test_a_cosignature_may_state_any_second_that_a_calendar_has():
+    for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)):
+        assert note.open_note(note.sign(TEXT, WITNESSES[0], at=at), [WITNESSES[0].key]).valid == {WITNESSES[0].key: at}
+
+
+@pytest.mark.parametrize("text", ["\n", "a\tb\n", "a\r\n", "\x00\n", "a\x1b[2J\n"])
+def test_a_text_that_cannot_be_a_note_is_refused_though_properly_signed(text):
+    with pytest.raises(NoteError):
+        note.open_note(f"{text}\n{LOG.line(text, None)}\n", [LOG.key])
+    with pytest.raises(NoteError):
+        note.open_note(f"{LOG.line(text, None)}\n", [LOG.key])
+
+
+def test_two_known_keys_that_share_name_and_id_are_refused():
+    """Ids have 32 bits: anybody finds two keys with one id in a moment."""
+    name, seen, pair = "gw.example/log", {}, None
+    for number in count():
+        public = hashlib.sha256(b"%d" % number).digest()
+        key_id = hashlib.sha256(name.encode() + b"\n\x01" + public).digest()[:4]
+        with contextlib.suppress(NoteError):
+            if key_id in seen:
+                pair = [NoteKey(name, note.SIGNATURE, material) for material in (seen[key_id], public)]
+                break
+        seen[key_id] = public
+
+    with pytest.raises(NoteError, match="share one id"):
+        note.open_note(note.sign(TEXT, LOG), [LOG.key, *pair])
+
+
 def test_a_plain_signature_does_not_pass_for_a_cosignature_of_the_same_key():
     signer = generate_signer()
     plain, timed = NoteSigner("w.example", signer), NoteSigner("w.example", signer, COSIGNATURE)
@@ -260,6 +302,24 @@ def test_a_malformed_note_key_is_refused(vkey):
         NoteKey.parse(written.replace("{t}", other_type))
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u00a0b", "a\nb", " "])
+def test_a_note_key_with_an_impossible_name_is_refused(name):
+    with pytest.raises(NoteError, match="no name"):
+        NoteKey(name, note.SIGNATURE, LOG.key.public)
+
+
+@pytest.mark.parametrize("kind", [0, 2, 5, 6, 255])
+def test_a_note_key_of_an_unknown_type_is_refused(kind):
+    with pytest.raises(NoteError, match="signature type"):
+        NoteKey("gw.example/log", kind, LOG.key.public)
+
+
+@pytest.mark.parametrize("material", [b"", b"\x01", b"\x01" + bytes(31), b"\x01" + bytes(33)])
+def test_a_note_key_of_another_length_is_refused(material):
+    with pytest.raises(NoteError, match="32 bytes"):
+        NoteKey.parse(f"gw.example/log+00000000+{base64.b64encode(material).decode()}")
+
+
 def test_a_note_key_for_which_anybody_could_sign_is_refused():
     with pytest.raises(NoteError, match="no sound"):
         NoteKey("gw.example/log", note.SIGNATURE, bytes(32))
@@ -331,7 +391,18 @@ def test_a_malformed_proof_is_refused_or_its_checkpoint_is(old, new):
         note.open_note(note.parse_proof(text).checkpoint_note, [LOG.key])
 
 
-def test_a_proof_of_64_hashes_is_refused():
+@pytest.mark.parametrize(
+    "text",
+    ["", "c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v1\nindex 0", "c2sp.org/tlog-proof@v1\n\nnote\n",
+     "c2sp.org/tlog-proof@v1\nextra AAAA\n\nnote\n", "c2sp.org/tlog-proof@v1\nindex \n\nnote\n"],
+)  # fmt: skip
+def test_half_a_proof_is_refused(text):
+    with pytest.raises(NoteError):
+        note.parse_proof(text)
+
+
+def test_a_proof_of_63_hashes_is_taken_and_one_of_64_is_not():
+    assert len(note.parse_proof(InclusionProof(7, (bytes(32),) * 63, note.sign(TEXT, LOG)).text()).hashes) == 63
     with pytest.raises(NoteError, match="63"):
         note.parse_proof(InclusionProof(7, (bytes(32),) * 64, note.sign(TEXT, LOG)).text())
 

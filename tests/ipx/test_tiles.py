@@ -39,6 +39,7 @@ def reference_root(size):
         (tiles.tile_path(0, 0), "tile/0/000"),
         (tiles.tile_path(0, 1234067), "tile/0/x001/x234/067"),
         (tiles.tile_path(3, 999), "tile/3/999"),
+        (tiles.tile_path(7, 0), "tile/7/000"),
         (tiles.tile_path(1, 1000, 7), "tile/1/x001/000.p/7"),
         (tiles.entries_path(0, 1), "tile/entries/000.p/1"),
         (tiles.entries_path(70_000), "tile/entries/x070/000"),
