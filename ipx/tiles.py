@@ -103,7 +103,7 @@ def decode_entries(data: bytes, width: int) -> list[bytes]:
     while at < len(data):
         begin = at + 2
         at = begin + int.from_bytes(data[at:begin], "big")
-        if begin > len(data) or at > len(data):
+        if at > len(data):
             raise ProofError("A tile of entries ends in the middle of an entry.")
         entries.append(data[begin:at])
     if len(entries) != width:
