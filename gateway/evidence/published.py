@@ -81,7 +81,10 @@ class PublishedLog:
         Raises:
             UnknownError: there is no such leaf or no checkpoint of this size.
         """
-        query = select(LogCheckpoint.size, LogCheckpoint.note).where(LogCheckpoint.size <= self.newest().size)
+        newest = self.newest().size
+        if not 0 <= index < newest or not 0 <= (size or 0) <= newest:
+            raise UnknownError(f"{newest} leaves are published")
+        query = select(LogCheckpoint.size, LogCheckpoint.note).where(LogCheckpoint.size <= newest)
         query = query.where(LogCheckpoint.size > index) if size is None else query.where(LogCheckpoint.size == size)
         with self._database.read_connection() as connection:
             row = connection.execute(query.order_by(LogCheckpoint.size).limit(1)).one_or_none()

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway.audit.service import AuditTrail
 from gateway.db.engine import Database
 from gateway.evidence.checkpoints import CheckpointStore
+from gateway.evidence.keys import HolderKeys
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.models import checkpoint_metadata
+from gateway.keywrap import KeyWrap
 from ipx.keys import KeySigner, generate_signer
 from ipx.note import NoteSigner
 
@@ -27,19 +31,28 @@ def note_signer(log_key: KeySigner) -> NoteSigner:
     return NoteSigner(ORIGIN, log_key)
 
 
+@pytest.fixture(scope="session")
+def postgres_checkpoint_url(postgres_template: Database) -> Iterator[str]:
+    """One database for all tests: another than any log's, emptied before each."""
+    name = f"checkpoints_{os.getpid()}"
+    with postgres_template.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    yield postgres_template.url.set(database=name).render_as_string(hide_password=False)
+    with postgres_template.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
 @pytest.fixture
 def checkpoint_url(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Address of the checkpoint store's own database, of the same kind as the log's."""
     if database_url.startswith("sqlite"):
         yield f"sqlite:///{tmp_path / 'other-volume' / 'checkpoints.db'}"
         return
-    admin: Database = request.getfixturevalue("postgres_template")
-    name = f"cas_{os.getpid()}_{tmp_path.name}".lower().replace("-", "_")[:60]
-    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    yield admin.url.set(database=name).render_as_string(hide_password=False)
-    with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    url = request.getfixturevalue("postgres_checkpoint_url")
+    database = Database(url)
+    checkpoint_metadata.drop_all(database.writer)
+    database.dispose()
+    yield url
 
 
 @pytest.fixture
@@ -74,3 +87,18 @@ def log(new_log) -> EvidenceLog:
     log = new_log()
     log.open()
     return log
+
+
+@pytest.fixture
+def acts(log, clock) -> AuditTrail:
+    return AuditTrail(log, clock)
+
+
+@pytest.fixture
+def key_wrap() -> KeyWrap:
+    return KeyWrap(bytes(range(32)))
+
+
+@pytest.fixture
+def holder_keys(database, key_wrap, acts, clock) -> HolderKeys:
+    return HolderKeys(database, key_wrap, acts, clock)
