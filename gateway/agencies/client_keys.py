@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from gateway.agencies.models import Client, ClientKey
 from gateway.audit.service import AuditTrail
@@ -94,6 +94,24 @@ class ClientKeys:
                 session.flush()
                 self._audit.record(session, actor, "client_key.revoked", client_id, {"kid": kid, "reason": reason})
 
-    def count(self) -> int:
-        with self._database.read() as session:
-            return session.scalar(select(func.count()).select_from(ClientKey)) or 0
+    def suspend(self, client_id: str, kid: str, *, reason: str, actor: str) -> None:
+        """Stop taking a key, from the next call on, until it is resumed; tokens it obtained end."""
+        self._set(client_id, kid, "client_key.suspended", reason, actor)
+
+    def resume(self, client_id: str, kid: str, *, actor: str) -> None:
+        self._set(client_id, kid, "client_key.resumed", None, actor)
+
+    def _set(self, client_id: str, kid: str, act: str, reason: str | None, actor: str) -> None:
+        now = self._clock()
+        with self._database.write() as session:
+            row = session.scalar(select(ClientKey).where(ClientKey.client_id == client_id, ClientKey.kid == kid))
+            if row is None:
+                raise UnknownError(f"client {client_id} has no key {kid}")
+            if (row.suspended_at is None) == (reason is None):
+                return
+            row.suspended_at = now if reason is not None else None
+            row.suspended_reason = reason
+            if reason is not None:
+                session.get_one(Client, client_id).not_before = now
+            session.flush()
+            self._audit.record(session, actor, act, client_id, {"kid": kid} | ({"reason": reason} if reason else {}))

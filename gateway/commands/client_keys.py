@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gateway.agencies.models import ClientKey
+from gateway.clock import utc_now
 from gateway.commands.context import actor, json_option, reported, services, show
 
 COLUMNS = ("client", "kid", "alg", "state", "valid until", "last used")
@@ -18,10 +19,18 @@ def row(key: ClientKey) -> dict[str, Any]:
         "client": key.client_id,
         "kid": key.kid,
         "alg": key.alg,
-        "state": f"revoked: {key.revoked_reason}" if key.revoked_at else "live",
+        "state": _state(key),
         "valid until": key.valid_until,
         "last used": key.last_used_at,
     }
+
+
+def _state(key: ClientKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked: {key.revoked_reason}"
+    if key.suspended_at is not None:
+        return f"suspended: {key.suspended_reason}"
+    return "live" if key.valid_until > utc_now() else "expired"
 
 
 @click.group("key")
@@ -83,3 +92,24 @@ def revoke_key(client_id: str, kid: str, reason: str) -> None:
     """End a key at once, and with it the tokens it obtained."""
     services().client_keys.revoke(client_id, kid, reason=reason, actor=actor())
     click.echo(f"key {kid} of {client_id} revoked")
+
+
+@key_group.command("suspend")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.argument("kid")
+@click.option("--reason", required=True)
+@reported
+def suspend_key(client_id: str, kid: str, reason: str) -> None:
+    """Stop taking a key, from the next call on, until it is resumed."""
+    services().client_keys.suspend(client_id, kid, reason=reason, actor=actor())
+    click.echo(f"key {kid} of {client_id} suspended, from its next call on")
+
+
+@key_group.command("resume")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.argument("kid")
+@reported
+def resume_key(client_id: str, kid: str) -> None:
+    """Take a suspended key again."""
+    services().client_keys.resume(client_id, kid, actor=actor())
+    click.echo(f"key {kid} of {client_id} resumed")

@@ -159,8 +159,13 @@ class _KeysOfClient:
         with self._database.read() as session:
             row = session.scalar(wanted)
         now = self._clock()
-        if row is None or row.revoked_at is not None or not row.valid_from <= now < row.valid_until:
-            raise SignatureError("the key is not registered for this client, expired or revoked")
+        if (
+            row is None
+            or row.revoked_at is not None
+            or row.suspended_at is not None
+            or not row.valid_from <= now < row.valid_until
+        ):
+            raise SignatureError("the key is not registered for this client, expired, suspended or revoked")
         return TrustedKey("requester", kid, self._client_id, _imported(kid, json.dumps(row.jwk)))
 
 

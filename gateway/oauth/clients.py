@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from gateway.agencies.models import Agency, Client, ClientKey
 from gateway.agencies.names import CLIENT_ID
@@ -79,7 +79,7 @@ _FIND = (
         ClientKey.jwk,
         ClientKey.valid_from,
         ClientKey.valid_until,
-        ClientKey.revoked_at,
+        func.coalesce(ClientKey.revoked_at, ClientKey.suspended_at).label("revoked_at"),
         ClientKey.last_used_at,
     )
     .join(Agency, Agency.code == Client.agency_code)
