@@ -4,6 +4,7 @@ Pure: no clock but the one that stamped `Found.fetched_at`, no file, no network.
 give the same record.
 """
 
+import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,6 +67,7 @@ class RecordMapping:
         self.source = source
         self.format = format_of(source, limits)
         self._validate = tools.validate
+        self._kept = threading.local()
         compiler = EntryCompiler(self.format, tools, "/" if source.read.format == "xml" else ".")
         try:
             self._members = compiler.members(source.fields)
@@ -80,7 +82,7 @@ class RecordMapping:
     def apply(self, found: Found) -> Mapped | Quarantined:
         """Map one record."""
         try:
-            document = self.format.parse(found.raw)
+            document = self._document(found.raw)
         except UnreadableError as error:
             return Quarantined(found.source_ref, found.key, (Rejection("", error.reason, "", error.detail),))
         records = document.records()
@@ -88,6 +90,17 @@ class RecordMapping:
             missing = Rejection("", Reason.WRONG_TYPE, "", "no record stands where one was")
             return Quarantined(found.source_ref, found.key, (missing,))
         return _Application(self, document, records[found.position], found).run()
+
+    def _document(self, raw: bytes) -> Document:
+        """Parse, or take the document that this thread parsed last: the records of one file come one after another."""
+        kept: tuple[bytes, Document] | None = getattr(self._kept, "last", None)
+        if kept is not None and kept[0] is raw:
+            return kept[1]
+        self._kept.last = None
+        document = self.format.parse(raw)
+        if len(document.records()) > 1:
+            self._kept.last = (raw, document)
+        return document
 
     def identify(self, node: Node) -> Identity:
         """Read a record's key and revision; works on tombstones too, as they hold a key."""

@@ -9,7 +9,9 @@ from connectors.breaker import Breaker
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import Limits
 from connectors.guarded import GuardedConnector
-from connectors.kinds import files, sql
+from connectors.kinds import sql
+from connectors.kinds.files import FilesConnector
+from connectors.kinds.files_reach import read_reach
 from connectors.kinds.folder_index import FolderIndex
 from connectors.mapping import Mapped, RecordMapping
 from connectors.protocol import Connector, Found
@@ -67,10 +69,10 @@ def open_source(
         )
     match file.kind:
         case "files":
-            reach = files.read_reach(file.reach, resolver)
+            reach = read_reach(file.reach, resolver)
             mapping = RecordMapping(file, tools, reach.limits)
             index = FolderIndex(state / f"{file.name}.index" if state else None, file.sha256)
-            inner: Connector = files.FilesConnector(mapping, reach, index, clock)
+            inner: Connector = FilesConnector(mapping, reach, index, clock)
         case "sql":
             mapping = RecordMapping(file, tools, Limits())
             inner = sql.open_connector(mapping, resolver, clock)

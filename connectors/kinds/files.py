@@ -3,18 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
-from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.csv_document import CsvFormat
-from connectors.formats.document import Limits
+from connectors.kinds.files_reach import FilesReach
 from connectors.kinds.folder import FileGoneError, Folder, FolderGoneError, Listing, Stamp, TooManyFilesError
 from connectors.kinds.folder_index import Entry, FolderIndex, IndexedFile
 from connectors.kinds.folder_keys import keys_in
@@ -33,7 +29,6 @@ from connectors.protocol import (
     Watermark,
 )
 from connectors.quarantine import Reason
-from connectors.references import Resolver
 from connectors.row_filter import RowFilter
 
 _log = logging.getLogger(__name__)
@@ -46,33 +41,6 @@ INDEX_BATCH = 100
 DEGRADED_SHARE = 0.05
 _MTIME_GRANULARITY_NS = 2_000_000_000
 """A folder listed within this time of its own time stamp may have changed again under the same stamp."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilesReach:
-    """The `reach` part of a source file of this kind, references resolved."""
-
-    location: Path
-    match: str
-    subfolders: bool
-    quiet: timedelta
-    files_max: int
-    limits: Limits
-
-
-def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> FilesReach:
-    """Read the `reach` part.
-
-    Raises:
-        SourceFileError: a reference without value, or a location that depends on where the process was started.
-    """
-    location = Path(resolver.resolve(reach["location"], "/reach/location"))
-    if not location.is_absolute():
-        raise SourceFileError([SourceFault("/reach/location", "must be an absolute path")])
-    limits = dict(reach.get("limits", {}))
-    files_max = limits.pop("files", 200_000)
-    quiet = timedelta(seconds=reach.get("ready", {}).get("quiet_seconds", 30))
-    return FilesReach(location, reach["match"], reach.get("subfolders", False), quiet, files_max, Limits(**limits))
 
 
 class FilesConnector:
@@ -194,14 +162,16 @@ class FilesConnector:
         if newest.is_deleted:
             return Absent()
         raw = self._folder.read(file.name, file.stamp, self._limits.file_bytes)
-        return self._found(newest, file, raw, self._findings(newest, file, candidates))
+        is_alone = self._index.count_in(file.name) == 1
+        return self._found(newest, file, raw, self._findings(newest, file, candidates), is_alone=is_alone)
 
     def _news(self, file: IndexedFile, raw: bytes) -> Iterator[Found | RecordKey]:
         """What one version of a file brings: its records, and the keys it says are deleted."""
         if file.fault is not None:
             yield Found(raw, self._mapping.format.media_type, file.name, None, None, self._clock())
             return
-        for entry in self._index.entries_of(file.name):
+        entries = self._index.entries_of(file.name)
+        for entry in entries:
             candidates = self._index.under_key(entry.key) if entry.key is not None else []
             is_newest = not candidates or candidates[0][0] == entry
             if entry.is_deleted:
@@ -211,7 +181,7 @@ class FilesConnector:
             findings = self._findings(entry, file, candidates)
             if not is_newest and not findings:
                 continue  # replaced by a later delivery
-            yield self._found(entry, file, raw, findings)
+            yield self._found(entry, file, raw, findings, is_alone=len(entries) == 1)
 
     def _findings(
         self, entry: Entry, file: IndexedFile, candidates: list[tuple[Entry, IndexedFile]]
@@ -226,9 +196,10 @@ class FilesConnector:
                 return (Reason.OLDER_REVISION,)
         return ()
 
-    def _found(self, entry: Entry, file: IndexedFile, raw: bytes, findings: tuple[Reason, ...]) -> Found:
+    def _found(
+        self, entry: Entry, file: IndexedFile, raw: bytes, findings: tuple[Reason, ...], *, is_alone: bool
+    ) -> Found:
         position = entry.position
-        is_alone = position == 0 and len(self._index.entries_of(file.name)) == 1
         if isinstance(self._mapping.format, CsvFormat):
             raw, position = self._mapping.format.header(raw) + raw[entry.start : entry.stop], 0
         return Found(

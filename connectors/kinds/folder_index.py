@@ -157,6 +157,10 @@ class FolderIndex:
         )
         return [_entry(row) for row in rows]
 
+    def count_in(self, name: str) -> int:
+        """How many records and notices of deletion one file holds."""
+        return int(self._rows("SELECT count(*) FROM record WHERE file = ?", (name,))[0][0])
+
     def unreadable(self) -> int:
         """How many files no record could be read from."""
         return int(self._rows("SELECT count(*) FROM file WHERE fault IS NOT NULL")[0][0])

@@ -86,7 +86,7 @@ class AccountError(SourceRefusedError):
 class SqlConnector:
     """Each call is one read-only transaction on one state of the data, and ends by its deadline whatever happens.
 
-    Calls run on threads of this connector's own: a driver that hangs in the network holds such a thread, not the
+    Calls over a network run on threads of this connector's own: a driver that hangs there holds such a thread, not the
     caller, and its own time-outs end it.
     """
 
@@ -153,6 +153,9 @@ class SqlConnector:
     def health(self) -> Health:
         lag = self._clock() - self._newest if self._newest else None
         note = f"table {self._source.reach['table']}"
+        reader = self._prepared.changes if self._prepared else None
+        if reader and reader.unmarked:
+            note += f", {reader.unmarked} rows without {reader.moment} that changes never bring"
         return Health("ok" if self._prepared else "unknown", None, lag, BreakerState.CLOSED, note=note)
 
     def close(self) -> None:
@@ -242,6 +245,8 @@ class SqlConnector:
 
     def _within(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool = False) -> T | Failed:
         bounded = deadline.at_most(self._statement_seconds)
+        if not self._dialect.is_remote:
+            return self._run(bounded, work, raises=raises)
         call: Future[T | Failed] = self._threads.submit(self._run, bounded, work, raises=raises)
         try:
             return call.result(timeout=bounded.remaining_seconds)

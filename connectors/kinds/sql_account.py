@@ -31,6 +31,11 @@ class Undecodable(bytes):
 class Dialect(Protocol):
     """One kind of database: how it is opened, bounded in time, asked about its account, and how it fails."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether a network lies between, in which a call can hang longer than any time-out of the database."""
+        ...
+
     def engine(self, url: URL, encoding: str) -> Engine: ...
 
     def begin(self, connection: Connection, seconds: float) -> None:
@@ -53,6 +58,8 @@ class Dialect(Protocol):
 
 
 class Sqlite:
+    is_remote = False
+
     def engine(self, url: URL, encoding: str) -> Engine:
         path = Path(url.database or "")
         if not path.is_absolute():
@@ -132,6 +139,8 @@ _POSTGRES_WRITE_RIGHTS = sa.text(
 
 
 class Postgres:
+    is_remote = True
+
     def engine(self, url: URL, encoding: str) -> Engine:
         if encoding != "utf-8":
             raise SourceFileError([SourceFault("/read/encoding", "PostgreSQL converts to UTF-8 itself; leave it out")])

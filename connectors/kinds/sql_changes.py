@@ -32,13 +32,23 @@ class ChangeReader:
         self._mark = mark
         self._graveyard = graveyard
         self._key = key
+        self.moment = mark.column.name
+        self.unmarked = 0
+        """Rows without a moment, as counted when changes were last read from the beginning."""
 
     def step(self, connection: Connection, progress: Progress) -> Step:
         """Read one batch of records, and one of deletions."""
+        if progress.records.at is None:
+            self.unmarked = self._count_unmarked(connection)
         rows, records = self._next(connection, self._table, self._of_records, progress.records)
         deleted, deletions = self._deleted(connection, progress.deletions)
         is_last = not (records.is_open or deletions.is_open)
         return Step(rows, deleted, Progress(records, deletions), is_last)
+
+    def _count_unmarked(self, connection: Connection) -> int:
+        moment = self._table.clause.c[self._mark.column.name]
+        query = sa.select(sa.func.count()).select_from(self._table.clause).where(moment.is_(None))
+        return int(connection.execute(query).scalar_one())
 
     @property
     def _of_records(self) -> tuple[str, str, int]:

@@ -93,21 +93,7 @@ def test_any_member_of_a_source_file_is_taken_or_refused(part, value):
 
 
 NAMES = st.sampled_from(
-    [
-        "trim",
-        "date",
-        "pad",
-        "match",
-        "code",
-        "number",
-        "decimal",
-        "bool",
-        "split",
-        "join",
-        "datetime",
-        "first",
-        "prefix",
-    ]
+    ["trim", "date", "pad", "match", "code", "number", "decimal", "bool", "split", "join", "datetime", "first"]
 )
 
 

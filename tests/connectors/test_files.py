@@ -423,6 +423,19 @@ def test_several_records_of_one_json_file_are_told_apart(drop, opened, write_sou
     assert source.apply(found).fields["word"] == "seven"
 
 
+def test_a_file_of_many_records_is_parsed_once_for_all_of_them(drop, opened, write_source, deadline, monkeypatch):
+    drop.put("all.json", '{"cases": [' + ", ".join(f'{{"no": "{n}"}}' for n in range(50)) + "]}")
+    source = opened(write_source(JSON), HERE=str(drop.path))
+    changes = source.connector.changes(None, deadline)
+    parses = []
+    parse = source.mapping.format.parse
+    monkeypatch.setattr(source.mapping.format, "parse", lambda raw: parses.append(1) or parse(raw))
+
+    keys_seen = {source.apply(found).key for found in changes.found}
+
+    assert (len(keys_seen), len(parses)) == (50, 1)
+
+
 def test_one_key_twice_in_one_file_is_a_duplicate(drop, opened, write_source, deadline):
     drop.put("all.json", '{"cases": [{"no": "7", "word": "a"}, {"no": "7", "word": "b"}]}')
     source = opened(write_source(JSON), HERE=str(drop.path))
@@ -455,3 +468,29 @@ def test_a_relative_location_depends_on_the_process_and_is_refused(opened, write
         opened(write_source(XML % ""), HERE="relative/path")
     with pytest.raises(SourceFileError, match="HERE"):
         opened(write_source(XML % ""))
+
+
+def test_two_thousand_real_declarations_come_one_by_one_without_their_neighbours(
+    opened, write_source, ipdata, deadline
+):
+    text = f"""
+    reach: {{location: {ipdata / "customs"}, match: "*.csv", ready: {{quiet_seconds: 0}}}}
+    read: {{format: csv}}
+    key: number
+    map:
+      number: {{path: Declaration ID, use: [trim], required: true}}
+      day: {{path: Date, use: [{{date: ["%Y-%m-%d"]}}], required: true}}
+      mass: {{path: Net Mass, use: [decimal]}}
+    """
+    source = opened(write_source(text))
+
+    seen, mark_now, complete = 0, None, False
+    while not complete:
+        changes = source.connector.changes(mark_now, deadline)
+        assert all(isinstance(source.apply(found), Mapped) for found in changes.found)
+        seen, mark_now, complete = seen + len(changes.found), changes.next, changes.complete
+    found = source.connector.fetch(RecordKey("64859691"), deadline)
+
+    assert seen == 2000
+    assert found.raw.count(b"\n") == 2
+    assert source.apply(found).fields["mass"] == "400"

@@ -494,3 +494,12 @@ def test_many_deletions_come_in_batches_and_none_is_lost(customs, deadline, monk
         deleted, mark, complete = [*deleted, *changes.deleted], changes.next, changes.complete
 
     assert deleted == [f"D-{n}" for n in range(5)]
+
+
+def test_rows_without_a_moment_are_told_because_changes_never_bring_them(customs, deadline):
+    source = customs(detention("D-1"), "INSERT INTO DETENTION VALUES ('D-2', '1', '20260110', NULL, NULL)")
+
+    changes = source.connector.changes(None, deadline)
+
+    assert keys(changes) == ["D-1"]
+    assert "1 rows without upd_ts that changes never bring" in source.connector.health().note.lower()
