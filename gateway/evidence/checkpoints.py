@@ -37,6 +37,8 @@ class CheckpointStore:
                 if raw is not None:
                     raw.execute("PRAGMA journal_mode=WAL")
         with self._database.write_connection() as connection:
+            if not self._database.is_sqlite:  # two that look at once would both find it missing
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('checkpoint_cas'))"))
             checkpoint_metadata.create_all(connection)
 
     def get(self, log_id: str) -> str | None:

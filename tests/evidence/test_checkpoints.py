@@ -1,7 +1,9 @@
 """The separate store of what was published, and the refusal to start beside it."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import event, text
@@ -299,3 +301,20 @@ def test_a_log_that_cannot_be_written_is_not_ready(new_log, database):
     for act in (lambda: log.append(leaf(1)), log.ready):
         with pytest.raises(LogUnavailableError):
             act()
+
+
+def test_processes_that_create_the_store_at_once_end_with_one(checkpoint_url):
+    databases = [Database(checkpoint_url) for _ in range(6)]
+    gate = Barrier(6)
+
+    def create(database: Database) -> None:
+        gate.wait(20)
+        CheckpointStore(database).create_table()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(create, databases))
+
+    CheckpointStore(databases[0]).create("a", "1")
+    assert CheckpointStore(databases[5]).get("a") == "1"
+    for database in databases:
+        database.dispose()
