@@ -303,8 +303,8 @@ def _rsa(jwk: Mapping[str, object]) -> rsa.RSAPublicKey:
     if any(number.startswith(b"\x00") for number in octets):  # RFC 7518, section 2: one spelling, so one thumbprint
         raise FormatError("An RSA key is written with octets to spare.")
     n, e = (int.from_bytes(number, "big") for number in octets)
-    if e != _RSA_EXPONENT or n.bit_length() not in _RSA_BITS:
-        raise FormatError("An RSA key is not of 2048 to 4096 bits with the exponent 65537.")
+    if e != _RSA_EXPONENT or n.bit_length() not in _RSA_BITS or n % 2 == 0:
+        raise FormatError("An RSA key is not an odd number of 2048 to 4096 bits with the exponent 65537.")
     try:
         return rsa.RSAPublicNumbers(e, n).public_key()
     except ValueError as error:

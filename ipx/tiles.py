@@ -135,7 +135,7 @@ class TileReader:
         Raises:
             ProofError: the tree has no such subtree, or a tile is missing or of the wrong size.
         """
-        if level < 0 or index < 0 or (index + 1) << level > self._size:
+        if level < 0 or (index + 1) << level > self._size:
             raise ProofError(f"A tree of {self._size} entries has no complete subtree {index} of level {level}.")
         tile_level, within = divmod(level, TILE_HEIGHT)
         first = index << within

@@ -149,9 +149,18 @@ def test_an_ed25519_key_of_small_order_is_refused(encoded):
 def test_an_ed25519_key_off_the_curve_or_in_a_second_spelling_is_refused():
     second_spelling_of_y_3 = (2**255 - 19 + 3).to_bytes(32, "little")
 
-    for raw in (second_spelling_of_y_3, (2).to_bytes(32, "little"), bytes(31), bytes(33)):
-        with pytest.raises(FormatError):
+    second_spelling_of_y_0 = (2**255 - 19).to_bytes(32, "little")
+    for raw in (second_spelling_of_y_3, second_spelling_of_y_0, (2).to_bytes(32, "little")):
+        with pytest.raises(FormatError, match="no point"):
             public_key(ed25519_jwk(raw))
+
+
+def test_an_ed25519_key_of_another_length_is_refused():
+    raw = b64url_bytes(ED.public_jwk["x"])
+
+    for other in (b"", raw[:-1], raw + b"\0", b"\0" + raw):
+        with pytest.raises(FormatError, match="32 bytes"):
+            public_key(ed25519_jwk(other))
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -175,6 +184,20 @@ def test_p256_coordinates_must_be_32_bytes_on_the_curve():
             public_key(jwk)
 
 
+@pytest.mark.parametrize("coordinate", ["x", "y"])
+def test_each_coordinate_is_of_32_bytes_by_itself(coordinate):
+    padded = b64url(b"\0" + b64url_bytes(ES.public_jwk[coordinate]))
+
+    with pytest.raises(FormatError, match="32 bytes"):
+        public_key({**ES.public_jwk, coordinate: padded})
+
+
+def test_a_zero_put_inside_an_es256_signature_makes_no_second_spelling():
+    signature = ES.sign(b"message")
+
+    assert not holds(ES.public, signature[:32] + b"\0" + signature[32:], b"message")
+
+
 def test_rsa_is_taken_only_where_the_caller_allows_it():
     private = rsa.generate_private_key(65537, 2048)
     jwk = rsa_jwk(private.public_key().public_numbers().n)
@@ -196,6 +219,25 @@ def test_a_weak_or_oversized_rsa_key_is_refused(jwk):
         public_key(jwk, algorithms=frozenset({"PS256"}))
 
 
+@pytest.mark.parametrize("member", ["n", "e"])
+def test_an_rsa_key_written_with_octets_to_spare_is_refused(member):
+    jwk = rsa_jwk(rsa.generate_private_key(65537, 2048).public_key().public_numbers().n)
+    padded = b64url(b"\0" + b64url_bytes(jwk[member]))
+
+    with pytest.raises(FormatError, match="octets to spare"):
+        public_key({**jwk, member: padded}, algorithms=frozenset({"PS256"}))
+
+
+def test_an_even_rsa_key_is_refused():
+    with pytest.raises(FormatError, match="odd number"):
+        public_key(rsa_jwk(2**2047 + 2), algorithms=frozenset({"PS256"}))
+
+
+def test_both_uses_a_key_may_be_marked_for_are_taken():
+    for operations in (["verify"], ["sign", "verify"]):
+        assert public_key({**RFC_8037_JWK, "key_ops": operations}) == public_key(RFC_8037_JWK)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -209,6 +251,9 @@ def test_a_weak_or_oversized_rsa_key_is_refused(jwk):
         {"alg": "ES256"},
         {"alg": "none"},
         {"use": "enc"},
+        {"key_ops": ["encrypt"]},
+        {"key_ops": "verify"},
+        {"key_ops": None},
         {"x": None},
         {"x": 5},
         {"x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo="},
