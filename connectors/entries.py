@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from connectors.errors import ConnectorError
 from connectors.formats.document import WHITE_SPACE, Format, Json, Leaf, Node, Path
 from connectors.quarantine import Reason, Rejection, UnfitValueError
 from connectors.texts import damage
@@ -191,21 +192,21 @@ class EntryCompiler:
         """Compile the entries of a `map`.
 
         Raises:
-            EntryFault: with the pointer of the first entry that cannot be compiled.
+            EntryError: with the pointer of the first entry that cannot be compiled.
         """
         made = {}
         for name, document in documents.items():
             try:
                 made[name] = self.entry(document, within, above)
-            except EntryFault as fault:
-                raise EntryFault(f"/{name}{fault.pointer}", fault.detail) from fault
+            except EntryError as error:
+                raise EntryError(f"/{name}{error.pointer}", error.detail) from error
         return made
 
     def entry(self, document: Any, within: Path | None = None, above: str = "") -> Entry:
         """Compile one entry.
 
         Raises:
-            EntryFault: the pointer is relative to the entry.
+            EntryError: the pointer is relative to the entry.
         """
         match document:
             case str():
@@ -225,11 +226,11 @@ class EntryCompiler:
                 where = self._join(above, text)
                 try:
                     members = self.members(below, path, where)
-                except EntryFault as fault:
-                    raise EntryFault(f"/map{fault.pointer}", fault.detail) from fault
+                except EntryError as error:
+                    raise EntryError(f"/map{error.pointer}", error.detail) from error
                 return ObjectEntry(path, where, members, required, is_list=word == "each")
             case _:
-                raise EntryFault("", "is no entry")
+                raise EntryError("", "is no entry")
 
     def _value(self, document: Mapping[str, Any], within: Path | None, above: str) -> ValueEntry:
         path = self._path("path", document["path"], within)
@@ -240,14 +241,14 @@ class EntryCompiler:
         try:
             return self._format.compile(text, within)
         except ValueError as error:
-            raise EntryFault(f"/{word}", str(error)) from error
+            raise EntryError(f"/{word}", str(error)) from error
 
     def _use(self, document: Mapping[str, Any]) -> Pipeline:
         steps = document.get("use", [])
         try:
             return pipeline(steps, self._tools)
         except ValueError as error:
-            raise EntryFault("/use", str(error)) from error
+            raise EntryError("/use", str(error)) from error
 
     def _join(self, above: str, text: str) -> str:
         if text in ("@", "."):
@@ -257,7 +258,7 @@ class EntryCompiler:
         return f"{above}{self._separator}{text}"
 
 
-class EntryFault(Exception):  # noqa: N818  (caught within this room and turned into a SourceFault)
+class EntryError(ConnectorError):
     """An entry that cannot be compiled, and where in the `map` it stands."""
 
     def __init__(self, pointer: str, detail: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.dates import write_instant
-from connectors.entries import EntryCompiler, EntryFault, Reading, ValueEntry, read_members
+from connectors.entries import EntryCompiler, EntryError, Reading, ValueEntry, read_members
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.csv_document import CsvFormat
 from connectors.formats.document import Document, Format, Json, Limits, Node
@@ -71,12 +71,12 @@ class RecordMapping:
         compiler = EntryCompiler(self.format, tools, "/" if source.read.format == "xml" else ".")
         try:
             self._members = compiler.members(source.fields)
-        except EntryFault as fault:
-            raise SourceFileError([SourceFault(f"/map{fault.pointer}", fault.detail)]) from fault
+        except EntryError as error:
+            raise SourceFileError([SourceFault(f"/map{error.pointer}", error.detail)]) from error
         try:
             self._revised = compiler.entry(source.revised) if source.revised is not None else None
-        except EntryFault as fault:
-            raise SourceFileError([SourceFault(f"/revised{fault.pointer}", fault.detail)]) from fault
+        except EntryError as error:
+            raise SourceFileError([SourceFault(f"/revised{error.pointer}", error.detail)]) from error
         self._key = {source.key: self._members[source.key]}
 
     def apply(self, found: Found) -> Mapped | Quarantined:

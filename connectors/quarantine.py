@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connectors.errors import ConnectorError
+
 
 class Reason(StrEnum):
     """Closed: stored with quarantined records, counted in metrics and shown to operators under these words."""
@@ -58,7 +60,7 @@ class Quarantined:
     reasons: tuple[Rejection, ...]
 
 
-class UnreadableError(Exception):
+class UnreadableError(ConnectorError):
     """Bytes in which no record can be read; `apply` turns it into `Quarantined`."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -67,7 +69,7 @@ class UnreadableError(Exception):
         self.detail = detail
 
 
-class UnfitValueError(ValueError):
+class UnfitValueError(ConnectorError):
     """A value that a transform or an identifier rule refuses. The message never holds the value."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 import yaml
 
+from connectors.errors import ConnectorError
+
 MAX_CHARACTERS = 262_144
 MAX_DEPTH = 24
 
 
-class YamlError(ValueError):
+class YamlError(ConnectorError):
     """Text that is not YAML, or YAML beyond what is allowed here. Names line and column."""
 
 

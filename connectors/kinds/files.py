@@ -1,6 +1,7 @@
 """Kind `files`: a folder of XML, JSON or CSV files that a holder's system writes and this gateway only reads."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,23 @@ class FilesConnector:
         )
 
     def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
+        try:
+            return self._fetch(key, deadline)
+        except sqlite3.Error as error:
+            return self._index_failed(error)
+
+    def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
+        try:
+            return self._changes(since, deadline)
+        except sqlite3.Error as error:
+            return self._index_failed(error)
+
+    def _index_failed(self, error: sqlite3.Error) -> Failed:
+        """Our own index cannot be read or written (disk full, folder gone). That is no statement about the holder."""
+        _log.error("source %s: its index fails: %s", self._mapping.source.name, error)
+        return Failed(FailReason.MISCONFIGURED)
+
+    def _fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
         for is_last in (False, True):
             if not self._is_current(key):
                 refreshed = self._refresh(deadline)
@@ -93,7 +111,7 @@ class FilesConnector:
         del wanted, mark, deadline  # a folder has no way to look inside its files but reading all of them
         return Failed(FailReason.UNSUPPORTED)
 
-    def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
+    def _changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
         refreshed = self._refresh(deadline)
         if isinstance(refreshed, Failed):
             return refreshed

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from connectors.errors import ConnectorError
 
-class FolderGoneError(Exception):
+
+class FolderGoneError(ConnectorError):
     """The folder cannot be listed: not mounted, moved, no permission."""
 
 
-class FileGoneError(Exception):
+class FileGoneError(ConnectorError):
     """A file went away or changed while it was being read."""
 
 
-class TooManyFilesError(Exception):
+class TooManyFilesError(ConnectorError):
     """The folder holds more matching files than the source file allows."""
 
 

@@ -20,18 +20,23 @@ from connectors.kinds.folder import Stamp
 
 _LAYOUT = "1"
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS file (
-    name TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, sha256 BLOB NOT NULL, seq INTEGER NOT NULL, fault TEXT);
-CREATE INDEX IF NOT EXISTS file_by_seq ON file (seq);
-CREATE TABLE IF NOT EXISTS record (
-    file TEXT NOT NULL REFERENCES file (name) ON DELETE CASCADE, position INTEGER NOT NULL, key TEXT,
-    revised TEXT, deleted INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
-    PRIMARY KEY (file, deleted, position)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS record_by_key ON record (key);
-"""
+_TABLES = (
+    "DROP TABLE IF EXISTS record",
+    "DROP TABLE IF EXISTS file",
+    """
+    CREATE TABLE file (
+        name TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL, sha256 BLOB NOT NULL, seq INTEGER NOT NULL, fault TEXT)
+    """,
+    "CREATE INDEX file_by_seq ON file (seq)",
+    """
+    CREATE TABLE record (
+        file TEXT NOT NULL REFERENCES file (name) ON DELETE CASCADE, position INTEGER NOT NULL, key TEXT,
+        revised TEXT, deleted INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+        PRIMARY KEY (file, deleted, position)) WITHOUT ROWID
+    """,
+    "CREATE INDEX record_by_key ON record (key)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +74,33 @@ class FolderIndex:
             source_digest: digest of source file and pack, since keys depend on the mapping.
         """
         self._lock = threading.RLock()
-        if place is not None:
-            place.touch(mode=0o600, exist_ok=True)
-        self._connection = sqlite3.connect(
-            place or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        if place is not None:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.executescript(_TABLES)
-        with self.writing():
-            fits = self._about("layout") == _LAYOUT and self._about("source") == source_digest
-            if not fits:
-                self._connection.execute("DELETE FROM file")
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO about VALUES (?, ?)",
-                    [("layout", _LAYOUT), ("source", source_digest), ("id", token_hex(8)), ("seq", "0")],
-                )
+        self._connection = _connect(place)
+        try:
+            self._begin(source_digest)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            if place is None or isinstance(error, sqlite3.OperationalError):
+                raise
+            # Broken, by a full disk or a crash of the machine; all of it can be read again.
+            for suffix in ("", "-wal", "-shm"):
+                place.with_name(place.name + suffix).unlink(missing_ok=True)
+            self._connection = _connect(place)
+            self._begin(source_digest)
         self.id = str(self._about("id"))
         """Watermarks name it: one made by another index says nothing here."""
+
+    def _begin(self, source_digest: str) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        with self.writing():
+            self._connection.execute("CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            if self._about("layout") == _LAYOUT and self._about("source") == source_digest:
+                return
+            for statement in _TABLES:
+                self._connection.execute(statement)
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO about VALUES (?, ?)",
+                [("layout", _LAYOUT), ("source", source_digest), ("id", token_hex(8)), ("seq", "0")],
+            )
 
     def close(self) -> None:
         with self._lock:
@@ -176,6 +189,14 @@ class FolderIndex:
     def _rows(self, statement: str, parameters: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
+
+
+def _connect(place: Path | None) -> sqlite3.Connection:
+    if place is not None:
+        place.touch(mode=0o600, exist_ok=True)
+    connection = sqlite3.connect(place or ":memory:", timeout=10, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
 
 
 _FILE_COLUMNS = "file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.seq, file.fault"

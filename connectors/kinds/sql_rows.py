@@ -13,6 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from connectors.errors import ConnectorError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import BINARY, UNDECODABLE
 from connectors.kinds.sql_account import Undecodable
@@ -22,7 +23,7 @@ IN_LIST = 500
 """Most values of one IN list."""
 
 
-class TooManyChildrenError(Exception):
+class TooManyChildrenError(ConnectorError):
     """A record has more child rows than its source file allows; it is not cut."""
 
 

@@ -387,6 +387,36 @@ def test_another_mapping_begins_the_index_anew(drop, opened, write_source, deadl
     assert source.connector.fetch(SEVEN, deadline) == Absent()
 
 
+def test_a_broken_index_is_made_anew_from_the_folder(drop, xml, deadline, tmp_path):
+    drop.put("7.xml", mark(7))
+    xml(state=tmp_path).close()
+    for name in ("test-source.index", "test-source.index-wal"):
+        (tmp_path / name).write_bytes(b"not an index any more" * 500)
+
+    assert isinstance(xml(state=tmp_path).connector.fetch(SEVEN, deadline), Found)
+
+
+def test_an_index_that_cannot_be_used_is_our_fault_and_not_an_absent_record(drop, xml, deadline):
+    drop.put("7.xml", mark(7))
+    source = xml()
+    source.connector._inner._index._connection.execute("DROP TABLE record")
+
+    assert source.connector.fetch(SEVEN, deadline) == Failed(FailReason.MISCONFIGURED)
+    assert source.connector.changes(None, deadline) == Failed(FailReason.MISCONFIGURED)
+
+
+def test_two_processes_may_share_one_index(drop, xml, deadline, tmp_path):
+    one, other = xml(state=tmp_path), xml(state=tmp_path)
+
+    drop.put("7.xml", mark(7))
+    assert isinstance(one.connector.fetch(SEVEN, deadline), Found)
+    drop.put("8.xml", mark(8))
+    assert isinstance(other.connector.fetch(RecordKey("8"), deadline), Found)
+
+    after = other.connector.changes(None, deadline)
+    assert keys(one.connector.changes(after.next, deadline)) == []
+
+
 def test_a_first_reading_that_takes_too_long_goes_on_where_it_stopped(drop, xml):
     for number in range(250):
         drop.put(f"{number}.xml", mark(number))

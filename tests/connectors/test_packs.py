@@ -17,6 +17,7 @@ from connectors.tools import MappingTools
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.codes import code
 from gateway.records.identifiers import canonical
+from gateway.records.reasons import REASONS
 from gateway.records.validation import validate
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -262,3 +263,7 @@ def test_a_pack_maps_to_fields_the_catalogue_has(pack, name):
     known = CATALOGUE.types[source.record_type].fields
 
     assert [field for field in source.fields if field not in known and field != "language"] == []
+
+
+def test_the_reasons_of_quarantine_are_those_of_the_catalogue():
+    assert {str(reason) for reason in Reason} == REASONS
