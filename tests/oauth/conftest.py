@@ -199,6 +199,7 @@ class World:
     raw_signature = staticmethod(raw_signature)
 
     failures_per_minute = 1000
+    make_replay = staticmethod(DatabaseReplayStore)
     questions_per_minute = 30
 
     def __init__(self, database, clock, kek=bytes(32), origin=ORIGIN):
@@ -214,7 +215,7 @@ class World:
         self.keys = TokenKeys(database, KeyWrap(self.kek), clock, acts=self.acts)
         self.keys.ensure_active()
         self.nonces = Nonces(bytes(32), clock)
-        self.replay = DatabaseReplayStore(database)
+        self.replay = self.make_replay(database)
         self.tokens = AccessTokens(self.origin, self.keys, clock)
         self.delegations = Delegations(database, clock, acts=self.acts)
         standing = Standing(database, clock)

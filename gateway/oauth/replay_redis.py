@@ -1,0 +1,78 @@
+"""The memory of used identifiers in Redis or Valkey, for many nodes: each passes once, or nothing is done."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from gateway.errors import SettingsError, StoreUnavailableError
+from gateway.oauth.replay import ReplayedError, SeenKey
+
+PREFIX: Final = b"ipx:seen:"
+TIMEOUT_SECONDS: Final = 2.0
+
+# All keys or none, in one step: a proof that was used before must not use up a good assertion.
+_CONSUME: Final = """
+for index, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then return index end
+end
+for index, key in ipairs(KEYS) do
+  redis.call('SET', key, '', 'EX', ARGV[index])
+end
+return 0
+"""
+
+
+class RedisReplayStore:
+    """A `ReplayStore` that all nodes share.
+
+    A use is final at once, before the transaction it pays for commits: a crash in between loses a token and permits no
+    replay. The server must keep what it is told: `appendonly yes`, and no eviction.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Connect.
+
+        Raises:
+            SettingsError: the server may evict keys: an identifier it forgets would pass again.
+            StoreUnavailableError: it does not answer.
+        """
+        self._redis: Redis = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
+        self._consume = self._redis.register_script(_CONSUME)
+        memory = self._ask(lambda: self._redis.info("memory"))
+        if int(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction":
+            raise SettingsError(
+                f"IPX_REDIS_URL: the server evicts keys ({memory['maxmemory_policy']}); set maxmemory-policy noeviction"
+            )
+
+    def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
+        """Use up all keys or none (see `ReplayStore.consume`)."""
+        del connection
+        seconds = int(now.timestamp())
+        lifetimes = [max(1, key.until - seconds) for key in keys]
+        names = [PREFIX + key.key for key in keys]
+        conflict = int(self._ask(lambda: self._consume(keys=cast(Any, names), args=lifetimes)))
+        if conflict:
+            raise ReplayedError(keys[conflict - 1])
+
+    def was_used(self, seen: SeenKey) -> bool:
+        return bool(self._ask(lambda: self._redis.exists(PREFIX + seen.key)))
+
+    def sweep(self, now: datetime) -> int:
+        """Do nothing: Redis forgets by itself when the time of a key is over."""
+        del now
+        return 0
+
+    def close(self) -> None:
+        self._redis.close()
+
+    @staticmethod
+    def _ask(question: Any) -> Any:
+        try:
+            return question()
+        except (RedisError, OSError) as error:
+            raise StoreUnavailableError(f"the replay store: {type(error).__name__}") from error

@@ -1,0 +1,175 @@
+"""Redis as the memory of used identifiers: the same promises as the database's."""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from gateway.errors import SettingsError, StoreUnavailableError
+from gateway.oauth.replay import ReplayedError, SeenKey, assertion_key
+
+redis = pytest.importorskip("redis", reason="the package redis is not installed")
+from gateway.oauth.replay_redis import RedisReplayStore  # noqa: E402  (needs the package)
+
+COPIES = 16
+
+
+class Server:
+    """A Redis server of a test's own, which writes every command to disk."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder, self.process = folder, None
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self):
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def server(tmp_path):
+    if shutil.which("redis-server") is None or os.environ.get("IPX_TEST_REDIS") == "skip":
+        pytest.skip("no redis-server on this machine")
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def store(server):
+    store = RedisReplayStore(server.url)
+    yield store
+    store.close()
+
+
+def key(name, until):
+    return assertion_key("customs-xa.intake", name, until)
+
+
+def test_a_key_passes_once(store, clock):
+    until = int(clock().timestamp()) + 60
+    store.consume(None, [key("the-same-jti", until)], clock())
+
+    with pytest.raises(ReplayedError):
+        store.consume(None, [key("the-same-jti", until)], clock())
+    assert store.was_used(key("the-same-jti", 0))
+    assert not store.was_used(key("another-jti", 0))
+
+
+def test_all_keys_are_used_up_or_none(store, clock):
+    until = int(clock().timestamp()) + 60
+    first, second = key("first-jti", until), key("second-jti", until)
+    store.consume(None, [second], clock())
+
+    with pytest.raises(ReplayedError) as replay:
+        store.consume(None, [first, second], clock())
+
+    assert replay.value.seen is second
+    store.consume(None, [first], clock())
+
+
+def test_sixteen_connections_use_one_key_and_one_of_them_wins(server, clock):
+    seen = key("the-same-jti", int(clock().timestamp()) + 60)
+    gate = threading.Barrier(COPIES)
+
+    def use(_number):
+        store = RedisReplayStore(server.url)
+        gate.wait()
+        try:
+            store.consume(None, [seen], clock())
+        except ReplayedError:
+            return False
+        finally:
+            store.close()
+        return True
+
+    with ThreadPoolExecutor(COPIES) as pool:
+        assert list(pool.map(use, range(COPIES))).count(True) == 1
+
+
+def test_what_was_used_is_refused_after_the_server_was_killed(server, store, clock):
+    seen = key("the-same-jti", int(clock().timestamp()) + 60)
+    store.consume(None, [seen], clock())
+
+    server.kill()
+    with pytest.raises(StoreUnavailableError):
+        store.consume(None, [key("another-jti", 0)], clock())
+    server.start()
+
+    with pytest.raises(ReplayedError):
+        store.consume(None, [seen], clock())
+
+
+def test_a_key_is_forgotten_when_age_refuses_it(store, clock):
+    store.consume(None, [SeenKey(bytes(32), int(clock().timestamp()) + 1, "proof")], clock())
+    deadline = time.monotonic() + 10
+    while store.was_used(SeenKey(bytes(32), 0, "proof")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    assert store.sweep(clock() + timedelta(days=1)) == 0
+
+
+def test_a_server_that_forgets_is_not_taken(server):
+    with redis.Redis.from_url(server.url) as admin:
+        admin.config_set("maxmemory", "100mb")
+        admin.config_set("maxmemory-policy", "allkeys-lru")
+
+    with pytest.raises(SettingsError, match="noeviction"):
+        RedisReplayStore(server.url)
+
+
+def test_a_server_that_does_not_answer_is_not_taken():
+    with pytest.raises(StoreUnavailableError):
+        RedisReplayStore("redis://127.0.0.1:1/0")
+
+
+def test_tokens_over_redis(world, intake, server, refused):
+    world.make_replay = lambda database: RedisReplayStore(server.url)
+    world.http = world.start().test_client()
+    assertion, proof = intake.assertion(), intake.proof()
+    forms = [(intake.form(client_assertion=assertion), {"DPoP": intake.proof()}) for _ in range(COPIES)]
+    workers = [world.start(), world.start()]  # the first app of the world keeps the database's store
+
+    with ThreadPoolExecutor(COPIES) as pool:
+        answers = list(
+            pool.map(
+                lambda number: (
+                    workers[number % 2]
+                    .test_client()
+                    .post("/oauth/token", data=forms[number][0], headers=forms[number][1])
+                ),
+                range(COPIES),
+            )
+        )
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert intake.call(intake.token()).status_code == 200
+
+    assert intake.ask(proof).status_code == 200
+    refused(intake.ask(proof), "invalid_dpop_proof", "GW-309")
+    server.kill()
+    refused(intake.ask(), "temporarily_unavailable", "GW-500", 503)
+    server.start()
+    assert intake.ask().status_code == 200
