@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.dates import write_instant
-from connectors.entries import EntryCompiler, EntryError, Reading, ValueEntry, read_members
+from connectors.entries import ConstEntry, EntryCompiler, EntryError, Reading, read_members
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.csv_document import CsvFormat
 from connectors.formats.document import Document, Format, Json, Limits, Node
@@ -143,10 +143,10 @@ class _Application:
         fields: dict[str, Json] = {}
         for name, entry in self._mapping._members.items():  # noqa: SLF001  (its own other half)
             reading = Reading()
+            if isinstance(entry, ConstEntry):  # it makes no object, but it is a field
+                fields[name] = entry.value
+                continue
             made = read_members({name: entry}, self._node, (), reading)
-            if made is None and not isinstance(entry, ValueEntry):
-                value = entry.read(self._node, (name,), Reading())  # a constant stands alone here
-                made = {} if value is None else {name: value}
             fields |= self._judged(name, made or {}, reading)
         revised = self._revised()
         key = fields.get(self._mapping.source.key)

@@ -281,3 +281,10 @@ def test_a_record_without_a_text_for_a_key_is_no_record_even_if_faults_are_only_
         assert outcome.key == "1.5"
     else:
         assert [why.field for why in outcome.reasons] == ["number"]
+
+
+def test_a_constant_is_a_field_of_every_record_and_makes_no_object(xml):
+    outcome = xml("<A/>", 'kind: {const: word}\nempty: {one: "t:A", map: {kind: {const: word}}}')
+
+    assert outcome.fields["kind"] == "word"
+    assert "empty" not in outcome.fields
