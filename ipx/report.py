@@ -74,9 +74,10 @@ class Report:
         stage = f" at the stage {_shown(receipt.stage)}" if receipt.stage else ""
         filed = int(self.filed_at.timestamp())
         waited = f" The request was filed on {_moment(filed)}." if filed != receipt.issued_at else ""
+        said = _OUTCOMES[receipt.outcome].format(stage=stage)
         return (
-            f"{_shown(receipt.issuer)} answered on {_moment(receipt.issued_at)}: {_OUTCOMES[receipt.outcome].format(stage=stage)}. "
-            f"Its signed receipt {_shown(receipt.exchange)} names exactly this request.{waited}"
+            f"{_shown(receipt.issuer)} answered on {_moment(receipt.issued_at)}: {said}. Its signed receipt "
+            f"{_shown(receipt.exchange)} names exactly this request.{waited}"
         )
 
     def _sealed(self) -> list[str]:
