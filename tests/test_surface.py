@@ -69,7 +69,10 @@ def test_no_help_text_shows_a_marker_meant_for_the_program():
         for name, child in getattr(found, "commands", {}).items():
             yield from walk(child, f"{path} {name}")
 
-    told = [(path, found.get_help(click.Context(found))) for path, found in [*walk(operator, "ipx-gateway"), *walk(agency, "ipx")]]
+    told = [
+        (path, found.get_help(click.Context(found)))
+        for path, found in [*walk(operator, "ipx-gateway"), *walk(agency, "ipx")]
+    ]
 
     assert [path for path, text in told if "\\b" in text] == []
     assert [path for path, text in told if len(text.splitlines()) < 3] == []
@@ -123,7 +126,9 @@ def test_no_tracked_file_holds_a_registry_or_a_path_of_one_machine():
 def test_every_dependency_is_pinned_with_hashes():
     pins = (ROOT / "constraints.txt").read_text("utf-8")
     names = set(re.findall(r"^([a-z0-9-]+)==", pins, re.MULTILINE))
-    declared = re.findall(r'^  "([A-Za-z0-9-]+)(?:\[[a-z]+\])?[>=<]', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    declared = re.findall(
+        r'^  "([A-Za-z0-9-]+)(?:\[[a-z]+\])?[>=<]', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
 
     assert {name.lower() for name in declared} <= names
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[a-z])", pins.strip()))

@@ -56,9 +56,16 @@ def test_a_restarted_server_closes_what_a_crash_left_open_by_itself(demo, settin
     gateway = Gateway(demo, settings)
     request = gateway.sign()
     with serving(demo, settings, "tests.exchange.dying:application('fetch')") as (address, server):
-        with Client(
-            settings.origin, CUSTOMS, gateway.key(CUSTOMS), http=httpx.Client(transport=Rewired(address)), patience=Patience(tries=1)
-        ) as client, pytest.raises(UnreachableError):
+        with (
+            Client(
+                settings.origin,
+                CUSTOMS,
+                gateway.key(CUSTOMS),
+                http=httpx.Client(transport=Rewired(address)),
+                patience=Patience(tries=1),
+            ) as client,
+            pytest.raises(UnreachableError),
+        ):
             client.send(request)
         server.wait(10)
     assert gateway.count("exchange WHERE state = 'received'") == 1

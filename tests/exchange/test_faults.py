@@ -32,11 +32,17 @@ def put_source(gateway, text):
 
 def folder_source(folder):
     reach = f'{{location: "{folder}", match: "*.json", ready: {{quiet_seconds: 0}}}}'
-    return MARK_SOURCE.replace("KIND", "files").replace("REACH", reach).replace("READ", "read: {format: json, encoding: utf-8}")
+    return (
+        MARK_SOURCE.replace("KIND", "files")
+        .replace("REACH", reach)
+        .replace("READ", "read: {format: json, encoding: utf-8}")
+    )
 
 
 def database_source(path, table="MARK", seconds=20):
-    reach = f'{{url: "sqlite:///{path}", table: {table}, key: APPL_NO, limits: {{rows: 10, statement_seconds: {seconds}}}}}'
+    reach = (
+        f'{{url: "sqlite:///{path}", table: {table}, key: APPL_NO, limits: {{rows: 10, statement_seconds: {seconds}}}}}'
+    )
     return MARK_SOURCE.replace("KIND", "sql").replace("REACH", reach).replace("READ", "")
 
 
@@ -128,7 +134,9 @@ def test_a_record_that_the_holder_lacks_is_no_information(gateway, office_abroad
 def test_a_name_that_this_gateway_did_not_make_is_no_information(gateway):
     record = "urn:ipx:customs-xa:detention:" + "A" * 40
 
-    answer = gateway.client(OFFICE).send(gateway.sign(OFFICE, holder="customs-xa", record=record, purpose="notify_owner"))
+    answer = gateway.client(OFFICE).send(
+        gateway.sign(OFFICE, holder="customs-xa", record=record, purpose="notify_owner")
+    )
 
     assert isinstance(answer, Denied)
     assert answer.slug == "no-information"
