@@ -10,31 +10,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import Clock
-from gateway.db.base import UtcDateTime
 from gateway.db.engine import Database
 from gateway.errors import StoreUnavailableError, UnknownError
+from gateway.evidence.batches import Batches
 from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree
-from gateway.evidence.errors import DuplicateStepError, LogForkedError, LogUnavailableError
+from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Logged, Pending
-from gateway.evidence.models import LogCheckpoint
 from gateway.evidence.sequencer import Commit, Sequencer, Ticket
-from gateway.evidence.tree import ColdTiles, EdgeReader, Head, create_head, index_of, lock_head, read_head, store
+from gateway.evidence.tree import ColdTiles, Head, index_of, prove, read_head
 from gateway.evidence.tree_audit import audit
 from ipx.errors import ProofError
 from ipx.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, leaf_hash, verify_inclusion
-from ipx.note import Checkpoint, NoteSigner, sign
+from ipx.note import NoteSigner
 
 APPEND_SECONDS: Final = 25.0
 PROBE_SECONDS: Final = 5.0
 """How long a success stands for the next one before `ready` tries by writing."""
 
-_KEEP_CHECKPOINT = text(
-    "INSERT INTO log_checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING"
-).bindparams(bindparam("at", type_=UtcDateTime))
+_FIRST_WITH = text("SELECT size, root, note FROM log_checkpoint WHERE size > :index ORDER BY size LIMIT 1")
 
 
 class EvidenceLog:
@@ -62,10 +59,8 @@ class EvidenceLog:
         self.key = signer.key
         self._database = database
         self._checkpoints = checkpoints
-        self._signer = signer
-        self._clock = clock
         self._append_seconds = append_seconds
-        self._edges = EdgeReader()
+        self._batches = Batches(database, signer, clock)
         self._publisher = Publisher(database, checkpoints, signer.key)
         self._sequencer = Sequencer(self._settle)
         self._succeeded_at = float("-inf")
@@ -88,15 +83,10 @@ class EvidenceLog:
                     f"the log has {head.size} leaves, but the checkpoint store holds 0 checkpoints of {self.origin}: "
                     "the store was lost or replaced, or the log was renamed"
                 )
-            self._checkpoints.create(self.origin, self._note(Head(0, EMPTY_ROOT)))
+            self._checkpoints.create(self.origin, self._batches.note(Head(0, EMPTY_ROOT)))
         # Reads the head anew: others may have appended and published since the first look.
         self._publisher.check()
-        with self._database.write_connection() as connection:
-            create_head(connection)
-            head = lock_head(connection)
-            self._edges.read(connection, head)
-            if head.size == 0:
-                self._keep_checkpoint(connection, head)
+        self._batches.begin()
         self._publisher.run_once()
 
     def append(self, leaf: Leaf) -> Logged:
@@ -107,7 +97,8 @@ class EvidenceLog:
             LogUnavailableError: nothing can be logged now; nothing may be released.
             LogForkedError: the log contradicts itself or what was published; this process has stopped for good.
         """
-        return _prove(self._sequencer.submit(leaf, self._append_seconds), leaf_hash(leaf.entry))
+        with self._serving():
+            return _prove(self._sequencer.submit(leaf, self._append_seconds), leaf_hash(leaf.entry))
 
     def append_within(self, connection: Connection, leaf: Leaf) -> Pending:
         """Log an administrative act in the caller's own transaction; call it last, for it keeps every other writer out.
@@ -118,19 +109,8 @@ class EvidenceLog:
             DuplicateStepError: the step is a leaf already.
             LogForkedError: the log contradicts itself.
         """
-        self._refuse_if_stopped()
-        try:
-            head = lock_head(connection)
-            _refuse_duplicate(connection, leaf)
-            edge = self._edges.read(connection, head)
-            grown = store(connection, edge, head, [(leaf.step_id, leaf.entry)])
-        except LogForkedError as error:
-            self._sequencer.stop(error)
-            raise
-        if leaf.then is not None:
-            leaf.then(connection)
-        self._keep_checkpoint(connection, grown)
-        return Pending(head.size)
+        with self._serving():
+            return self._batches.append(connection, leaf)
 
     def publish_soon(self) -> None:
         """Have the log's own thread publish what was committed outside of it."""
@@ -142,25 +122,21 @@ class EvidenceLog:
         Raises:
             UnknownError: there is no such leaf.
             LogUnavailableError: it cannot be published now.
+            LogDamagedError: tiles do not prove it any more.
         """
-        self._refuse_if_stopped()
-        with self._database.read_connection() as connection:
-            index = index_of(connection, step_id)
-            if index is None:
-                raise UnknownError(f"no leaf {step_id}")
-            first = connection.execute(
-                select(LogCheckpoint.size, LogCheckpoint.note)
-                .where(LogCheckpoint.size > index)
-                .order_by(LogCheckpoint.size)
-                .limit(1)
-            ).one()
-            proof = tuple(inclusion_proof(ColdTiles(connection).node, index, first.size))
-        if self._publisher.size < first.size:
-            try:
-                self._publisher.publish(first.note, first.size)
-            except StoreUnavailableError as error:
-                raise LogUnavailableError(f"{step_id} is committed but cannot be published: {error}") from error
-        return Logged(index, first.size, first.note, proof)
+        with self._serving():
+            with self._database.read_connection() as connection:
+                index = index_of(connection, step_id)
+                if index is None:
+                    raise UnknownError(f"no leaf {step_id}")
+                first = connection.execute(_FIRST_WITH, {"index": index}).one()
+                proof = prove(connection, index, Head(first.size, bytes(first.root)))
+            if self._publisher.size < first.size:
+                try:
+                    self._publisher.publish(first.note, first.size)
+                except (StoreUnavailableError, DBAPIError) as error:
+                    raise _unavailable(step_id, error) from error
+            return Logged(index, first.size, first.note, proof)
 
     def proof(self, index: int, size: int) -> list[bytes]:
         """Prove that leaf `index` is in the tree of the first `size` leaves.
@@ -197,16 +173,15 @@ class EvidenceLog:
             LogUnavailableError: one of them cannot be written.
             LogForkedError: this process has stopped serving for good.
         """
-        self._refuse_if_stopped()
-        if time.monotonic() - self._succeeded_at < PROBE_SECONDS:
-            return
-        with self._transaction() as connection:
-            lock_head(connection)
-        try:
-            self._checkpoints.probe(self.origin)
-        except (StoreUnavailableError, DBAPIError) as error:
-            raise LogUnavailableError(f"the checkpoint store cannot be written: {error}") from error
-        self._succeeded_at = time.monotonic()
+        with self._serving():
+            if time.monotonic() - self._succeeded_at < PROBE_SECONDS:
+                return
+            self._batches.probe()
+            try:
+                self._checkpoints.probe(self.origin)
+            except (StoreUnavailableError, DBAPIError) as error:
+                raise LogUnavailableError(f"the checkpoint store cannot be written: {error}") from error
+            self._succeeded_at = time.monotonic()
 
     def audit(self) -> None:
         """Derive everything again from the entries; about 5 s for 10⁶ leaves.
@@ -223,7 +198,7 @@ class EvidenceLog:
     def _settle(self, batch: Sequence[Ticket]) -> None:
         """Commit, publish, and answer each ticket."""
         try:
-            done = self._commit(batch) if batch else []
+            done = self._batches.commit(batch) if batch else []
             if done:
                 self._publisher.publish(done[-1][1].note, done[-1][1].edge.size)
             else:
@@ -232,91 +207,27 @@ class EvidenceLog:
             self._succeeded_at = float("-inf")
             for ticket in batch:
                 if not ticket.future.done():
-                    ticket.future.set_exception(_unavailable(ticket, error))
+                    ticket.future.set_exception(_unavailable(ticket.leaf.step_id, error))
             return
         self._succeeded_at = time.monotonic()
         for ticket, commit in done:
             ticket.future.set_result(commit)
 
-    def _commit(self, batch: Sequence[Ticket]) -> list[tuple[Ticket, Commit]]:
-        try:
-            return self._commit_together(batch)
-        except LogForkedError:
-            raise
-        except LogUnavailableError as error:
-            if not _is_passing(error):
-                raise
-        except (IntegrityError, _CallersError):
-            pass
-        # Whose fault it was shows where each item stands alone; its neighbours must not fail with it.
-        done = []
-        for ticket in batch:
-            try:
-                done += self._commit_together([ticket], is_alone=True)
-            except LogForkedError:
-                raise
-            except _CallersError as error:
-                ticket.future.set_exception(error.error)
-            except (DuplicateStepError, LogUnavailableError) as error:
-                ticket.future.set_exception(error)
-        return done
-
-    def _commit_together(self, batch: Sequence[Ticket], *, is_alone: bool = False) -> list[tuple[Ticket, Commit]]:
-        with self._transaction() as connection:
-            head = lock_head(connection)
-            if is_alone:
-                _refuse_duplicate(connection, batch[0].leaf)
-            edge = self._edges.read(connection, head)
-            grown = store(connection, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch])
-            for ticket in batch:
-                _write_callers_part(ticket.leaf, connection)
-            note = self._keep_checkpoint(connection, grown)
-        self._edges.keep(edge)
-        return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
-
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._database.write_connection() as connection:
-                yield connection
-        except (IntegrityError, _CallersError):
-            raise
-        except (StoreUnavailableError, DBAPIError) as error:
-            raise LogUnavailableError(f"the log cannot be written: {error}") from error
-
-    def _refuse_if_stopped(self) -> None:
+    def _serving(self) -> Iterator[None]:
+        """Refuse once this process has seen the log contradict itself, and from the moment it does."""
         if self._sequencer.stopped is not None:
             raise LogForkedError(str(self._sequencer.stopped)) from self._sequencer.stopped
+        try:
+            yield
+        except LogForkedError as error:
+            self._sequencer.stop(error)
+            raise
 
     def _require_size(self, connection: Connection, size: int) -> None:
         head = read_head(connection)
         if head is None or size > head.size:
             raise UnknownError(f"the log has no size {size} yet")
-
-    def _note(self, head: Head) -> str:
-        return sign(Checkpoint(self.origin, head.size, head.root).text(), self._signer)
-
-    def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
-        note = self._note(head)
-        connection.execute(_KEEP_CHECKPOINT, {"size": head.size, "root": head.root, "note": note, "at": self._clock()})
-        return note
-
-
-class _CallersError(Exception):
-    """What a caller's own part of the transaction raised: his to get, and nobody else's."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
-    if leaf.then is None:
-        return
-    try:
-        leaf.then(connection)
-    except Exception as error:
-        raise _CallersError(error) from error
 
 
 def _prove(commit: Commit, leaf: bytes) -> Logged:
@@ -330,23 +241,7 @@ def _prove(commit: Commit, leaf: bytes) -> Logged:
     return Logged(commit.index, edge.size, commit.note, proof)
 
 
-def _refuse_duplicate(connection: Connection, leaf: Leaf) -> None:
-    existing = index_of(connection, leaf.step_id)
-    if existing is not None:
-        raise DuplicateStepError(leaf.step_id, existing)
-
-
-def _unavailable(ticket: Ticket, error: Exception) -> LogUnavailableError:
-    unavailable = LogUnavailableError(f"{ticket.leaf.step_id} cannot be logged and published now: {error}")
+def _unavailable(step_id: str, error: Exception) -> LogUnavailableError:
+    unavailable = LogUnavailableError(f"{step_id} cannot be logged and published now: {error}")
     unavailable.__cause__ = error
     return unavailable
-
-
-def _is_passing(error: Exception) -> bool:
-    """Tell whether PostgreSQL gave up one of two transactions that waited for each other (SQLSTATE class 40)."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if str(getattr(cause, "sqlstate", "")).startswith("40"):
-            return True
-        cause = cause.__cause__
-    return False

@@ -8,9 +8,9 @@ from gateway.db.engine import Database
 from gateway.errors import UnknownError
 from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.models import LogCheckpoint
-from gateway.evidence.tree import ColdTiles, read_entries, read_tile
+from gateway.evidence.tree import ColdTiles, Head, prove, read_entries, read_tile
 from ipx.errors import ProofError
-from ipx.merkle import consistency_proof, inclusion_proof
+from ipx.merkle import consistency_proof
 from ipx.note import Checkpoint, InclusionProof
 from ipx.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, encode_entries
 
@@ -84,17 +84,16 @@ class PublishedLog:
         newest = self.newest().size
         if not 0 <= index < newest or not 0 <= (size or 0) <= newest:
             raise UnknownError(f"{newest} leaves are published")
-        query = select(LogCheckpoint.size, LogCheckpoint.note).where(LogCheckpoint.size <= newest)
+        query = select(LogCheckpoint.size, LogCheckpoint.root, LogCheckpoint.note).where(LogCheckpoint.size <= newest)
         query = query.where(LogCheckpoint.size > index) if size is None else query.where(LogCheckpoint.size == size)
         with self._database.read_connection() as connection:
             row = connection.execute(query.order_by(LogCheckpoint.size).limit(1)).one_or_none()
             if row is None:
                 raise UnknownError("no checkpoint of this size was published")
-            try:
-                hashes = inclusion_proof(ColdTiles(connection).node, index, row.size)
-            except ProofError as error:
-                raise UnknownError(str(error)) from error
-        return InclusionProof(index, tuple(hashes), row.note)
+            if index >= row.size:
+                raise UnknownError(f"leaf {index} is not among the first {row.size}")
+            hashes = prove(connection, index, Head(row.size, bytes(row.root)))
+        return InclusionProof(index, hashes, row.note)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Prove that the tree of `new` leaves begins with that of `old` leaves.

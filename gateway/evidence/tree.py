@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import Connection, TextClause, select, text
 
 from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
-from gateway.evidence.errors import LogForkedError, LogUnavailableError
+from gateway.evidence.errors import LogDamagedError, LogForkedError, LogUnavailableError
 from gateway.evidence.models import LogEntry, LogTile
-from ipx.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, root
+from ipx.errors import ProofError
+from ipx.merkle import EMPTY_ROOT, HASH_BYTES, inclusion_proof, leaf_hash, root, verify_inclusion
 from ipx.tiles import MAX_ENTRY_BYTES
 
 LOCK_SECONDS: Final = 10
@@ -169,9 +170,27 @@ def read_tile(connection: Connection, level: int, number: int, width: int) -> by
     """Read the first `width` hashes of a tile.
 
     Raises:
-        LogForkedError: it is missing or too narrow.
+        LogDamagedError: it is missing or too narrow.
     """
-    return _read_tiles(connection, {(level, number): width}, "what was asked for")[level, number]
+    try:
+        return _read_tiles(connection, {(level, number): width}, "its reader")[level, number]
+    except LogForkedError as error:
+        raise LogDamagedError([str(error)]) from error
+
+
+def prove(connection: Connection, index: int, head: Head) -> tuple[bytes, ...]:
+    """Prove a leaf in the tree of an earlier head, and check the proof before it is handed out.
+
+    Raises:
+        LogDamagedError: entries and tiles do not lead to that head any more.
+    """
+    leaf = connection.execute(select(LogEntry.leaf_hash).where(LogEntry.idx == index)).scalar_one_or_none()
+    proof = tuple(inclusion_proof(ColdTiles(connection).node, index, head.size))
+    try:
+        verify_inclusion(index, head.size, bytes(leaf or b""), proof, head.root)
+    except ProofError as error:
+        raise LogDamagedError([f"leaf {index} cannot be proved in the tree of {head.size} leaves: {error}"]) from error
+    return proof
 
 
 class ColdTiles:
@@ -185,7 +204,7 @@ class ColdTiles:
         """Give a complete subtree's hash.
 
         Raises:
-            LogForkedError: a tile is missing or too narrow.
+            LogDamagedError: a tile is missing or too narrow.
         """
         place = place_of(level, index)
         if place not in self._edge.tiles:
@@ -193,12 +212,12 @@ class ColdTiles:
                 select(LogTile.data).where(LogTile.lvl == place[0], LogTile.n == place[1])
             ).one_or_none()
             if row is None:
-                raise LogForkedError(f"tile {place[1]} of level {place[0]} is missing")
+                raise LogDamagedError([f"tile {place[1]} of level {place[0]} is missing"])
             self._edge.tiles[place] = GrowingTile(bytes(row.data))
         try:
             return self._edge.node(level, index)
         except IndexError as error:
-            raise LogForkedError(f"tile {place[1]} of level {place[0]} is too narrow") from error
+            raise LogDamagedError([f"tile {place[1]} of level {place[0]} is too narrow"]) from error
 
 
 def _read_tiles(connection: Connection, places: dict[Place, int], claim: str) -> dict[Place, bytes]:

@@ -28,7 +28,7 @@ def damage(database):
         with database.write_connection() as connection:
             if database.is_sqlite:
                 for trigger in ("log_entry_keeps_rows", "log_entry_keeps_all"):
-                    connection.execute(text(f"DROP TRIGGER {trigger}"))
+                    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
             else:
                 connection.execute(text("ALTER TABLE log_entry DISABLE TRIGGER USER"))
             assert connection.execute(text(statement), values).rowcount == 1
@@ -143,3 +143,28 @@ def test_a_published_checkpoint_that_the_log_does_not_contain_is_found(filled, c
         body = forged
 
         assert words in findings(filled)
+
+
+def test_a_leaf_that_damaged_tiles_do_not_prove_gets_no_proof(filled, flip):
+    """One rotten tile costs the proofs that need it, not the whole service."""
+    before = filled.logged("exchange:5:final")
+    flip("log_tile", "data", "lvl = 0 AND n = 0")
+
+    refused = 0
+    for number in range(256):
+        try:
+            filled.logged(f"exchange:{number}:final")
+        except LogDamagedError:
+            refused += 1
+    assert refused
+    assert filled.append(Leaf("exchange:more:final", b"{}")).index == SIZE
+    flip("log_tile", "data", "lvl = 0 AND n = 0")
+    assert filled.logged("exchange:5:final") == before
+
+
+def test_a_missing_tile_costs_the_proofs_that_need_it(filled, damage):
+    damage("DELETE FROM log_tile WHERE lvl = 0 AND n = 0")
+
+    with pytest.raises(LogDamagedError, match="tile 0 of level 0 is missing"):
+        filled.proof(0, SIZE)
+    assert len(filled.proof(SIZE - 1, SIZE)) > 1

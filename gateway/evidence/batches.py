@@ -1,0 +1,165 @@
+"""Writing leaves: one transaction for a batch, and each of its items alone where the batch fails."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gateway.clock import Clock
+from gateway.db.base import UtcDateTime
+from gateway.db.engine import Database
+from gateway.errors import StoreUnavailableError
+from gateway.evidence.errors import DuplicateStepError, LogUnavailableError
+from gateway.evidence.leaf import Leaf, Pending
+from gateway.evidence.sequencer import Commit, Ticket
+from gateway.evidence.tree import EdgeReader, Head, create_head, index_of, lock_head, store
+from ipx.note import Checkpoint, NoteSigner, sign
+
+_KEEP_CHECKPOINT = text(
+    "INSERT INTO log_checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING"
+).bindparams(bindparam("at", type_=UtcDateTime))
+
+
+class Batches:
+    """The writing half of a log. Every method raises `LogForkedError` where the log contradicts itself."""
+
+    def __init__(self, database: Database, signer: NoteSigner, clock: Clock) -> None:
+        self._database = database
+        self._signer = signer
+        self._clock = clock
+        self._edges = EdgeReader()
+
+    def begin(self) -> None:
+        """Make the head where there is none, with the checkpoint of the empty tree, and check the right edge."""
+        with self._transaction() as connection:
+            create_head(connection)
+            head = lock_head(connection)
+            self._edges.read(connection, head)
+            if head.size == 0:
+                self._keep_checkpoint(connection, head)
+
+    def commit(self, batch: Sequence[Ticket]) -> list[tuple[Ticket, Commit]]:
+        """Commit a batch; tickets that cannot be are settled here with their error.
+
+        Returns:
+            what was committed, in the order of the log.
+
+        Raises:
+            LogUnavailableError: nothing of the batch was.
+        """
+        try:
+            return self._commit_together(batch)
+        except LogUnavailableError as error:
+            if not _is_passing(error):
+                raise
+        except (IntegrityError, _CallersError):
+            pass
+        return self._commit_one_by_one(batch)
+
+    def append(self, connection: Connection, leaf: Leaf) -> Pending:
+        """Append one leaf in a transaction of the caller's.
+
+        Raises:
+            DuplicateStepError: the step is a leaf already.
+        """
+        head = lock_head(connection)
+        _refuse_duplicate(connection, leaf)
+        edge = self._edges.read(connection, head)
+        grown = store(connection, edge, head, [(leaf.step_id, leaf.entry)])
+        if leaf.then is not None:
+            leaf.then(connection)
+        self._keep_checkpoint(connection, grown)
+        return Pending(head.size)
+
+    def probe(self) -> None:
+        """Write without a change.
+
+        Raises:
+            LogUnavailableError: that is not possible.
+        """
+        with self._transaction() as connection:
+            lock_head(connection)
+
+    def note(self, head: Head) -> str:
+        return sign(Checkpoint(self._signer.name, head.size, head.root).text(), self._signer)
+
+    def _commit_together(self, batch: Sequence[Ticket], *, is_alone: bool = False) -> list[tuple[Ticket, Commit]]:
+        with self._transaction() as connection:
+            head = lock_head(connection)
+            if is_alone:
+                _refuse_duplicate(connection, batch[0].leaf)
+            edge = self._edges.read(connection, head)
+            grown = store(connection, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch])
+            for ticket in batch:
+                _write_callers_part(ticket.leaf, connection)
+            note = self._keep_checkpoint(connection, grown)
+        self._edges.keep(edge)
+        return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
+
+    def _commit_one_by_one(self, batch: Sequence[Ticket]) -> list[tuple[Ticket, Commit]]:
+        """Find out whose fault it was: neighbours must not fail with it."""
+        done = []
+        outage: LogUnavailableError | None = None
+        for ticket in batch:
+            try:
+                if outage is not None:
+                    raise outage
+                done += self._commit_together([ticket], is_alone=True)
+            except _CallersError as error:
+                ticket.future.set_exception(error.error)
+            except DuplicateStepError as error:
+                ticket.future.set_exception(error)
+            except LogUnavailableError as error:
+                ticket.future.set_exception(error)
+                if not _is_passing(error):
+                    outage = error
+        return done
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._database.write_connection() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except (StoreUnavailableError, DBAPIError) as error:
+            raise LogUnavailableError(f"the log cannot be written: {error}") from error
+
+    def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
+        note = self.note(head)
+        connection.execute(_KEEP_CHECKPOINT, {"size": head.size, "root": head.root, "note": note, "at": self._clock()})
+        return note
+
+
+class _CallersError(Exception):
+    """What a caller's own part of the transaction raised: his to get, and nobody else's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
+    if leaf.then is None:
+        return
+    try:
+        leaf.then(connection)
+    except Exception as error:
+        raise _CallersError(error) from error
+
+
+def _refuse_duplicate(connection: Connection, leaf: Leaf) -> None:
+    existing = index_of(connection, leaf.step_id)
+    if existing is not None:
+        raise DuplicateStepError(leaf.step_id, existing)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Tell whether PostgreSQL gave up one of two transactions that waited for each other (SQLSTATE class 40)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if str(getattr(cause, "sqlstate", "")).startswith("40"):
+            return True
+        cause = cause.__cause__
+    return False
