@@ -108,7 +108,8 @@ def _fresh_postgres(server):
 
 def test_no_tracked_file_holds_a_registry_or_a_path_of_one_machine():
     forbidden = re.compile(
-        r"(?<![A-Za-z0-9_.])/(?:work|farm|root)/|\"resolved\": *\"http|https?://[^ \"]*\.(?:whl|tgz|tar\.gz)|--(?:extra-)?index-url"
+        r"(?<![A-Za-z0-9_.])/(?:work|farm|root)/|\"resolved\": *\"http"
+        r"|https?://[^ \"]*\.(?:whl|tgz|tar\.gz)|--(?:extra-)?index-url"
     )
     found = []
     for path in tracked():

@@ -1,4 +1,7 @@
-"""Writes the Cedar schema of the catalogue: `python -m gateway.records.policy_schema > policies/bundles/schema.cedarschema`."""
+"""Writes the Cedar schema of the catalogue.
+
+`python -m gateway.records.policy_schema > policies/bundles/schema.cedarschema`
+"""
 
 import sys
 

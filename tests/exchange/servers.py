@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 
@@ -30,7 +31,7 @@ def serving(demo, settings, application="gateway.wsgi:application()", workers=1,
     settings = replace(settings, bind=f"127.0.0.1:{port}", workers=workers)
     command = [sys.executable, "-m", "gunicorn", "-c", "python:gateway.gunicorn_conf", application]
     server = subprocess.Popen(
-        command, env=environment(demo, settings) | more, start_new_session=True, cwd=os.getcwd(), stderr=subprocess.PIPE
+        command, env=environment(demo, settings) | more, start_new_session=True, cwd=Path.cwd(), stderr=subprocess.PIPE
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -1,4 +1,4 @@
-"""Real marks of two offices, from the offices' own files through policy, redaction, seal, log and offline verification."""
+"""Real marks of two offices, from their own files through policy, redaction, seal, log and offline verification."""
 
 import httpx
 import pytest
