@@ -3,12 +3,12 @@
 import svcs
 from flask import Flask, Response, jsonify
 
-from gateway.agencies import views as agency_views
 from gateway.evidence import views as evidence_views
 from gateway.exchange import views as exchange_views
+from gateway.health import blueprint as health_blueprint
 from gateway.oauth import views as oauth_views
+from gateway.oauth import whoami
 from gateway.web import problem
-from gateway.web.health import blueprint as health_blueprint
 from gateway.wiring import Services, register
 
 BODY_BYTES = 1 << 20
@@ -25,7 +25,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(problem.pages())
     app.register_blueprint(oauth_views.blueprint())
     app.register_blueprint(evidence_views.blueprint())
-    app.register_blueprint(agency_views.blueprint())
+    app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(health_blueprint())
     app.add_url_rule("/", "front", _front)

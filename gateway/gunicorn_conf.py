@@ -22,6 +22,6 @@ loglevel = os.environ.get("IPX_LOG_LEVEL", "warning")
 
 def on_starting(server: Any) -> None:
     """Before the first worker: close what a crash of this node left open."""
-    from gateway.recovery import recover  # noqa: PLC0415  (the master must not import the application before forking)
+    from gateway.worker import recover  # noqa: PLC0415  (the master must not import the application before forking)
 
     recover(server.log)

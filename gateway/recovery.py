@@ -10,7 +10,6 @@ from gateway.db.engine import Database
 from gateway.exchange.journal import Journal
 from gateway.exchange.models import RECEIVED, Exchange
 from gateway.exchange.outcomes import Failed
-from gateway.settings import read_settings
 
 
 class Recovery:
@@ -40,20 +39,3 @@ class Recovery:
     def _open(self, condition: Any) -> Iterator[str]:
         with self._database.read() as session:
             yield from session.scalars(select(Exchange.id).where(Exchange.state == RECEIVED, condition)).all()
-
-
-def recover(log: Any) -> None:
-    """Before the first worker of a node: tables are there, the log is whole, what a crash left open is closed.
-
-    Raises:
-        SettingsError, LogForkedError: the server must not start.
-    """
-    from gateway.wiring import build  # noqa: PLC0415  (wiring knows this module)
-
-    services = build(read_settings())
-    try:
-        closed = services.recovery.close_own()
-        if closed:
-            log.warning("%d interrupted exchanges closed", closed)
-    finally:
-        services.close()

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 from gateway.errors import GatewayError
 from gateway.oauth.standing import sweep as sweep_revoked
-from gateway.wiring import Services
+from gateway.settings import read_settings
+from gateway.wiring import Services, build
 
 log = structlog.get_logger(__name__)
 
@@ -50,3 +52,18 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.wait(self._round_seconds):
             self.go_round()
+
+
+def recover(log: Any) -> None:
+    """Before the first worker of a node: tables are there, the log is whole, what a crash left open is closed.
+
+    Raises:
+        SettingsError, LogForkedError: the server must not start.
+    """
+    services = build(read_settings())
+    try:
+        closed = services.recovery.close_own()
+        if closed:
+            log.warning("%d interrupted exchanges closed", closed)
+    finally:
+        services.close()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.db.engine import Database
-from gateway.db.tables import Base
+from gateway.tables import Base
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gateway import settings as settings_module
-from gateway.commands.reference import reference
+from gateway.reference import reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -19,7 +19,7 @@ def test_every_setting_is_documented_and_every_documented_setting_exists():
 
 def test_the_reference_of_commands_is_the_one_the_programs_make():
     assert (DOCS / "commands.md").read_text("utf-8") == reference(), (
-        "run: python -m gateway.commands.reference > docs/commands.md"
+        "run: python -m gateway.reference > docs/commands.md"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from gateway.db.base import UtcDateTime
-from gateway.db.tables import Base
+from gateway.tables import Base
 
 
 def plain_types(kind: str, item: Any, _context: Any) -> str | Literal[False]:

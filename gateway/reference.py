@@ -1,4 +1,4 @@
-"""Writes the reference of all commands: `python -m gateway.commands.reference > docs/commands.md`."""
+"""Writes the reference of all commands: `python -m gateway.reference > docs/commands.md`."""
 
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from ipx.cli import main as agency
 
 INTRODUCTION = """# Commands
 
-Generated from the programs' own help by `python -m gateway.commands.reference > docs/commands.md`; `--help` tells more.
+Generated from the programs' own help by `python -m gateway.reference > docs/commands.md`; `--help` tells more.
 `ipx` is for agencies and auditors, `ipx-gateway` for operators.
 
 | command | does |
