@@ -1,20 +1,17 @@
 """The only place that constructs services; everything else takes what it needs."""
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import svcs
 from flask import Flask
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from connectors.tools import MappingTools
 from gateway.agencies.client_keys import ClientKeys
-from gateway.agencies.models import ClientKey
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
+from gateway.agencies.trusted_keys import requester_keys
 from gateway.audit.service import AuditTrail
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
@@ -63,7 +60,6 @@ from gateway.records.policy_catalogue import policy_catalogue
 from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
-from ipx.keys import EVIDENCE_ALGORITHMS, TrustedKey, public_key
 from ipx.note import NoteSigner
 
 FAILED_SIGN_INS_PER_MINUTE = 60
@@ -294,26 +290,6 @@ def mapping_tools(clock: Clock = utc_now) -> MappingTools:
         code=code,
         validate=lambda record_type, fields: validate(record_type, fields, today=clock().date()),
     )
-
-
-def requester_keys(session: Session) -> Sequence[TrustedKey]:
-    """Give the clients' keys that may sign requests, ended and revoked ones too."""
-    rows = session.scalars(
-        select(ClientKey).where(ClientKey.alg.in_(EVIDENCE_ALGORITHMS)).order_by(ClientKey.client_id, ClientKey.id)
-    )
-    return [
-        TrustedKey(
-            role="requester",
-            kid=row.kid,
-            owner=row.client_id,
-            public=public_key(row.jwk),
-            valid_from=row.valid_from,
-            valid_until=row.valid_until,
-            revoked_at=row.revoked_at,
-            reason=row.revoked_reason,
-        )
-        for row in rows
-    ]
 
 
 def _require_tables(database: Database) -> None:

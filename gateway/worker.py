@@ -37,6 +37,8 @@ class Worker:
         services = self._services
         tasks: dict[str, Callable[[], object]] = {
             "interrupted exchanges": services.recovery.close_overdue,
+            "trust list": self._publish_trust,
+            "token keys": services.sign_in.keys.advance,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
             "token signing keys": services.sign_in.keys.advance,
@@ -49,9 +51,20 @@ class Worker:
             except Exception:
                 log.exception("background work broke", task=name)
 
+    def _publish_trust(self) -> None:
+        """Publish what changed, where the server holds the trust key; an unchanged list is not published again."""
+        publish_trust(self._services)
+
     def _run(self) -> None:
         while not self._stopping.wait(self._round_seconds):
             self.go_round()
+
+
+def publish_trust(services: Services) -> None:
+    """Publish the trust list where its key is at hand: no receipt may be older than the listing of its key."""
+    if services.settings.trust_key is not None:
+        with services.database.write() as session:
+            services.trust_lists.publish(session, "gateway")
 
 
 def recover(log: Any) -> None:
@@ -63,6 +76,7 @@ def recover(log: Any) -> None:
     services = build(read_settings())
     try:
         closed = services.recovery.close_own()
+        publish_trust(services)
         if closed:
             log.warning("%d interrupted exchanges closed", closed)
     finally:

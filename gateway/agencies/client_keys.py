@@ -33,7 +33,7 @@ class ClientKeys:
 
         Raises:
             InvalidInputError: not a key we take (P-256, Ed25519, RSA of 2048 to 4096 bits), or five live keys exist.
-            AlreadyExistsError: the client has this key, live or revoked.
+            AlreadyExistsError: the client or another one has this key, live or revoked.
         """
         leaked = PRIVATE_MEMBERS & jwk.keys()
         if leaked:
@@ -52,8 +52,10 @@ class ClientKeys:
             if session.get(Client, client_id) is None:
                 raise UnknownError(f"there is no client {client_id}; `ipx-gateway client list` shows those that exist")
             keys = list(session.scalars(select(ClientKey).where(ClientKey.client_id == client_id)))
-            if any(known.kid == kid for known in keys):
-                raise AlreadyExistsError(f"client {client_id} has key {kid}")
+            taken = session.scalar(select(ClientKey.client_id).where(ClientKey.kid == kid))
+            if taken is not None:
+                # A signature must tell one client from another, so no two share a key.
+                raise AlreadyExistsError(f"key {kid} is registered" + (" already" if taken == client_id else ""))
             if sum(known.revoked_at is None and known.valid_until > now for known in keys) >= LIVE_KEYS_MAX:
                 raise InvalidInputError(
                     [Fault("/jwk", "too_many_keys", f"{LIVE_KEYS_MAX} live keys exist; revoke one first")]
