@@ -13,7 +13,7 @@ import svcs.flask
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 import gateway.oauth.models  # noqa: F401
 from gateway.agencies.client_keys import ClientKeys
@@ -314,13 +314,21 @@ class World:
         return system
 
     def add_key(self, client_id, key, alg):
+        self.register_jwk(client_id, jwk_of(key), alg)
+
+    def set_only_key(self, client_id, jwk, alg):
+        with self.database.write() as session:
+            session.execute(delete(ClientKey).where(ClientKey.client_id == client_id))
+        self.register_jwk(client_id, jwk, alg)
+
+    def register_jwk(self, client_id, jwk, alg):
         with self.database.write() as session:
             session.add(
                 ClientKey(
                     client_id=client_id,
-                    kid=thumbprint(jwk_of(key)),
+                    kid=thumbprint(jwk),
                     alg=alg,
-                    jwk=jwk_of(key),
+                    jwk=jwk,
                     valid_from=self.clock(),
                     valid_until=self.clock() + timedelta(days=365),
                 )

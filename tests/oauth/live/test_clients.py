@@ -1,10 +1,8 @@
 """Client libraries that share no code with this project run the whole flow against a live server, unchanged."""
 
 import json
-import shutil
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 import requests
@@ -13,8 +11,6 @@ from requests_oauth2client import ApiClient, OAuth2Client, PrivateKeyJwt
 from werkzeug.serving import make_server
 
 from gateway.clock import utc_now
-
-NODE = Path(__file__).parent / "node"
 
 
 @pytest.fixture
@@ -59,22 +55,6 @@ def test_requests_oauth2client(live, alg):
     assert client.introspect_token(token)["active"] is True
     assert client.revoke_access_token(token)
     assert client.introspect_token(token)["active"] is False
-
-
-@pytest.fixture(scope="session")
-def node_folder(tmp_path_factory):
-    """A folder with the two libraries, installed as their lock file says."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if not npm or not node:
-        pytest.skip("no Node on this machine")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "flow.mjs"):
-        shutil.copy(NODE / name, folder)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    if installed.returncode != 0:
-        pytest.skip(f"npm cannot install the libraries: {installed.stderr[-300:]}")
-    return folder
 
 
 @pytest.mark.parametrize("library", ["openid-client", "oauth4webapi"])

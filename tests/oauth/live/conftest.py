@@ -1,26 +1,23 @@
-"""Two real worker processes of gunicorn over TLS: races between processes, and certificates from its own sockets."""
+"""Live servers: the world of this room behind gunicorn with TLS, and the libraries of Node."""
 
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.clock import utc_now
-from gateway.oauth.certificates import read_pem
 
-COPIES = 16
 APPLICATION = """
 import importlib.util, sys
 from gateway.clock import utc_now
@@ -77,7 +74,7 @@ def authority(tmp_path):
 
 
 @pytest.fixture
-def live(world, database, authority, tmp_path):
+def live_workers(world, database, authority, tmp_path):
     """The world behind gunicorn: two processes of eight threads, TLS, client certificates asked for and not needed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -85,7 +82,7 @@ def live(world, database, authority, tmp_path):
     origin = f"https://127.0.0.1:{port}"
     live = type(world)(database, utc_now, origin=origin)
     url = database.url.render_as_string(hide_password=False)
-    conftest = str(Path(__file__).parent / "conftest.py")
+    conftest = str(Path(__file__).parents[1] / "conftest.py")
     (tmp_path / "application.py").write_text(APPLICATION.format(conftest=conftest, url=url, origin=origin))
     certificate, key = authority.issue("server")
     command = [sys.executable, "-m", "gunicorn", "application:application", "--bind", f"127.0.0.1:{port}"]
@@ -114,47 +111,17 @@ def wait_for(server, port):
             return
 
 
-def test_one_assertion_at_two_processes_at_once_gives_exactly_one_token(live):
-    system = live.system("customs-xa.live")
-    url = f"{live.origin}/oauth/token"
-    assertion = system.assertion(claims={"aud": live.origin})
-    sent = [(system.form(client_assertion=assertion), {"DPoP": system.proof(url=url)}) for _ in range(COPIES)]
-
-    def post(request):
-        form, headers = request
-        with requests.Session() as session:
-            return session.post(url, data=form, headers=headers, verify=live.authority, timeout=30)
-
-    with ThreadPoolExecutor(COPIES) as pool:
-        answers = list(pool.map(post, sent))
-
-    assert [answer.status_code for answer in answers].count(200) == 1
-    assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_client"}
-    assert len(live.audit("token.issued")) == 1
-
-
-def test_the_certificate_comes_from_the_servers_own_socket(live, authority):
-    system = live.system("customs-xa.live")
-    pair, other = authority.issue("intake"), authority.issue("other")
-    live.client_certificates.add(
-        system.client_id, read_pem(Path(pair[0]).read_text()), by_names=False, actor="operator"
-    )
-    form = {"grant_type": "client_credentials", "client_id": system.client_id, "scope": "exchange:request"}
-
-    def ask(cert):
-        with requests.Session() as session:
-            return session.post(f"{live.origin}/oauth/token", data=form, cert=cert, verify=live.authority, timeout=30)
-
-    def call(token, cert):
-        with requests.Session() as session:
-            headers = {"Authorization": f"Bearer {token}"}
-            return session.get(
-                f"{live.origin}/v1/whoami", headers=headers, cert=cert, verify=live.authority, timeout=30
-            )
-
-    token = ask(pair).json()["access_token"]
-    assert call(token, pair).json()["client"] == "customs-xa.live"
-    assert ask(other).json()["error"] == "invalid_client"
-    assert ask(None).json()["error"] == "invalid_client"
-    assert call(token, other).status_code == 401
-    assert call(token, None).status_code == 401
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory):
+    """A folder with the two libraries, installed as their lock file says."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if not npm or not node:
+        pytest.skip("no Node on this machine")
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json", "flow.mjs"):
+        shutil.copy(Path(__file__).parent / "node" / name, folder)
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if installed.returncode != 0:
+        pytest.skip(f"npm cannot install the libraries: {installed.stderr[-300:]}")
+    return folder
