@@ -3,6 +3,7 @@
 import click
 
 from gateway.commands.agencies import agency_group, client_group
+from gateway.commands.certificates import certificate_group
 from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
@@ -31,6 +32,7 @@ for command in (
     agency_group,
     client_group,
     key_group,
+    certificate_group,
     delegation_group,
     token_key_group,
     source_group,

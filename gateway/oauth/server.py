@@ -105,7 +105,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self._nonces = parts.nonces
         self._failures = parts.failures
         self._certificates = parts.certificates
-        self._client_certificates = parts.client_certificates
+        self.client_certificates = parts.client_certificates
         self.register_client_auth_method("private_key_jwt", self._private_key_jwt)
         self.register_client_auth_method("tls_client_auth", self._tls_client_auth)
         self.register_grant(GatewayClientCredentialsGrant)
@@ -196,7 +196,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         client: RegisteredClient | None = find(client_id)
         certificate = request.certificate
         # Asked for an unknown client too, so that both take as long.
-        registered = certificate and self._client_certificates.is_registered(client.id if client else "", certificate)
+        registered = certificate and self.client_certificates.is_registered(client.id if client else "", certificate)
         if client is None or not registered:
             refusal = RefusedError(Reason.CLIENT_AUTHENTICATION)
             refusal.claimed = client_id
