@@ -175,7 +175,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         database=database,
         checkpoint_database=checkpoint_database,
         log=log,
-        published=PublishedLog(database, checkpoints, settings.log_origin),
+        published=PublishedLog(database, checkpoints, settings.log_origin, demands=trust_lists.demands, clock=clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),

@@ -90,6 +90,25 @@ class SigningKey(Base):
     revoked_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class PayloadClassKey(Base):
+    """A key that wraps the payload keys of one holder's exchanges of one retention class, filed in one month.
+
+    Deleting the row erases all of them at once. Its table is left out of backups that are kept longer than the data.
+    """
+
+    __tablename__ = "payload_class_key"
+    __table_args__ = (UniqueConstraint("holder", "retention_class", "month"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(63))
+    retention_class: Mapped[str] = mapped_column(String(63))
+    """The record type that was asked for."""
+    month: Mapped[str] = mapped_column(String(7))
+    """`2026-11`, UTC."""
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class TrustList(Base):
     __tablename__ = "trust_list"
 

@@ -1,18 +1,26 @@
 """The log as outsiders may see it: nothing beyond the last checkpoint that the checkpoint store holds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 
+from gateway.clock import Clock, utc_now
 from gateway.db.engine import Database
 from gateway.errors import UnknownError
 from gateway.evidence.checkpoints import CheckpointStore
+from gateway.evidence.demands import COSIGN_SECONDS, STAMP_SECONDS, Demands, NotYetProvable, Provable
 from gateway.evidence.models import LogCheckpoint
-from gateway.evidence.tree import ColdTiles, Head, prove, read_entries, read_tile
+from gateway.evidence.tree import ColdTiles, Head, index_of, prove, read_entries, read_tile
 from ipx.errors import ProofError
 from ipx.merkle import consistency_proof
 from ipx.note import Checkpoint, InclusionProof
 from ipx.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, encode_entries
+
+PAGE_ROWS: Final = 64
+_Row = Row[int, bytes, str, str | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +34,29 @@ class Published:
 class PublishedLog:
     """Serves the C2SP files of a log out of its tables."""
 
-    def __init__(self, database: Database, checkpoints: CheckpointStore, origin: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        checkpoints: CheckpointStore,
+        origin: str,
+        *,
+        demands: Callable[[], Demands] = Demands,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Take what is served.
+
+        Args:
+            database: holds the log's tables.
+            checkpoints: says what is published.
+            origin: the log's name.
+            demands: what the trust list in force demands of a checkpoint.
+            clock: says from when a leaf will be provable.
+        """
         self._database = database
         self._checkpoints = checkpoints
         self._origin = origin
+        self._demands = demands
+        self._clock = clock
 
     def newest(self) -> Published:
         """Give the checkpoint in force.
@@ -95,6 +122,29 @@ class PublishedLog:
             hashes = prove(connection, index, Head(row.size, bytes(row.root)))
         return InclusionProof(index, hashes, row.note)
 
+    def provable(self, step_id: str) -> Provable | NotYetProvable:
+        """Prove a leaf under the first published checkpoint that has what the trust list in force demands.
+
+        Args:
+            step_id: of the leaf, as it was appended.
+
+        Raises:
+            UnknownError: there is no such leaf.
+        """
+        demands = self._demands()
+        newest = self.newest().size
+        with self._database.read_connection() as connection:
+            index = index_of(connection, step_id)
+            if index is None:
+                raise UnknownError(f"no leaf {step_id}")
+            row = _first_that_meets(connection, demands, index, newest)
+            if row is None:
+                wait = STAMP_SECONDS if demands.is_stamped else COSIGN_SECONDS
+                return NotYetProvable(self._clock() + timedelta(seconds=wait))
+            hashes = prove(connection, index, Head(row.size, bytes(row.root)))
+        proof = InclusionProof(index, hashes, row.cosigned or row.note)
+        return Provable(self._origin, proof, row.size, bytes(row.tst) if demands.is_stamped else None)
+
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Prove that the tree of `new` leaves begins with that of `old` leaves.
 
@@ -108,3 +158,23 @@ class PublishedLog:
                 return consistency_proof(ColdTiles(connection).node, old, new)
             except ProofError as error:
                 raise UnknownError(str(error)) from error
+
+
+def _first_that_meets(connection: Connection, demands: Demands, index: int, newest: int) -> _Row | None:
+    query = (
+        select(LogCheckpoint.size, LogCheckpoint.root, LogCheckpoint.note, LogCheckpoint.cosigned, LogCheckpoint.tst)
+        .where(LogCheckpoint.size > index, LogCheckpoint.size <= newest)
+        .order_by(LogCheckpoint.size)
+        .limit(PAGE_ROWS)
+    )
+    if demands.quorum:
+        query = query.where(LogCheckpoint.cosigned.is_not(None))
+    if demands.is_stamped:
+        query = query.where(LogCheckpoint.tst.is_not(None))
+    last = index
+    while rows := connection.execute(query.where(LogCheckpoint.size > last)).all():
+        for row in rows:
+            if demands.cosignatures(row.cosigned or row.note) >= demands.quorum:
+                return row
+        last = rows[-1].size
+    return None

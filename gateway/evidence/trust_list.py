@@ -6,6 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,11 +14,13 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import UnknownError
 from gateway.evidence.acts import ActTrail
+from gateway.evidence.demands import Demands
 from gateway.evidence.errors import UnpublishableError
 from gateway.evidence.keys import holder_keys
 from gateway.evidence.models import TrustList
+from gateway.evidence.outsiders import Outsiders
 from ipx import jws
-from ipx.encoding import b64url, b64url_bytes
+from ipx.encoding import b64, b64url, b64url_bytes
 from ipx.errors import EvidenceError
 from ipx.jws import Json, dump_json
 from ipx.keys import EVIDENCE_ALGORITHMS, Signer, TrustedKey, public_key
@@ -42,6 +45,7 @@ class TrustLists:
         acts: ActTrail,
         clock: Clock,
         signer: Signer | None,
+        outsiders: Outsiders | None = None,
     ) -> None:
         """Take what a list is made of.
 
@@ -54,6 +58,7 @@ class TrustLists:
             acts: where each publication becomes an audit entry and a leaf.
             clock: dates lists.
             signer: the trust key; None where it is kept offline and handed to `publish`.
+            outsiders: who confirms checkpoints; a list that names them demands it of all evidence.
         """
         self._database = database
         self._requester_keys = requester_keys
@@ -63,6 +68,7 @@ class TrustLists:
         self._acts = acts
         self._clock = clock
         self._signer = signer
+        self._outsiders = outsiders or Outsiders()
 
     def latest(self) -> str:
         """Give the list in force, as signed.
@@ -79,6 +85,18 @@ class TrustLists:
             UnknownError: none was published yet.
         """
         return self._latest_row().signed_by
+
+    def demands(self) -> Demands:
+        """Tell what the list in force demands of a checkpoint; nothing where none was published yet."""
+        try:
+            payload = _payload(self.latest())
+        except UnknownError:
+            return Demands()
+        return Demands(
+            witnesses=frozenset(NoteKey.parse(witness["vkey"]) for witness in payload.get("witnesses", ())),
+            quorum=payload.get("quorum", 0),
+            is_stamped=bool(payload.get("tsa_roots")),
+        )
 
     def publish(self, session: Session, actor: str, *, signer: Signer | None = None) -> TrustList:
         """Sign a new list where anything in it has changed, else give the one in force.
@@ -129,6 +147,7 @@ class TrustLists:
         return {
             "keys": [*self._gateway_keys(before), *(_member(key) for key in keys)],
             "log": {"origin": self._log_key.name, "vkeys": [self._log_key.vkey]},
+            **_confirmed_by(self._outsiders),
         }
 
     def _gateway_keys(self, before: Mapping[str, Any]) -> list[Json]:
@@ -162,6 +181,17 @@ class TrustLists:
             return jws.sign(payload, signer, typ=TYP)
         except EvidenceError as error:
             raise UnpublishableError(f"every reader would refuse this trust list: {error}") from error
+
+
+def _confirmed_by(outsiders: Outsiders) -> dict[str, Json]:
+    members: dict[str, Json] = {}
+    if outsiders.witnesses:
+        members["witnesses"] = [{"vkey": witness.key.vkey, "url": witness.url} for witness in outsiders.witnesses]
+        members["quorum"] = outsiders.quorum
+    if outsiders.authority is not None:
+        members["tsa_roots"] = [b64(root.public_bytes(Encoding.DER)) for root in outsiders.authority.roots]
+        members["tsa_policy"] = outsiders.authority.policy
+    return members
 
 
 def _content(payload: Mapping[str, Any]) -> dict[str, Any]:
