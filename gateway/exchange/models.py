@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
@@ -19,6 +19,10 @@ class Exchange(Base):
         Index("ix_exchange_requester_received_at", "requester", "received_at"),
         Index("ix_exchange_holder_received_at", "holder", "received_at"),
         Index("ix_exchange_state_deadline_at", "state", "deadline_at"),
+        Index("ix_exchange_requester_log_index", "requester", "log_index"),
+        Index("ix_exchange_holder_log_index", "holder", "log_index"),
+        Index("ix_exchange_case_hash_log_index", "case_hash", "log_index"),
+        Index("ix_exchange_class_key", "class_key"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -46,6 +50,19 @@ class Exchange(Base):
     """Opens the commitment in the log; destroying it unlinks the leaf from the receipt."""
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The key of this exchange's payloads, wrapped; destroying it erases them."""
+    class_key: Mapped[str | None] = mapped_column(String(36))
+    """`payload_class_key.id` of the key that wraps `wrapped_key`; None: the key-encryption key itself does.
+
+    No foreign key: where the class key is gone, so is everything that it wrapped.
+    """
+    case_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    """Keyed hash of the case reference: finds the exchanges of a case for whoever names it, and tells nobody else."""
+    log_index: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the leaf that ended it. Lists follow it: it is given under the log's lock, so that no reader skips a row."""
+    answer_expired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the disclosed fields were deleted by schedule. What proves the exchange stays."""
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When key and salt were destroyed."""
     acts_as: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """Delegation: the supplier that asked for the requester, where there was one."""
 
