@@ -49,8 +49,7 @@ class Introspection(_TokenOfCaller, IntrospectionEndpoint):  # type: ignore[misc
     def create_endpoint_response(self, request: Any) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         client = self.authenticate_endpoint_client(request)
         token = self.named_token(request)
-        with self.server.database.write_connection() as connection:
-            self.use_up(request, connection)
+        self.server.commits.run(lambda connection: self.use_up(request, connection))
         return 200, self._about(token, client), list(_HEADERS)
 
     def _about(self, token: AccessToken | None, client: RegisteredClient) -> dict[str, Any]:
@@ -68,9 +67,12 @@ class Revocation(_TokenOfCaller, RevocationEndpoint):  # type: ignore[misc]  # A
         client = self.authenticate_endpoint_client(request)
         token = self.named_token(request)
         now = self.server.clock()
-        with self.server.database.write_connection() as connection:
+
+        def revoke(connection: Connection) -> None:
             self.use_up(request, connection)
             if token is not None and token.client_id == client.id and deny(connection, token, now):
                 detail = {"jti": token.jti} | request.origin_detail
                 record(connection, now, client.id, "token.revoked", subject=client.id, detail=detail)
+
+        self.server.commits.run(revoke)
         return 200, {}, list(_HEADERS)

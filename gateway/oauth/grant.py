@@ -4,7 +4,7 @@ import re
 from typing import Any, ClassVar, Final
 
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
-from sqlalchemy import bindparam, update
+from sqlalchemy import Connection, bindparam, update
 
 from gateway.agencies.models import ClientKey
 from gateway.oauth.audit import record
@@ -51,15 +51,18 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
         server = self.server
         token, claims = server.tokens.issue(self.granted)
         now = server.clock()
+        client_id = self.granted.client_id
+        key = self.request.authenticated.key
+        detail = {name: claims[name] for name in _AUDITED if name in claims} | self.request.origin_detail
+
+        def issue(connection: Connection) -> None:
+            server.replay.consume(connection, self.consume, now)
+            if key and (key.last_used_at is None or (now - key.last_used_at).total_seconds() > _USED_SECONDS):
+                connection.execute(_USED, {"key_id": key.id, "at": now})
+            record(connection, now, client_id, "token.issued", subject=client_id, detail=detail)
+
         try:
-            with server.database.write_connection() as connection:
-                server.replay.consume(connection, self.consume, now)
-                key = self.request.authenticated.key
-                if key and (key.last_used_at is None or (now - key.last_used_at).total_seconds() > _USED_SECONDS):
-                    connection.execute(_USED, {"key_id": key.id, "at": now})
-                detail = {name: claims[name] for name in _AUDITED if name in claims} | self.request.origin_detail
-                client_id = self.granted.client_id
-                record(connection, now, client_id, "token.issued", subject=client_id, detail=detail)
+            server.commits.run(issue)
         except ReplayedError as error:
             raise RefusedError(REPLAYS[error.seen.kind], claim="jti") from error
         body = {

@@ -13,6 +13,7 @@ from gateway.oauth.certificates import CertificateSource
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
 from gateway.oauth.form import MEDIA_TYPE, read_form
+from gateway.oauth.group_commit import GroupCommit
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.purpose import Purpose, purpose_of
 from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
@@ -74,7 +75,7 @@ class Guard:
         certificates: CertificateSource | None = None,
     ) -> None:
         self._resource = resource
-        self._database = database
+        self._commits = GroupCommit(database)
         self._clock = clock
         self._tokens = tokens
         self._standing = standing
@@ -148,15 +149,16 @@ class Guard:
     def _use_up(self, keys: tuple[SeenKey, ...]) -> None:
         now = self._clock()
         try:
-            with self._database.write_connection() as connection:
-                self._replay.consume(connection, keys, now)
+            self._commits.run(lambda connection: self._replay.consume(connection, keys, now))
         except ReplayedError as error:
             raise RefusedError(Reason.PROOF_REPLAY, claim="jti") from error
 
     def _audit(self, token: AccessToken, reason: Reason) -> None:
         detail = {"gw": reason.code, "error": reason.error, "jti": token.jti}
-        with self._database.write_connection() as connection:
-            record(connection, self._clock(), token.client_id, "call.refused", subject=token.client_id, detail=detail)
+        now, client_id = self._clock(), token.client_id
+        self._commits.run(
+            lambda connection: record(connection, now, client_id, "call.refused", subject=client_id, detail=detail)
+        )
 
 
 def _credentials(request: flask.Request) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from gateway.oauth.endpoints import Introspection, Revocation
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.form import read_form
 from gateway.oauth.grant import GatewayClientCredentialsGrant
+from gateway.oauth.group_commit import GroupCommit
 from gateway.oauth.keys import TokenKeyError
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import ReplayStore, SeenKey
@@ -94,7 +95,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         super().__init__(query_client=parts.register.find)
         self.issuer = parts.issuer
         self.resources = tuple(parts.resources)
-        self.database = parts.database
+        self.commits = GroupCommit(parts.database)
         self.clock = parts.clock
         self.replay = parts.replay
         self.delegations = parts.delegations
@@ -240,7 +241,9 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         claimed = refusal.claimed if refusal.claimed and CLIENT_ID.fullmatch(refusal.claimed) else ""
         detail = {"gw": refusal.reason.code, "error": refusal.error, "claim": refusal.claim}
         detail |= request.origin_detail if request is not None else {"ip": flask.request.remote_addr or ""}
-        with self.database.write_connection() as connection:
-            actor = proven.client.id if proven else "unproven"
-            subject = proven.client.id if proven else claimed
-            record(connection, self.clock(), actor, "token.refused", subject=subject, detail=detail)
+        actor = proven.client.id if proven else "unproven"
+        subject = proven.client.id if proven else claimed
+        now = self.clock()
+        self.commits.run(
+            lambda connection: record(connection, now, actor, "token.refused", subject=subject, detail=detail)
+        )
