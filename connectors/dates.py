@@ -5,7 +5,7 @@ date: the offset is cut, not applied, for applying it would move filing dates by
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,30 +15,46 @@ from connectors.quarantine import Reason, UnfitValueError
 
 _OFFSET = re.compile(r"(?:Z|[+-]\d{2}:\d{2})$")
 _DIRECTIVES = re.compile(r"%(.)")
+_WORD = re.compile(r"[^\W\d_]+")
+_LONE_DIGIT = re.compile(r"(?<!\d)\d(?!\d)")
 _ALLOWED = frozenset("YmdHMSfj%")
 """Directives that do not depend on the language the process runs in."""
 
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
+_MONTHS = {
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "en": "January February March April May June July August September October November December",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+"""Months as each language writes them in a date: the process's own language is never asked."""
+
+
 def date_step(argument: Any) -> Callable[[Any], str]:
-    """Make a `date` transform from its list of formats.
+    """Make a `date` transform from its list of formats, or from `{formats, months: language}` for names of months.
 
     Raises:
-        ValueError: no formats, or one that is not a civil date's or depends on a language.
+        ValueError: no formats, one that is not a civil date's, or names of months in a language that is not known.
     """
-    if not isinstance(argument, list) or not argument:
-        raise ValueError("needs a list of formats")
-    for pattern in argument:
-        _require_format(pattern)
+    match argument:
+        case [_, *_]:
+            formats, months = argument, None
+        case {"formats": [_, *_] as formats, "months": str(language), **rest} if not rest and language in _MONTHS:
+            months = {name: f"{number:02}" for number, name in enumerate(_MONTHS[language].split(), start=1)}
+        case _:
+            raise ValueError(f"needs a list of formats, or {{formats, months: one of {', '.join(_MONTHS)}}}")
+    for pattern in formats:
+        _require_format(pattern, _ALLOWED | {"B"} if months else _ALLOWED)
 
     def step(value: Any) -> str:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise UnfitValueError(Reason.BAD_DATE)
         text = str(value).strip(WHITE_SPACE)
-        found = read_date(text, argument)
+        found = read_date(text, formats) if months is None else _read_named(text, formats, months)
         if found is None and _OFFSET.search(text):
-            found = read_date(_OFFSET.sub("", text), argument)
+            found = read_date(_OFFSET.sub("", text), formats)
         if found is None:
             raise UnfitValueError(Reason.BAD_DATE)
         return found.isoformat()
@@ -57,6 +73,13 @@ def read_date(text: str, formats: Sequence[str]) -> date | None:
         if instant.strftime(pattern) == text:
             found.add(instant.date())
     return found.pop() if len(found) == 1 else None
+
+
+def _read_named(text: str, formats: Sequence[str], months: Mapping[str, str]) -> date | None:
+    """Read `4. Dezember 2008`: the month by its name, the day with or without a zero in front."""
+    numbered = _WORD.sub(lambda word: months.get(word[0], word[0]), text)
+    padded = _LONE_DIGIT.sub(lambda digit: f"0{digit[0]}", numbered)
+    return read_date(padded, [pattern.replace("%B", "%m") for pattern in formats])
 
 
 def datetime_step(argument: Any) -> Callable[[Any], str]:
@@ -114,11 +137,11 @@ def write_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _require_format(pattern: Any) -> None:
+def _require_format(pattern: Any, allowed: frozenset[str]) -> None:
     if not isinstance(pattern, str):
         raise ValueError("a format must be a text")  # noqa: TRY004  (a fault of the source file)
     named = set(_DIRECTIVES.findall(pattern))
-    if not named <= _ALLOWED:
+    if not named <= allowed:
         raise ValueError(f"format {pattern!r} depends on a language or a zone")
-    if not ({"Y", "m", "d"} <= named or {"Y", "j"} <= named):
+    if not ({"Y", "m", "d"} <= named or {"Y", "B", "d"} <= named or {"Y", "j"} <= named):
         raise ValueError(f"format {pattern!r} does not give day, month and year")

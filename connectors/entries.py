@@ -1,15 +1,13 @@
 """The entries of the mapping language, compiled: each reads one field of one record and says what is wrong with it."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from connectors.errors import ConnectorError
-from connectors.formats.document import WHITE_SPACE, Format, Json, Leaf, Node, Path
+from connectors.formats.document import WHITE_SPACE, Json, Leaf, Node, Path
 from connectors.quarantine import Reason, Rejection, UnfitValueError
 from connectors.texts import damage
-from connectors.tools import MappingTools
-from connectors.transforms import Pipeline, pipeline
+from connectors.transforms import Pipeline
 
 Trail = tuple[str | int, ...]
 """Where a value goes: `("goods_services", 2, "class_number")`."""
@@ -78,6 +76,34 @@ class ValueEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyEntry:
+    """`any`: the first of several `path` entries that finds something; the others are not read.
+
+    Not a second try: what the chosen one finds unfit is rejected, whatever stands in the others.
+    """
+
+    choices: Sequence[ValueEntry]
+    where: str
+    required: bool
+    raw: bool
+
+    def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
+        chosen = self.chosen(node, trail, reading)
+        return None if chosen is None else chosen.read(node, trail, reading)
+
+    def chosen(self, node: Node, trail: Trail, reading: Reading) -> ValueEntry | None:
+        for choice in self.choices:
+            leaves = _leaves(choice.path, node, trail, choice.where, reading)
+            if leaves is None:
+                return None
+            if leaves:
+                return choice
+        if self.required:
+            reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class ListEntry:
     """`all`: the list of values; values that do not fit are left out and rejected one by one."""
 
@@ -127,21 +153,26 @@ class ObjectEntry:
     members: Mapping[str, Entry]
     required: bool
     is_list: bool
+    split: str | None = None
+    """Several objects written into one text: each part of the text is a node of its own."""
 
     def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
         try:
-            nodes = self.path.nodes(node)
+            nodes = self.path.nodes(node) if self.split is None else self.path.parts(node, self.split)
         except UnfitValueError as error:
             reading.reject(trail, error.reason, self.where)
             return None
         if not self.is_list and len(nodes) > 1:
             reading.reject(trail, Reason.MORE_THAN_ONE, self.where)
             return None
-        objects = []
-        for index, below in enumerate(nodes):
+        objects, faults = [], len(reading.rejections)
+        for index, found in enumerate(nodes):
+            below, origin = (found, None) if self.split is None else found
             made = self._object(below, (*trail, index) if self.is_list else trail, reading)
             if made:
                 objects.append(made)
+            if origin is not None and len(reading.rejections) == faults:
+                reading.covered.append(origin)
         if not objects and self.required:
             reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
         if self.is_list:
@@ -166,105 +197,21 @@ def read_members(members: Mapping[str, Entry], node: Node, trail: Trail, reading
     has_own = False
     for name, entry in members.items():
         below = (*trail, name)
-        if isinstance(entry, ValueEntry) and entry.raw:
-            leaf = entry.leaf(node, below, reading)
+        chosen = entry.chosen(node, below, reading) if isinstance(entry, AnyEntry) else entry
+        if chosen is None:
+            continue
+        if isinstance(entry, ValueEntry | AnyEntry) and isinstance(chosen, ValueEntry) and entry.raw:
+            leaf = chosen.leaf(node, below, reading)
             if leaf is None:
                 continue
             made[f"{name}_raw"] = leaf.value.strip(WHITE_SPACE) if isinstance(leaf.value, str) else _json(leaf.value)
-            value, has_own = entry.transformed(leaf, below, reading), True
+            value, has_own = chosen.transformed(leaf, below, reading), True
         else:
-            value = entry.read(node, below, reading)
+            value = chosen.read(node, below, reading)
         if value is not None:
             made[name] = value
             has_own = has_own or not isinstance(entry, ConstEntry)
     return made if has_own else None
-
-
-class EntryCompiler:
-    """Turns the `map` of a source file into entries of one format."""
-
-    def __init__(self, format_: Format, tools: MappingTools, separator: str) -> None:
-        self._format = format_
-        self._tools = tools
-        self._separator = separator
-
-    def members(self, documents: Mapping[str, Any], within: Path | None = None, above: str = "") -> dict[str, Entry]:
-        """Compile the entries of a `map`.
-
-        Raises:
-            EntryError: with the pointer of the first entry that cannot be compiled.
-        """
-        made = {}
-        for name, document in documents.items():
-            try:
-                made[name] = self.entry(document, within, above)
-            except EntryError as error:
-                raise EntryError(f"/{name}{error.pointer}", error.detail) from error
-        return made
-
-    def entry(self, document: Any, within: Path | None = None, above: str = "") -> Entry:
-        """Compile one entry.
-
-        Raises:
-            EntryError: the pointer is relative to the entry.
-        """
-        match document:
-            case str():
-                return self._value({"path": document}, within, above)
-            case {"path": _}:
-                return self._value(document, within, above)
-            case {"const": value}:
-                return ConstEntry(value)
-            case {"all": text}:
-                path = self._path("all", text, within)
-                required = document.get("required", False)
-                return ListEntry(path, self._join(above, text), self._use(document), required)
-            case {"each": text, "map": below} | {"one": text, "map": below}:
-                word = "each" if "each" in document else "one"
-                required = document.get("required", False)
-                path = self._path(word, text, within)
-                where = self._join(above, text)
-                try:
-                    members = self.members(below, path, where)
-                except EntryError as error:
-                    raise EntryError(f"/map{error.pointer}", error.detail) from error
-                return ObjectEntry(path, where, members, required, is_list=word == "each")
-            case _:
-                raise EntryError("", "is no entry")
-
-    def _value(self, document: Mapping[str, Any], within: Path | None, above: str) -> ValueEntry:
-        path = self._path("path", document["path"], within)
-        where = self._join(above, document["path"])
-        return ValueEntry(path, where, self._use(document), document.get("required", False), document.get("raw", False))
-
-    def _path(self, word: str, text: str, within: Path | None) -> Path:
-        try:
-            return self._format.compile(text, within)
-        except ValueError as error:
-            raise EntryError(f"/{word}", str(error)) from error
-
-    def _use(self, document: Mapping[str, Any]) -> Pipeline:
-        steps = document.get("use", [])
-        try:
-            return pipeline(steps, self._tools)
-        except ValueError as error:
-            raise EntryError("/use", str(error)) from error
-
-    def _join(self, above: str, text: str) -> str:
-        if text in ("@", "."):
-            return above or text
-        if not above or text.startswith("/"):
-            return text
-        return f"{above}{self._separator}{text}"
-
-
-class EntryError(ConnectorError):
-    """An entry that cannot be compiled, and where in the `map` it stands."""
-
-    def __init__(self, pointer: str, detail: str) -> None:
-        super().__init__(f"{pointer}: {detail}")
-        self.pointer = pointer
-        self.detail = detail
 
 
 def written(trail: Trail) -> str:

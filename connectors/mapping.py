@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.dates import write_instant
-from connectors.entries import ConstEntry, EntryCompiler, EntryError, Reading, read_members
+from connectors.entries import ConstEntry, Reading, read_members
+from connectors.entry_compiler import EntryCompiler, EntryError
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.csv_document import CsvFormat
 from connectors.formats.document import Document, Format, Json, Limits, Node

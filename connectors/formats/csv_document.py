@@ -33,8 +33,8 @@ class CsvFormat:
         """
         if rules.encoding not in ASCII_COMPATIBLE:
             raise ValueError(f"CSV in {rules.encoding} is not read")
-        if rules.records or rules.deleted or rules.expect:
-            raise ValueError("read.records, read.deleted and read.expect have no meaning for CSV")
+        if rules.records or rules.deleted or rules.expect or rules.absent or rules.within:
+            raise ValueError("read.records, .deleted, .expect, .absent and .within have no meaning for CSV")
         self._rules = rules
         self._limits = limits
 

@@ -54,6 +54,13 @@ class ReadRules:
     encoding: str = "utf-8"
     namespaces: Mapping[str, str] | None = None
     expect: str | None = None
+    """A condition that every document of this format meets; of an API's answer, that it is an answer."""
+    absent: str | None = None
+    """A condition under which a document says that there is nothing: it has no records, and that is no fault."""
+    within: str | None = None
+    """JSON only: the objects in which records stand, where a record needs what is written once for all of them."""
+    carry: Sequence[str] = ()
+    """The members of the enclosing object that each of its records takes along."""
     records: str | None = None
     deleted: str | None = None
     doctype: str = "refuse"
@@ -90,8 +97,23 @@ class Path(Protocol):
         """
         ...
 
+    def parts(self, node: Node, separator: str) -> list[tuple[Node, Hashable]]:
+        """Cut the picked values into nodes of one text each, with the origin of the value each was cut from.
+
+        White space around a part is cut, an empty part left out. In a part, `.` or `@` is its text.
+
+        Raises:
+            UnfitValueError: the path leads to something that is not a value.
+        """
+        ...
+
 
 class Document(Protocol):
+    @property
+    def says_absent(self) -> bool:
+        """Whether the document itself says that there is no record."""
+        ...
+
     def records(self) -> Sequence[Node]: ...
 
     def deleted(self) -> Sequence[Node]:
@@ -128,6 +150,12 @@ class Format(Protocol):
             UnreadableError: with the reason; never an error of the parser.
         """
         ...
+
+
+def cut(leaves: Sequence[Leaf], separator: str) -> list[tuple[str, Hashable]]:
+    """The parts of texts, each with the origin of its text."""
+    pieces = ((part.strip(WHITE_SPACE), leaf.origin) for leaf in leaves for part in str(leaf.value).split(separator))
+    return [(part, origin) for part, origin in pieces if part]
 
 
 def is_blank(text: str) -> bool:

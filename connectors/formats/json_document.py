@@ -9,7 +9,18 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode, is_blank
+from connectors.formats.document import (
+    Document,
+    Json,
+    Leaf,
+    Limits,
+    Node,
+    Path,
+    ReadRules,
+    cut,
+    decode,
+    is_blank,
+)
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
 Steps = tuple[str, ...]
@@ -63,6 +74,9 @@ class JsonPath:
             raise UnfitValueError(Reason.WRONG_TYPE, "the path gives a list of lists")
         return nodes
 
+    def parts(self, node: Node, separator: str) -> list[tuple[Node, Hashable]]:
+        return [*cut(self.leaves(node), separator)]
+
 
 class JsonFormat:
     media_type = "application/json"
@@ -76,6 +90,8 @@ class JsonFormat:
         self._rules = rules
         self._limits = limits
         self._expect = JsonPath(rules.expect) if rules.expect else None
+        self._absent = JsonPath(rules.absent) if rules.absent else None
+        self._within = JsonPath(rules.within) if rules.within else None
         self._records = JsonPath(rules.records or "@")
         self._deleted = JsonPath(rules.deleted) if rules.deleted else None
 
@@ -88,11 +104,22 @@ class JsonFormat:
         whole = parse_json(decode(raw, self._rules.encoding), self._limits.depth)
         if self._expect and not self._expect.holds(whole):
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "read.expect does not hold")
-        records = self._objects(self._records, whole)
+        if self._absent and self._absent.holds(whole):
+            return JsonDocument([], [], self._records.text, says_absent=True)
+        records = self._found(whole)
         deleted = self._objects(self._deleted, whole) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(records) + len(deleted)} records")
         return JsonDocument(records, deleted, self._records.text)
+
+    def _found(self, whole: Json) -> list[Node]:
+        if self._within is None:
+            return self._objects(self._records, whole)
+        return [
+            {**{name: outer[name] for name in self._rules.carry if name in outer}, **record}
+            for outer in self._objects(self._within, whole)
+            for record in self._objects(self._records, outer)
+        ]
 
     def _objects(self, path: JsonPath, whole: Json) -> list[Node]:
         try:
@@ -105,7 +132,10 @@ class JsonFormat:
 
 
 class JsonDocument:
-    def __init__(self, records: Sequence[Node], deleted: Sequence[Node], records_path: str) -> None:
+    def __init__(
+        self, records: Sequence[Node], deleted: Sequence[Node], records_path: str, *, says_absent: bool = False
+    ) -> None:
+        self.says_absent = says_absent
         self._records = records
         self._deleted = deleted
         self._records_path = records_path

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, decode, is_blank
+from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, cut, decode, is_blank
 from connectors.formats.json_document import Steps, leftover, parse_json
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
@@ -66,6 +66,9 @@ class ColumnPath:
             raise UnfitValueError(Reason.WRONG_TYPE, "names a column, not a child table")
         return [item if isinstance(item, Row) else Row(item) for item in nodes]
 
+    def parts(self, node: Node, separator: str) -> list[tuple[Node, Hashable]]:
+        return [(Row({"@": text}), origin) for text, origin in cut(self.leaves(node), separator)]
+
     def _value(self, node: Node) -> Json:
         return node.get(self.text) if isinstance(node, Row) else None
 
@@ -82,6 +85,8 @@ class Row:
 
 
 class RowsDocument:
+    says_absent = False
+
     def __init__(self, rows: Sequence["Row"], place: str) -> None:
         self._rows = rows
         self._place = place

@@ -5,7 +5,18 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from lxml import etree
 
-from connectors.formats.document import Document, Json, Leaf, Limits, Node, Path, ReadRules, decode, is_blank
+from connectors.formats.document import (
+    Document,
+    Json,
+    Leaf,
+    Limits,
+    Node,
+    Path,
+    ReadRules,
+    cut,
+    decode,
+    is_blank,
+)
 from connectors.quarantine import Reason, UnfitValueError, UnreadableError
 
 _XPATH_FUNCTIONS = frozenset(
@@ -17,6 +28,8 @@ _XPATH_FUNCTIONS = frozenset(
 
 _LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CALL = re.compile(r"([\w.:-]+)\s*\(")
+
+_PREFIXED_ROOT = re.compile(r"/(?:[\w.-]+:|\*)")
 
 _OWN_TEXT = "text()"
 """Origin of what a `text()` step gave: the element's own text, not that of the elements below it."""
@@ -69,6 +82,14 @@ class XmlPath:
             raise UnfitValueError(Reason.WRONG_TYPE, "the path gives values, not elements")
         return nodes
 
+    def parts(self, node: Node, separator: str) -> list[tuple[Node, Hashable]]:
+        made = []
+        for text, origin in cut(self.leaves(node), separator):
+            part = etree.Element("part")
+            part.text = text
+            made.append((part, origin))
+        return made
+
 
 class XmlFormat:
     media_type = "application/xml"
@@ -81,10 +102,13 @@ class XmlFormat:
         """
         if rules.records is None:
             raise ValueError("an XML source needs read.records, the path of a record")
+        if rules.within or rules.carry:
+            raise ValueError("read.within and read.carry have no meaning for XML: an XPath can go up")
         self._rules = rules
         self._limits = limits
         self._namespaces = rules.namespaces or {}
         self._expect = XmlPath(rules.expect, self._namespaces) if rules.expect else None
+        self._absent = XmlPath(rules.absent, self._namespaces) if rules.absent else None
         self._records = XmlPath(rules.records, self._namespaces)
         self._deleted = XmlPath(rules.deleted, self._namespaces) if rules.deleted else None
         self._too_deep = etree.XPath("boolean(/*" + "/*" * limits.depth + ")")
@@ -103,6 +127,8 @@ class XmlFormat:
         if self._too_deep(root):
             raise UnreadableError(Reason.TOO_DEEP, f"more than {self._limits.depth} levels")
         self._require_expected(root)
+        if self._absent is not None and self._absent.holds(root):
+            return XmlDocument([], [], self._namespaces, says_absent=True)
         records = self._records.nodes(root)
         deleted = self._deleted.nodes(root) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
@@ -138,15 +164,23 @@ class XmlFormat:
     def _require_expected(self, root: etree._Element) -> None:
         if self._expect is None or self._expect.holds(root):
             return
-        if etree.QName(root).namespace not in self._namespaces.values():
+        # A root without namespace is of the wrong one only where the expected root has one.
+        known = {*self._namespaces.values()} if _PREFIXED_ROOT.match(self._expect.text) else {None}
+        if etree.QName(root).namespace not in known:
             raise UnreadableError(Reason.WRONG_NAMESPACE, f"root element {_short(root.tag)}")
         raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"root element {_short(root.tag)}")
 
 
 class XmlDocument:
     def __init__(
-        self, records: Sequence[etree._Element], deleted: Sequence[etree._Element], namespaces: Mapping[str, str]
+        self,
+        records: Sequence[etree._Element],
+        deleted: Sequence[etree._Element],
+        namespaces: Mapping[str, str],
+        *,
+        says_absent: bool = False,
     ) -> None:
+        self.says_absent = says_absent
         self._records = records
         self._deleted = deleted
         self._prefixes = {uri: prefix for prefix, uri in namespaces.items()}

@@ -19,10 +19,10 @@ def keys_in(mapping: RecordMapping, name: str, raw: bytes) -> tuple[str | None, 
         Why nothing can be read from it (a word of `quarantine.Reason`), or None with the entries.
     """
     try:
-        records, spans, deleted = _nodes(mapping, raw)
+        records, spans, deleted, says_absent = _nodes(mapping, raw)
     except UnreadableError as error:
         return str(error.reason), []
-    if not records and not deleted:
+    if not records and not deleted and not says_absent:
         return str(Reason.WRONG_TYPE), []
     entries = [
         _entry(mapping, name, (position, node), span, is_deleted=False)
@@ -32,13 +32,13 @@ def keys_in(mapping: RecordMapping, name: str, raw: bytes) -> tuple[str | None, 
     return None, entries
 
 
-def _nodes(mapping: RecordMapping, raw: bytes) -> tuple[Sequence[Any], Sequence[Span], Sequence[Any]]:
+def _nodes(mapping: RecordMapping, raw: bytes) -> tuple[Sequence[Any], Sequence[Span], Sequence[Any], bool]:
     if isinstance(mapping.format, CsvFormat):
         rows = mapping.format.rows(raw)
-        return [row for row, _ in rows], [(span.start, span.stop) for _, span in rows], ()
+        return [row for row, _ in rows], [(span.start, span.stop) for _, span in rows], (), False
     document = mapping.format.parse(raw)
     records = document.records()
-    return records, [(0, 0)] * len(records), document.deleted()
+    return records, [(0, 0)] * len(records), document.deleted(), document.says_absent
 
 
 def _entry(mapping: RecordMapping, name: str, numbered: tuple[int, Any], span: Span, *, is_deleted: bool) -> Entry:
