@@ -1,9 +1,9 @@
 """`make bench`: everything is measured in one run, side by side with the limits of this very machine.
 
-    make bench                                 all of it, in a few minutes
-    make bench BENCH="--small"                 the same in less than a minute, coarser
-    make bench BENCH="--only log,policy"       some of it
-    make bench BENCH="--database postgresql"   exchanges and tokens on PostgreSQL too
+make bench                                 all of it, in a few minutes
+make bench BENCH="--small"                 the same in less than a minute, coarser
+make bench BENCH="--only log,policy"       some of it
+make bench BENCH="--database postgresql"   exchanges and tokens on PostgreSQL too
 """
 
 import sys
@@ -59,7 +59,7 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--small", is_flag=True, help="Less of everything: under a minute.")
 @click.option("--only", callback=_parts, metavar="PART,…", help=f"Some parts: {', '.join(PARTS)}.")
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
-def main(small: bool, only: list[str], database: str) -> None:
+def main(*, small: bool, only: list[str], database: str) -> None:
     """Measure, and print one figure a line. It fails where an answer was wrong, never where a figure is low."""
     started = monotonic()
     sizes = SMALL if small else FULL

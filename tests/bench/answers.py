@@ -40,12 +40,13 @@ class Release:
     """By stage, as the header Server-Timing says: to the very end, where `timing_ms` in the body ends at the commit."""
 
 
-def require_plain(volley: Volley, faults: Faults) -> None:
+def require_plain(calls: Sequence[Prepared], volley: Volley, faults: Faults) -> list[Release]:
     for raw in volley.answers:
         _kept(lambda raw=raw: _body(raw), "bare", faults)
+    return []
 
 
-def require_tokens(volley: Volley, faults: Faults) -> None:
+def require_tokens(calls: Sequence[Prepared], volley: Volley, faults: Faults) -> list[Release]:
     """Count as a fault what is no token of its own."""
     seen: set[str] = set()
     for raw in volley.answers:
@@ -56,6 +57,7 @@ def require_tokens(volley: Volley, faults: Faults) -> None:
         if document.get("token_type") != "DPoP" or not token or token in seen:
             faults.add(f"token: {str(document)[:200]}")
         seen.add(token)
+    return []
 
 
 def require_releases(calls: Sequence[Prepared], volley: Volley, faults: Faults) -> list[Release]:

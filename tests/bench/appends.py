@@ -88,9 +88,7 @@ def _measure_on(folder: Path, name: str, postgres: str | None, size: Size, fault
             figures.ratio(f"{kind}{name}/commit", figures.paired(rates[kind], rates["raw-commit"]))
         figures.count(f"log-batch-{WRITERS[-1]}{name}", median(batches), "entries")
         for hundredth in (50, 99):
-            figures.milliseconds(
-                f"log-append-{WRITERS[-1]}{name}-p{hundredth}", figures.percentile(spent, hundredth)
-            )
+            figures.milliseconds(f"log-append-{WRITERS[-1]}{name}-p{hundredth}", figures.percentile(spent, hundredth))
         log.audit()
 
 

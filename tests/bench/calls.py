@@ -40,9 +40,7 @@ class Requester:
         self._time = Time()
         self._channel = Channel(demo.origin, patience=Patience(), time=self._time)
         self._metadata = discover(self._channel, self._channel.deadline())
-        self._tokens = Tokens(
-            self._metadata, self._channel, client_id, key=self.key, proof_key=self._proof_key
-        )
+        self._tokens = Tokens(self._metadata, self._channel, client_id, key=self.key, proof_key=self._proof_key)
 
     def client(self) -> Client:
         """Give the ordinary client, for single calls."""

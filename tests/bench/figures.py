@@ -1,4 +1,4 @@
-"""The figures of a run, one line each: a name, a space, a value with its unit. Lines that begin with # are for people."""
+"""The figures of a run, one line each: name, space, value with its unit. Lines that begin with # are for people."""
 
 from collections.abc import Sequence
 from statistics import median, quantiles
@@ -24,7 +24,7 @@ def ratio(name: str, value: float) -> None:
 
 
 def milliseconds(name: str, value: float) -> None:
-    click.echo(f"{name} {value:.1f} ms")
+    click.echo(f"{name} {value:.2f} ms" if value < 10 else f"{name} {value:.1f} ms")
 
 
 def microseconds(name: str, value: float) -> None:
@@ -40,6 +40,8 @@ def count(name: str, value: float, unit: str = "") -> None:
 
 
 def percentile(values: Sequence[float], hundredth: int) -> float:
+    if not values:
+        return 0.0
     return median(values) if len(values) < 2 else quantiles(values, n=100, method="inclusive")[hundredth - 1]
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -19,12 +20,46 @@ READY_SECONDS = 30.0
 Address = tuple[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that is up: where, and the process that was started for it, parent of its workers."""
+
+    address: Address
+    process: subprocess.Popen
+
+    def worker_megabytes(self) -> float | None:
+        """Give the resident memory of the largest worker; None where the system has no /proc."""
+        try:
+            sizes = [
+                int(line.split()[1])
+                for worker in self._workers()
+                for line in (worker / "status").read_text("ascii").splitlines()
+                if line.startswith("VmRSS:")
+            ]
+        except OSError:
+            return None
+        return max(sizes, default=0) / 1024 or None
+
+    def cpu_seconds(self) -> float | None:
+        """Give the processor time that all workers have used so far; None where the system has no /proc."""
+        try:
+            lines = [(worker / "stat").read_text("ascii").rpartition(")")[2] for worker in self._workers()]
+        except OSError:
+            return None
+        ticks = sum(int(count) for line in lines for count in line.split()[11:13])  # user and system
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _workers(self) -> list[Path]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii").split()
+        return [Path("/proc") / child for child in children]
+
+
 class ServerError(Exception):
     """A server did not start."""
 
 
 @contextmanager
-def bare_server() -> Iterator[Address]:
+def bare_server() -> Iterator[Served]:
     """Serve the bare route while the block runs."""
     address = ("127.0.0.1", free_port())
     environment = {
@@ -36,7 +71,7 @@ def bare_server() -> Iterator[Address]:
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     try:
         _wait_until_ready(server, f"http://{address[0]}:{address[1]}/")
-        yield address
+        yield Served(address, server)
     finally:
         end(server)
 
@@ -49,20 +84,6 @@ def end(server: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-
-
-def worker_megabytes(server: subprocess.Popen) -> float | None:
-    """Give the resident memory of a server's largest worker; None where the system has no /proc."""
-    try:
-        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii").split()
-        sizes = [int(line.split()[1]) for child in children for line in _status(child) if line.startswith("VmRSS:")]
-    except OSError:
-        return None
-    return max(sizes, default=0) / 1024 or None
-
-
-def _status(pid: str) -> list[str]:
-    return Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
 
 
 def _wait_until_ready(server: subprocess.Popen, url: str) -> None:

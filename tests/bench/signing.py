@@ -36,9 +36,7 @@ class Parts:
     def __init__(self, alg: str) -> None:
         client, holder, receipt = (generate_signer(alg) for _ in range(3))
         self._client = client
-        self._keys = KeyRing(
-            [_trusted("requester", "customs-xa.intake", client), _trusted("holder", "ipo-xa", holder)]
-        )
+        self._keys = KeyRing([_trusted("requester", "customs-xa.intake", client), _trusted("holder", "ipo-xa", holder)])
         self._holder = holder
         self._receipts = Receipts(receipt, "https://gw.example", "gw.example/log", utc_now)
         now = int(datetime.now(UTC).timestamp())
@@ -162,5 +160,3 @@ def _in_turns(acts: dict[str, Callable[[], object]], size: Size) -> dict[str, li
 
 def _trusted(role: str, owner: str, signer: KeySigner) -> TrustedKey:
     return TrustedKey(role, signer.kid, owner, signer.public, valid_from=datetime(2020, 1, 1, tzinfo=UTC))
-
-

@@ -1,37 +1,29 @@
 """Bare route, tokens and whole exchanges in turns, under the same load; each round is a comparison of its own."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean, median
-from subprocess import Popen
 from time import perf_counter
 
-from gateway.demo import turns
-from gateway.demo.run import Demo, free_port
-from gateway.wiring import build
-from ipx import evidence, trustfile
-from ipx.answers import Released
-from ipx.channel import Channel
-from ipx.request import Ask
+from ipx import evidence
+from ipx.errors import EvidenceError
 from ipx.trust import Trust
-from ipx.waiting import Patience, Time
 from tests.bench import figures
 from tests.bench.answers import Faults, Release, require_plain, require_releases, require_tokens
-from tests.bench.calls import BARE, Prepared, Requester
+from tests.bench.calls import BARE, Prepared
 from tests.bench.figures import say
+from tests.bench.gateways import UNSEEN_MARKS, Gateway, gateway
 from tests.bench.load import Volley, fire
-from tests.bench.servers import Address, bare_server, worker_megabytes
-from tests.bench.stores import two_databases
+from tests.bench.servers import Served, bare_server
 
 STAGES = ("auth", "policy", "holder", "verify", "sign", "log")
 PACE_PER_SECOND = 50.0
-VERIFIED_OF_A_ROUND = 20
+VERIFIED_OF_A_VOLLEY = 20
 MOST_OF_A_VOLLEY = 20_000
+Check = Callable[[Sequence[Prepared], Volley, Faults], list[Release]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,191 +40,154 @@ class Size:
 
 
 @dataclass
-class Gateway:
-    """One running gateway, the two desks that call it, and what was measured of it."""
+class Series:
+    """One kind of call to one server, and what came of it round by round."""
 
     name: str
-    """Follows the names of its figures: empty for SQLite, which is the default."""
-    address: Address
-    server: Popen
-    trust: Trust
-    desks: dict[str, Requester]
-    asks: dict[str, list[Ask]]
-    """Requests that are released, by the client that makes them."""
-    rates: dict[str, list[float]] = field(default_factory=dict)
-    exchange_ms: list[float] = field(default_factory=list)
+    server: Served
+    make: Callable[[int], list[Prepared]]
+    check: Check
+    expected: float
+    """Calls a second, as the last volley had it; the next one is as long as that makes it."""
+    most: int = MOST_OF_A_VOLLEY
+    trust: Trust | None = None
+    """With it some answers of each volley are verified offline."""
+    rates: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    """Processor time of all workers for one call."""
+    own_shares: list[float] = field(default_factory=list)
+    spent_ms: list[float] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
-    verify_ms: list[float] = field(default_factory=list)
 
-    def calls(self, count: int) -> list[Prepared]:
-        """Make exchanges ready, both desks in turn."""
-        made = [
-            self.desks[client].exchanges(list(islice(cycle(asks), part)))
-            for (client, asks), part in zip(self.asks.items(), (count - count // 2, count // 2), strict=True)
-        ]
-        return [call for pair in zip(*made, strict=False) for call in pair] + made[0][len(made[1]) :]
-
-    def sign_ins(self, count: int) -> list[Prepared]:
-        return next(iter(self.desks.values())).sign_ins(count)
+    def fire(self, seconds: float, connections: int, faults: Faults, *, counts: bool) -> float:
+        """Fire one volley of about so many seconds; how many calls a second it came to."""
+        calls = self.make(min(self.most, max(2 * connections, round(self.expected * seconds))))
+        before = self.server.cpu_seconds()
+        volley = fire(self.server.address, [call.http for call in calls], connections=connections)
+        after = self.server.cpu_seconds()
+        releases = self.check(calls, volley, faults)
+        if self.trust is not None:
+            _verify(releases[:: len(releases) // VERIFIED_OF_A_VOLLEY or 1], self.trust, faults)
+        self.expected = volley.per_second
+        if counts:
+            self.rates.append(volley.per_second)
+            self.own_shares.append(volley.own_share)
+            self.spent_ms += volley.spent_ms
+            self.releases += releases
+            if before is not None and after is not None:
+                self.cpu_ms.append((after - before) * 1000 / len(calls))
+        return volley.per_second
 
 
 def measure(folder: Path, size: Size, what: Sequence[str], postgres: str | None, faults: Faults) -> None:
     """Measure and print. `what` holds `token`, `exchange` or both; `postgres` adds a gateway on that server."""
     with ExitStack() as stack:
-        bare = stack.enter_context(bare_server())
+        bare = Series("bare", stack.enter_context(bare_server()), _plain, require_plain, 500.0)
         say("the bare server is up; preparing the demo world and its gateway")
         gateways = [stack.enter_context(gateway(folder / "sqlite", "", None))]
         if postgres is not None:
             say("the same on PostgreSQL")
             gateways.append(stack.enter_context(gateway(folder / "postgresql", "-postgresql", postgres)))
-        bare_rates, own_shares = _rounds(bare, gateways, size, what, faults)
-        figures.heading(f"{size.connections} connections, median of {size.rounds} rounds")
-        figures.rate("bare", median(bare_rates))
-        for one in gateways:
-            for kind in what:
-                figures.rate(f"{kind}{one.name}", median(one.rates[kind]))
-                figures.ratio(f"{kind}{one.name}/bare", figures.paired(one.rates[kind], bare_rates))
-        for kind, shares in own_shares.items():
-            figures.percent(f"load-generator/{kind}", mean(shares))
+        series = [bare, *(one for which in gateways for one in _series_of(which, what, size))]
+        _rounds(series, size, faults)
+        _print_rates(series, size)
         if "exchange" in what:
-            for one in gateways:
-                _exchange_alone(one, size, faults)
+            for which in gateways:
+                _print_exchange(which, next(one for one in series if one.name == f"exchange{which.name}"), size, faults)
 
 
-@contextmanager
-def gateway(folder: Path, name: str, postgres: str | None) -> Iterator[Gateway]:
-    """Run the demo's real server, and find out which requests of its world are released."""
-    with ExitStack() as stack:
-        demo = Demo(folder, free_port())
-        if postgres is not None:
-            first, second = stack.enter_context(two_databases(folder, postgres))
-            demo.settings = replace(demo.settings, database_url=first, checkpoint_database_url=second)
-        demo.prepare()
-        asks = _wanted(demo)
-        server = stack.enter_context(demo.serving())
-        desks = {client: Requester(demo, client) for client in asks}
-        for desk in desks.values():
-            stack.callback(desk.close)
-        channel = Channel(demo.origin, patience=Patience(), time=Time())
-        stack.callback(channel.close)
-        trust = trustfile.fetch(channel).trust
-        released = {client: _released(desks[client], wanted) for client, wanted in asks.items()}
-        host, port = demo.settings.bind.split(":")
-        yield Gateway(name, (host, int(port)), server, trust, desks, released)
+def _plain(count: int) -> list[Prepared]:
+    return [Prepared(BARE, "")] * count
 
 
-def _wanted(demo: Demo) -> dict[str, list[Ask]]:
-    """Every mark of the office's XML folder for customs; the recordal of customs' SQL database for the office."""
-    folder = demo.world.sources_root / "ipo-xa" / "trademarks"
-    marks = [replace(turns.MARK_AT_THE_BORDER, key=path.stem) for path in sorted(folder.glob("*.xml"))]
-    asks: dict[str, list[Ask]] = {}
-    services = build(demo.settings)
-    try:
-        for turn in (*marks, turns.RECORDAL):
-            asks.setdefault(turn.client, []).append(turn.ask(partial(demo.urn, keys=services.holder_keys)))
-    finally:
-        services.close()
-    return asks
+def _series_of(which: Gateway, what: Sequence[str], size: Size) -> list[Series]:
+    series = []
+    if "token" in what:
+        series.append(Series(f"token{which.name}", which.server, which.sign_ins, require_tokens, 50.0))
+    if "exchange" in what:
+        most = UNSEEN_MARKS // (size.rounds + 1)
+        for name, make, limit in (
+            (f"exchange{which.name}", which.exchanges, MOST_OF_A_VOLLEY),
+            (f"exchange-first{which.name}", which.first_exchanges, most),
+        ):
+            series.append(Series(name, which.server, make, require_releases, 50.0, limit, which.trust))
+    return series
 
 
-def _released(desk: Requester, asks: list[Ask]) -> list[Ask]:
-    with desk.client() as client:
-        return [ask for ask in asks if isinstance(client.request(ask), Released)]
-
-
-def _rounds(
-    bare: Address, gateways: Sequence[Gateway], size: Size, what: Sequence[str], faults: Faults
-) -> tuple[list[float], dict[str, list[float]]]:
+def _rounds(series: Sequence[Series], size: Size, faults: Faults) -> None:
     """Fire volleys in turns. The first, short round warms up and counts for nothing but the length of the next."""
-    bare_rates: list[float] = []
-    own_shares: dict[str, list[float]] = {kind: [] for kind in ("bare", *what)}
-    expected = {("bare", ""): 500.0} | {(kind, one.name): 50.0 for kind in what for one in gateways}
     for number in range(size.rounds + 1):
         seconds = size.seconds if number else min(1.0, size.seconds)
-        plain = fire(bare, [BARE] * _count(expected["bare", ""], seconds, size), connections=size.connections)
-        require_plain(plain, faults)
-        expected["bare", ""] = plain.per_second
-        said = [f"bare {plain.per_second:.0f}/s"]
-        if number:
-            bare_rates.append(plain.per_second)
-            own_shares["bare"].append(plain.own_share)
-        for one in gateways:
-            for kind in what:
-                count = _count(expected[kind, one.name], seconds, size)
-                volley = _volley(one, kind, count, size, faults, counts=number > 0)
-                expected[kind, one.name] = volley.per_second
-                said.append(f"{kind}{one.name} {volley.per_second:.0f}/s")
-                if number:
-                    one.rates.setdefault(kind, []).append(volley.per_second)
-                    own_shares[kind].append(volley.own_share)
-        say(f"{f'round {number} of {size.rounds}' if number else 'warming up'}: {', '.join(said)}")
-    return bare_rates, own_shares
+        rates = [(one.name, one.fire(seconds, size.connections, faults, counts=number > 0)) for one in series]
+        said = ", ".join(f"{name} {per_second:.0f}/s" for name, per_second in rates)
+        say(f"{f'round {number} of {size.rounds}' if number else 'warming up'}: {said}")
 
 
-def _count(per_second: float, seconds: float, size: Size) -> int:
-    return min(MOST_OF_A_VOLLEY, max(2 * size.connections, round(per_second * seconds)))
+def _print_rates(series: Sequence[Series], size: Size) -> None:
+    bare, *others = series
+    figures.heading(f"{size.connections} connections, median of {size.rounds} rounds")
+    figures.rate("bare", median(bare.rates))
+    for one in others:
+        figures.rate(one.name, median(one.rates))
+        figures.ratio(f"{one.name}/bare", figures.paired(one.rates, bare.rates))
+    figures.heading("processor time of the workers for one call; and the same ratio by it")
+    for one in series:
+        if one.cpu_ms:
+            figures.milliseconds(f"cpu-{one.name}", median(one.cpu_ms))
+    for one in others:
+        if one.cpu_ms:
+            figures.ratio(f"cpu-bare/{one.name}", figures.paired(bare.cpu_ms, one.cpu_ms))
+    figures.heading("how much of one core the load generator took")
+    for one in series:
+        figures.percent(f"load-generator-{one.name}", mean(one.own_shares))
 
 
-def _volley(one: Gateway, kind: str, count: int, size: Size, faults: Faults, *, counts: bool) -> Volley:
-    calls = one.sign_ins(count) if kind == "token" else one.calls(count)
-    volley = fire(one.address, [call.http for call in calls], connections=size.connections)
-    if kind == "token":
-        require_tokens(volley, faults)
-        return volley
-    releases = require_releases(calls, volley, faults)
-    _verify(one, releases[:: max(1, len(releases) // VERIFIED_OF_A_ROUND)], faults)
-    if counts:
-        one.exchange_ms += volley.spent_ms
-        one.releases += releases
-    return volley
+def _print_exchange(which: Gateway, loaded: Series, size: Size, faults: Faults) -> None:
+    """One call at a time, then a steady pace; where the time of a call goes; what an auditor needs for an answer."""
+    say(f"exchange{which.name}: one at a time, then {PACE_PER_SECOND:.0f} a second")
+    calls = which.exchanges(size.alone)
+    alone = fire(which.server.address, [call.http for call in calls], connections=1)
+    releases = require_releases(calls, alone, faults)
+    calls = which.exchanges(round(PACE_PER_SECOND * size.paced_seconds))
+    paced = fire(
+        which.server.address, [call.http for call in calls], connections=size.connections, per_second=PACE_PER_SECOND
+    )
+    require_releases(calls, paced, faults)
+    figures.heading(f"exchange{which.name}: time of one call, client's view")
+    for name, spent in (
+        ("alone", alone.spent_ms),
+        (f"at-{PACE_PER_SECOND:.0f}/s", paced.spent_ms),
+        (f"{size.connections}-connections", loaded.spent_ms),
+    ):
+        for hundredth in (50, 95, 99):
+            figures.milliseconds(f"exchange{which.name}-{name}-p{hundredth}", figures.percentile(spent, hundredth))
+    figures.heading("share of the server's time by stage: one call at a time, then under load (waiting included)")
+    _print_shares(f"share{which.name}", releases)
+    _print_shares(f"share-loaded{which.name}", loaded.releases)
+    for stage in STAGES:
+        spent = [release.spent_ms.get(stage, 0.0) for release in releases]
+        figures.milliseconds(f"stage{which.name} {stage}", figures.percentile(spent, 50))
+    figures.heading("an answer verified offline; resident memory of the larger worker")
+    figures.milliseconds(f"verify-answer{which.name}", _verify(releases[:: size.alone // 50 or 1], which.trust, faults))
+    megabytes = which.server.worker_megabytes()
+    if megabytes is not None:
+        figures.count(f"worker-memory{which.name}", megabytes, "MB")
 
 
-def _verify(one: Gateway, releases: Sequence[Release], faults: Faults) -> None:
-    """Verify some answers offline, as an auditor would, and take the time."""
+def _print_shares(name: str, releases: Sequence[Release]) -> None:
+    spent = {stage: sum(release.spent_ms.get(stage, 0.0) for release in releases) for stage in STAGES}
+    for stage in STAGES:
+        figures.percent(f"{name} {stage}", spent[stage] / (sum(spent.values()) or 1))
+
+
+def _verify(releases: Sequence[Release], trust: Trust, faults: Faults) -> float:
+    """Verify answers offline, as an auditor would; the median time in milliseconds."""
+    spent = []
     for release in releases:
         started = perf_counter()
         try:
-            evidence.verify(release.body, one.trust, now=datetime.now(UTC))
-        except evidence.EvidenceError as error:
+            evidence.verify(release.body, trust, now=datetime.now(UTC))
+        except EvidenceError as error:
             faults.add(f"verify: {error}")
-        one.verify_ms.append((perf_counter() - started) * 1000)
-
-
-def _exchange_alone(one: Gateway, size: Size, faults: Faults) -> None:
-    """One call at a time, then a steady pace; and where the time of a call goes."""
-    calls = one.calls(size.alone)
-    alone = fire(one.address, [call.http for call in calls], connections=1)
-    releases = require_releases(calls, alone, faults)
-    calls = one.calls(round(PACE_PER_SECOND * size.paced_seconds))
-    paced = fire(
-        one.address, [call.http for call in calls], connections=size.connections, per_second=PACE_PER_SECOND
-    )
-    require_releases(calls, paced, faults)
-    figures.heading(f"exchange{one.name}: time of one call, client's view")
-    for name, spent in (
-        (f"{size.connections}-connections", one.exchange_ms),
-        ("alone", alone.spent_ms),
-        (f"at-{PACE_PER_SECOND:.0f}/s", paced.spent_ms),
-    ):
-        for hundredth in (50, 95, 99):
-            figures.milliseconds(f"exchange{one.name}-{name}-p{hundredth}", figures.percentile(spent, hundredth))
-    figures.heading(f"exchange{one.name}: share of the server's own time by stage, one call at a time and under load")
-    _shares("share", one.name, releases)
-    _shares("share-loaded", one.name, one.releases)
-    for stage in STAGES:
-        figures.milliseconds(f"stage{one.name} {stage}", median(_spent(release, stage) for release in releases))
-    figures.heading("an answer verified offline; resident memory of the larger worker")
-    figures.milliseconds(f"verify-answer{one.name}", median(one.verify_ms))
-    megabytes = worker_megabytes(one.server)
-    if megabytes is not None:
-        figures.count(f"worker-memory{one.name}", megabytes, "MB")
-
-
-def _shares(name: str, suffix: str, releases: Sequence[Release]) -> None:
-    spent = {stage: sum(_spent(release, stage) for release in releases) for stage in STAGES}
-    for stage in STAGES:
-        figures.percent(f"{name}{suffix} {stage}", spent[stage] / (sum(spent.values()) or 1))
-
-
-def _spent(release: Release, stage: str) -> float:
-    return release.spent_ms.get(stage, 0.0)
+        spent.append((perf_counter() - started) * 1000)
+    return figures.percentile(spent, 50)
