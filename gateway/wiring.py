@@ -17,7 +17,9 @@ from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.errors import SettingsError
+from gateway.evidence.bundles import Bundles
 from gateway.evidence.checkpoints import CheckpointStore
+from gateway.evidence.class_keys import ClassKeys
 from gateway.evidence.keys import HolderKeys, read_signer
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.payloads import Payloads
@@ -25,7 +27,9 @@ from gateway.evidence.published import PublishedLog
 from gateway.evidence.receipts import Receipts
 from gateway.evidence.seals import Seals
 from gateway.evidence.trust_list import TrustLists
+from gateway.exchange.cases import CaseHashes
 from gateway.exchange.facts import CaseRegister, Representations
+from gateway.exchange.finished import FinishedExchanges
 from gateway.exchange.holders import Holders
 from gateway.exchange.journal import Journal
 from gateway.exchange.padding import Padding
@@ -136,7 +140,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     policies = Policies(database, audit, clock, catalogue)
     books = PolicyBooks(policies, catalogue)
 
-    replay = DatabaseReplayStore(database)
+    replay = _replay_store(settings, database)
     sign_in = _sign_in(settings, database, wrap, replay, audit, clock)
 
     requests = Requests(database, clock, settings.origin)
@@ -156,11 +160,18 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         catalogue,
         clock,
     )
+    class_keys = ClassKeys(database, wrap, clock)
+    payloads = Payloads(wrap, class_keys)
+    finished = FinishedExchanges(database, log, payloads)
+    cases = CaseHashes(_derived(settings, b"case-refs"))
     journal = Journal(
         database,
         log,
         Receipts(receipt_signer, settings.origin, settings.log_origin, clock),
-        Payloads(wrap),
+        payloads,
+        class_keys,
+        finished,
+        cases,
         books,
         requests,
         replay,
@@ -290,6 +301,16 @@ def mapping_tools(clock: Clock = utc_now) -> MappingTools:
         code=code,
         validate=lambda record_type, fields: validate(record_type, fields, today=clock().date()),
     )
+
+
+def _replay_store(settings: Settings, database: Database) -> ReplayStore:
+    if settings.redis_url is None:
+        return DatabaseReplayStore(database)
+    try:
+        from gateway.oauth.replay_redis import RedisReplayStore  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise SettingsError("IPX_REDIS_URL is set, but the package is missing: pip install ipx-gateway[redis]") from error
+    return RedisReplayStore(settings.redis_url)
 
 
 def _require_tables(database: Database) -> None:

@@ -527,7 +527,9 @@ def test_sixteen_levels_are_taken_whichever_way_they_are_made_and_seventeen_are_
                     verify(token)
 
 
-@pytest.mark.parametrize("digests", ["x", {}, None, 1, True, NAMED_DIGEST])
+@pytest.mark.parametrize(
+    "digests", ["x", {}, None, 1, True, NAMED_DIGEST], ids=["text", "object", "null", "number", "true", "digest"]
+)
 def test_29_sd_not_an_array(digests):
     with pytest.raises(FormatError, match="not a list"):
         verify(signed(record(_sd=digests)))
