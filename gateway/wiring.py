@@ -32,6 +32,7 @@ from gateway.exchange.facts import CaseRegister, Representations
 from gateway.exchange.finished import FinishedExchanges
 from gateway.exchange.holders import Holders
 from gateway.exchange.journal import Journal
+from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
 from gateway.exchange.questions import Questions
 from gateway.exchange.requests import Requests
@@ -64,6 +65,7 @@ from gateway.records.policy_catalogue import policy_catalogue
 from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
+from gateway.web.cursors import Cursors
 from ipx.note import NoteSigner
 
 FAILED_SIGN_INS_PER_MINUTE = 60
@@ -93,6 +95,9 @@ class Services:
     replay: ReplayStore
     holders: Holders
     journal: Journal
+    finished: FinishedExchanges
+    bundles: Bundles
+    mutual_log: MutualLog
     broker: Broker
     recovery: Recovery
 
@@ -179,6 +184,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         node=settings.node,
         exchange_seconds=settings.exchange_seconds,
     )
+    published = PublishedLog(database, checkpoints, settings.log_origin, demands=trust_lists.demands, clock=clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -186,7 +192,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         database=database,
         checkpoint_database=checkpoint_database,
         log=log,
-        published=PublishedLog(database, checkpoints, settings.log_origin, demands=trust_lists.demands, clock=clock),
+        published=published,
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),
@@ -199,6 +205,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         replay=replay,
         holders=holders,
         journal=journal,
+        finished=finished,
+        bundles=Bundles(published, finished.documents, clock),
+        mutual_log=MutualLog(database, cases),
         broker=Broker(requests, questions, journal, books, holders, seals),
         recovery=Recovery(database, journal, clock, settings.node),
     )
@@ -286,7 +295,10 @@ def register(app: Flask, services: Services) -> None:
         ),
         (Guard, services.sign_in.guard),
         (Broker, services.broker),
-        (Journal, services.journal),
+        (FinishedExchanges, services.finished),
+        (Bundles, services.bundles),
+        (MutualLog, services.mutual_log),
+        (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
     ]
     for kind, service in provided:
@@ -309,7 +321,9 @@ def _replay_store(settings: Settings, database: Database) -> ReplayStore:
     try:
         from gateway.oauth.replay_redis import RedisReplayStore  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise SettingsError("IPX_REDIS_URL is set, but the package is missing: pip install ipx-gateway[redis]") from error
+        raise SettingsError(
+            "IPX_REDIS_URL is set, but the package is missing: pip install ipx-gateway[redis]"
+        ) from error
     return RedisReplayStore(settings.redis_url)
 
 

@@ -1,6 +1,7 @@
 """What breaks the work of the evidence room. Each concrete class gets its row of the problem table in `views.py`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from gateway.errors import GatewayError, SettingsError
 
@@ -48,3 +49,20 @@ class UnpublishableError(GatewayError):
 
 class PayloadError(GatewayError):
     """Stored bytes of an exchange do not open under its key: they were changed or moved."""
+
+
+class ErasedError(GatewayError):
+    """What an exchange carried was erased, or its time has come. The receipt stays."""
+
+    def __init__(self, message: str, *, receipt: str | None = None) -> None:
+        super().__init__(message)
+        self.receipt = receipt
+
+
+class NotYetProvableError(GatewayError):
+    """No checkpoint has yet what the trust list demands; evidence waits for one and is not made weaker."""
+
+    def __init__(self, message: str, ready_at: datetime, *, wait_seconds: int) -> None:
+        super().__init__(message)
+        self.ready_at = ready_at
+        self.wait_seconds = wait_seconds

@@ -1,4 +1,7 @@
-"""What an exchange carried, encrypted at rest under a key of its own: destroying the key erases all of it at once."""
+"""What an exchange carried, encrypted at rest under a key of its own: destroying the key erases all of it at once.
+
+That key is wrapped by one of its retention class: destroying this erases all exchanges of the class at once.
+"""
 
 import os
 from dataclasses import dataclass, field
@@ -7,6 +10,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.evidence.errors import PayloadError
 from gateway.keywrap import KeyWrap
 
@@ -25,7 +29,8 @@ class PayloadCipher:
 
     exchange_id: str
     wrapped_key: bytes
-    """To be stored in the exchange's row."""
+    class_key: str | None
+    """To be stored in the exchange's row, both."""
     _key: bytes = field(repr=False)
 
     def encrypt(self, name: str, data: bytes) -> bytes:
@@ -52,21 +57,30 @@ class PayloadCipher:
 
 
 class Payloads:
-    def __init__(self, wrap: KeyWrap) -> None:
+    def __init__(self, wrap: KeyWrap, class_keys: ClassKeys) -> None:
         self._wrap = wrap
+        self._class_keys = class_keys
 
-    def new(self, exchange_id: str) -> PayloadCipher:
-        """Make the key of a new exchange."""
+    def new(self, exchange_id: str, class_key: ClassKey) -> PayloadCipher:
+        """Make the key of a new exchange, wrapped by that of its retention class."""
         key = AESGCM.generate_key(KEY_BYTES * 8)
-        return PayloadCipher(exchange_id, self._wrap.wrap(key, _context(exchange_id)), key)
+        return PayloadCipher(exchange_id, class_key.wrap.wrap(key, _context(exchange_id)), class_key.id, key)
 
-    def of(self, exchange_id: str, wrapped_key: bytes) -> PayloadCipher:
+    def of(self, exchange_id: str, wrapped_key: bytes, class_key: str | None) -> PayloadCipher:
         """Take the key of an exchange from its row.
 
+        Args:
+            exchange_id: whose.
+            wrapped_key: as stored.
+            class_key: what wraps it; None for rows of before there were keys of classes, wrapped under the
+                key-encryption key itself.
+
         Raises:
+            ErasedError: the class's key was destroyed.
             gateway.keywrap.KeyWrapError: it belongs to another exchange, or was changed.
         """
-        return PayloadCipher(exchange_id, wrapped_key, self._wrap.unwrap(wrapped_key, _context(exchange_id)))
+        wrap = self._wrap if class_key is None else self._class_keys.get(class_key).wrap
+        return PayloadCipher(exchange_id, wrapped_key, class_key, wrap.unwrap(wrapped_key, _context(exchange_id)))
 
 
 def _context(exchange_id: str) -> str:

@@ -39,8 +39,8 @@ class Ending:
     snapshot: bytes | None = None
     """What the policy engine was asked, exactly; the receipt holds its SHA-256."""
     obligations: Mapping[str, Json] = field(default_factory=dict)
-    withheld: Sequence[tuple[str, str]] = ()
-    """Field group and reason."""
+    withheld: Sequence[tuple[str, str, str | None]] = ()
+    """Field group, reason, and the policy that decided; None where no policy grants the group."""
     timing_ms: Mapping[str, float] | None = None
     """By stage, up to `sign`; None with `no_information`, where times would tell whether a record exists."""
 
@@ -116,7 +116,9 @@ class Receipts:
             "book": ending.book,
             "snapshot_sha256": None if ending.snapshot is None else b64url(sha256(ending.snapshot).digest()),
             "obligations": dict(ending.obligations) or None,
-            "withheld": [{"group": group, "reason": reason} for group, reason in ending.withheld],
+            "withheld": [
+                {"group": group, "reason": reason, "policy": policy} for group, reason, policy in ending.withheld
+            ],
             "timing_ms": None if ending.timing_ms is None else dict(ending.timing_ms),
             "prior": None if prior is None else receipt_hash(prior),
             "log": self._log_origin,

@@ -10,11 +10,13 @@ from flask import Blueprint, Response, request
 from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.evidence.errors import (
     DuplicateStepError,
+    ErasedError,
     ForeignSealError,
     KeyFileError,
     LogDamagedError,
     LogForkedError,
     LogUnavailableError,
+    NotYetProvableError,
     PayloadError,
     UnpublishableError,
 )
@@ -34,11 +36,13 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 for _error, _slug in (
     (DuplicateStepError, "already-exists"),
+    (ErasedError, "answer-gone"),
     (ForeignSealError, "holder-failed"),
     (KeyFileError, "internal"),
     (LogDamagedError, "log-unavailable"),
     (LogForkedError, "log-unavailable"),
     (LogUnavailableError, "log-unavailable"),
+    (NotYetProvableError, "not-yet-provable"),
     (PayloadError, "internal"),
     (UnpublishableError, "internal"),
 ):

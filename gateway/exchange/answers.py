@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from gateway.evidence.leaf import Logged
-from gateway.exchange.journal import Finished
+from gateway.exchange.finished import Finished
 from gateway.exchange.outcomes import problem_of
 from gateway.web.problem import PROBLEMS, page_of
 from ipx.encoding import b64url
@@ -25,13 +25,15 @@ def document_of(finished: Finished, origin: str) -> dict[str, Any]:
         "log": _log(finished.logged, finished.entry, finished.salt),
     }
     if slug is None:
+        erased = finished.answer.erased
         return {
             "id": finished.exchange_id,
             "outcome": finished.outcome,
-            "record": finished.presentation,
-            "sealed_by": finished.sealed_by,
-            "obligations": finished.obligations,
-            "withheld": finished.withheld,
+            "record": finished.answer.presentation,
+            "sealed_by": finished.answer.sealed_by,
+            "obligations": finished.answer.obligations,
+            "withheld": finished.answer.withheld,
+            **({"erased": list(erased)} if erased else {}),
             **evidence,
             "timing_ms": finished.timing_ms,
         }
@@ -49,8 +51,8 @@ def document_of(finished: Finished, origin: str) -> dict[str, Any]:
         document["stage"] = finished.stage
     if finished.reason is not None:
         document["reason"] = finished.reason
-    if finished.withheld:
-        document["withheld"] = finished.withheld
+    if finished.answer.withheld:
+        document["withheld"] = finished.answer.withheld
     return {**document, **evidence}
 
 

@@ -27,9 +27,5 @@ class InFlightError(GatewayError):
         self.exchange_id = exchange_id
 
 
-class ExchangeErasedError(GatewayError):
-    """The exchange's payloads were erased; its receipt stays."""
-
-
 class LostRaceError(GatewayError):
     """The exchange was closed by somebody else meanwhile; never leaves the journal."""

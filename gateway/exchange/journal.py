@@ -1,29 +1,31 @@
 """The exchange table as a journal: opened before the holder is called, closed in the transaction of the log entry."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
-from gateway.errors import UnknownError
+from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.evidence.errors import DuplicateStepError
-from gateway.evidence.leaf import Leaf, Logged
+from gateway.evidence.leaf import Leaf
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogEntry
 from gateway.evidence.payloads import PayloadCipher, Payloads
-from gateway.evidence.receipts import Ending, Receipt, Receipts
-from gateway.exchange.errors import ExchangeErasedError, InFlightError, JtiReusedError, LostRaceError
+from gateway.evidence.receipts import Ending, Receipts
+from gateway.exchange.cases import CaseHashes
+from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError
+from gateway.exchange.finished import Finished, FinishedExchanges, step_of
 from gateway.exchange.models import RECEIVED, Exchange, ExchangePayload
 from gateway.exchange.outcomes import Denied, Failed, Outcome, Released, name_of
 from gateway.exchange.questions import Parties
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
+from gateway.exchange.stored_answer import DISCLOSURES, answer_of
 from gateway.governance.books import PolicyBooks
 from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.guard import Caller
@@ -49,27 +51,6 @@ class Filed:
     cipher: PayloadCipher
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """An exchange that is over, with all that its answer is made of."""
-
-    exchange_id: str
-    outcome: str
-    stage: str | None
-    reason: str | None
-    request: str
-    presentation: str | None
-    sealed_by: str | None
-    obligations: Mapping[str, Any]
-    withheld: list[dict[str, Any]]
-    receipt: str
-    timing_ms: Mapping[str, float]
-    salt: bytes
-    entry: bytes
-    logged: Logged
-    is_replayed: bool
-
-
 class Journal:
     def __init__(
         self,
@@ -77,6 +58,9 @@ class Journal:
         log: EvidenceLog,
         receipts: Receipts,
         payloads: Payloads,
+        class_keys: ClassKeys,
+        finished: FinishedExchanges,
+        cases: CaseHashes,
         books: PolicyBooks,
         requests: Requests,
         replay: ReplayStore,
@@ -89,6 +73,9 @@ class Journal:
         self._log = log
         self._receipts = receipts
         self._payloads = payloads
+        self._class_keys = class_keys
+        self._finished = finished
+        self._cases = cases
         self._books = books
         self._requests = requests
         self._replay = replay
@@ -107,8 +94,18 @@ class Journal:
             LogUnavailableError, StoreUnavailableError: an outcome could not be logged, so nobody is asked.
         """
         self._log.ready()
+        while True:
+            key = self._class_keys.current(request.holder, request.record_type)
+            try:
+                found = self._file(request, parties, caller, key)
+            except _ClassKeyGoneError:
+                continue
+            return self._finished.read(found, is_replayed=True) if isinstance(found, str) else found
+
+    def _file(self, request: SignedRequest, parties: Parties, caller: Caller, key: ClassKey) -> Filed | str:
+        """Commit the row; gives the id of the exchange instead where these bytes were answered before."""
         exchange_id = uuid7()
-        cipher = self._payloads.new(exchange_id)
+        cipher = self._payloads.new(exchange_id, key)
         sealed_request = cipher.encrypt("request", request.raw.encode("ascii"))
         now = self._clock()
         with self._database.write_connection() as connection:
@@ -116,6 +113,8 @@ class Journal:
             known = self._find(connection, request)
             if known is None:
                 self._requests.require_fresh(request)
+                if not self._class_keys.is_live(connection, key):
+                    raise _ClassKeyGoneError
                 values = {
                     "id": exchange_id,
                     "client_id": request.client_id,
@@ -131,6 +130,8 @@ class Journal:
                     "node": self._node,
                     "state": RECEIVED,
                     "wrapped_key": cipher.wrapped_key,
+                    "class_key": cipher.class_key,
+                    "case_hash": self._cases.of(request.case_ref) if request.case_ref else None,
                     "acts_as": {"supplier": parties.supplier.code} if parties.supplier else None,
                 }
                 if self._insert(connection, values):
@@ -144,7 +145,7 @@ class Journal:
             raise JtiReusedError(f"jti {request.jti} was used for another request")
         if known.state == RECEIVED:
             raise InFlightError(known.id)
-        return self.read(known.id, is_replayed=True)
+        return str(known.id)
 
     def close(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None) -> Finished:
         """Sign the receipt, append its entry, and finish the row in the same transaction.
@@ -156,14 +157,15 @@ class Journal:
         """
         ending = self._ending(filed, outcome, watch)
         receipt = self._receipts.make(ending)
-        answer = _stored_answer(outcome)
-        objects = {"answer": json.dumps(answer).encode(), "snapshot": outcome.snapshot}
+        answer = answer_of(outcome)
+        objects = {**answer.objects(), "snapshot": outcome.snapshot}
         stored = [
             {"exchange_id": filed.exchange_id, "name": name, "ciphertext": filed.cipher.encrypt(name, data)}
             for name, data in objects.items()
-            if data
+            if data or name == DISCLOSURES
         ]
         timing: dict[str, float] = {}
+        step = step_of(filed.exchange_id)
 
         def finish(connection: Connection) -> None:
             timing.clear()
@@ -181,79 +183,41 @@ class Journal:
                     timing_ms=timing,
                     receipt=receipt.token,
                     salt=receipt.salt,
-                )
+                    log_index=_LOG_INDEX,
+                ),
+                {"step_id": step},
             )
             if finished.rowcount != 1:
                 raise LostRaceError(filed.exchange_id)
             connection.execute(insert(_PAYLOAD), stored)
 
         try:
-            logged = self._log.append(Leaf(step_of(filed.exchange_id), receipt.entry, finish))
+            logged = self._log.append(Leaf(step, receipt.entry, finish))
         except (DuplicateStepError, LostRaceError):
-            return self.read(filed.exchange_id)
-        return self._finished(filed, ending, answer, receipt, timing, logged)
+            return self._finished.read(filed.exchange_id)
+        return Finished(
+            exchange_id=filed.exchange_id,
+            outcome=ending.outcome,
+            stage=ending.stage,
+            reason=ending.reason,
+            request=filed.request,
+            answer=answer,
+            receipt=receipt.token,
+            timing_ms=timing,
+            salt=receipt.salt,
+            entry=receipt.entry,
+            logged=logged,
+            is_replayed=False,
+        )
 
     def reopen(self, exchange_id: str) -> Filed:
         """Take an exchange up again that a crash left open."""
         with self._database.read() as session:
             row = session.get_one(Exchange, exchange_id)
             payload = session.get_one(ExchangePayload, (exchange_id, "request"))
-        cipher = self._payloads.of(exchange_id, row.wrapped_key or b"")
+        cipher = self._payloads.of(exchange_id, row.wrapped_key or b"", row.class_key)
         request = cipher.decrypt("request", payload.ciphertext).decode("ascii")
         return Filed(exchange_id, request, row.holder, row.requester, cipher)
-
-    def look(self, exchange_id: str, agency: str) -> Finished:
-        """Give a finished exchange to one of its two parties.
-
-        Raises:
-            UnknownError: there is none, or the agency is no party to it: the two look alike.
-            InFlightError: it is not over.
-            ExchangeErasedError: its payloads were erased.
-        """
-        with self._database.read() as session:
-            state = session.scalar(
-                select(Exchange.state).where(
-                    Exchange.id == exchange_id,
-                    or_(
-                        Exchange.requester == agency,
-                        # The holder of a record learns who asked; of what is not its own, it learns nothing.
-                        Exchange.holder == agency,
-                    ),
-                )
-            )
-        if state is None:
-            raise UnknownError(f"no exchange {exchange_id}")
-        if state == RECEIVED:
-            raise InFlightError(exchange_id)
-        return self.read(exchange_id)
-
-    def read(self, exchange_id: str, *, is_replayed: bool = False) -> Finished:
-        """Build a finished exchange again from what was stored; byte for byte what was answered."""
-        with self._database.read() as session:
-            row = session.get_one(Exchange, exchange_id)
-            payloads = {
-                item.name: item.ciphertext
-                for item in session.scalars(select(ExchangePayload).where(ExchangePayload.exchange_id == exchange_id))
-            }
-            entry = session.scalars(select(LogEntry.entry).where(LogEntry.step_id == step_of(exchange_id))).one()
-        if row.wrapped_key is None or row.salt is None or row.receipt is None or "answer" not in payloads:
-            raise ExchangeErasedError(exchange_id)
-        cipher = self._payloads.of(exchange_id, row.wrapped_key)
-        answer = json.loads(cipher.decrypt("answer", payloads["answer"]))
-        return Finished(
-            exchange_id=exchange_id,
-            outcome=row.state,
-            stage=row.stage,
-            reason=row.reason,
-            request=cipher.decrypt("request", payloads["request"]).decode("ascii"),
-            **answer,
-            receipt=row.receipt,
-            timing_ms=row.timing_ms or {},
-            salt=row.salt,
-            entry=entry,
-            logged=self._log.logged(step_of(exchange_id)),
-            is_replayed=is_replayed,
-        )
 
     def _use_up(self, connection: Connection, caller: Caller) -> None:
         try:
@@ -293,61 +257,24 @@ class Journal:
                     sealed_by=outcome.sealed_by,
                     presentation=outcome.presentation,
                     obligations=outcome.obligations,
-                    withheld=[(item.group, item.reason) for item in outcome.withheld],
+                    withheld=[(item.group, item.reason, item.policy) for item in outcome.withheld],
                 )
             case Denied(is_silent=True):
                 return Ending(**{**common, "timing_ms": None}, reason=outcome.reason)
             case Denied():
-                withheld = [(item.group, item.reason) for item in outcome.withheld]
+                withheld = [(item.group, item.reason, item.policy) for item in outcome.withheld]
                 return Ending(**common, reason=outcome.reason, withheld=withheld)
             case Failed():
                 return Ending(**common, stage=outcome.stage, reason=outcome.reason)
-
-    def _finished(
-        self,
-        filed: Filed,
-        ending: Ending,
-        answer: Mapping[str, Any],
-        receipt: Receipt,
-        timing: Mapping[str, float],
-        logged: Logged,
-    ) -> Finished:
-        return Finished(
-            exchange_id=filed.exchange_id,
-            outcome=ending.outcome,
-            stage=ending.stage,
-            reason=ending.reason,
-            request=filed.request,
-            presentation=answer["presentation"],
-            sealed_by=answer["sealed_by"],
-            obligations=answer["obligations"],
-            withheld=answer["withheld"],
-            receipt=receipt.token,
-            timing_ms=timing,
-            salt=receipt.salt,
-            entry=receipt.entry,
-            logged=logged,
-            is_replayed=False,
-        )
 
 
 _FIND = select(Exchange.id, Exchange.request_sha256, Exchange.state).where(
     Exchange.client_id == bindparam("client_id"), Exchange.jti == bindparam("jti")
 )
 
-
-def step_of(exchange_id: str) -> str:
-    """Name the leaf that ends an exchange; the log takes each name once."""
-    return f"exchange:{exchange_id}:final"
+_LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step_id")).scalar_subquery()
+"""Of the leaf that was appended in the same transaction."""
 
 
-def _stored_answer(outcome: Outcome) -> dict[str, Any]:
-    """Write what an answer holds beside its evidence: the object `answer` of the exchange."""
-    withheld = () if isinstance(outcome, Failed) else outcome.withheld
-    released = outcome if isinstance(outcome, Released) else None
-    return {
-        "presentation": released.presentation if released else None,
-        "sealed_by": released.sealed_by if released else None,
-        "obligations": dict(released.obligations) if released else {},
-        "withheld": [asdict(item) for item in withheld],
-    }
+class _ClassKeyGoneError(Exception):
+    """The retention class's key was destroyed between its being read and the filing; another one is made."""

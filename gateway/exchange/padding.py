@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 
-from gateway.exchange.journal import Finished
+from gateway.exchange.finished import Finished
 from gateway.exchange.outcomes import NO_INFORMATION
 from gateway.exchange.steps import Stopwatch
 

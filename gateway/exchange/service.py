@@ -7,8 +7,9 @@ before the exchange is filed (nothing was asked of anybody), or when its outcome
 import structlog
 
 from connectors.protocol import Absent
+from gateway.exchange.finished import Finished
 from gateway.exchange.holders import Holders, Unavailable
-from gateway.exchange.journal import Finished, Journal
+from gateway.exchange.journal import Journal
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Failed, Outcome
 from gateway.exchange.questions import Parties, Questions
 from gateway.exchange.redaction import denied, release

@@ -1,31 +1,37 @@
-"""`/v1/exchanges`: asking for a record, and looking at an exchange again."""
+"""`/v1/exchanges`: asking for a record, looking at an exchange again, its bundle, one's own side of all of them."""
 
 import json
+from urllib.parse import urlencode
 
 import svcs
 from flask import Blueprint, Response, current_app, request
 
-from gateway.evidence.errors import LogUnavailableError
+from gateway.errors import Fault, InvalidInputError
+from gateway.evidence.bundles import Bundles
+from gateway.evidence.errors import ErasedError, LogUnavailableError, NotYetProvableError
 from gateway.exchange.answers import document_of, status_of
 from gateway.exchange.errors import (
-    ExchangeErasedError,
     InFlightError,
     JtiReusedError,
     RequestSignatureError,
     RequestTooLargeError,
     StaleRequestError,
 )
-from gateway.exchange.journal import Finished, Journal
+from gateway.exchange.finished import Finished, FinishedExchanges
+from gateway.exchange.mutual_log import PAGE_ROWS, MutualLog
 from gateway.exchange.padding import Padding
+from gateway.exchange.readers import SIDES, Reader, reader_of
 from gateway.exchange.requests import REQUEST_BYTES
 from gateway.exchange.service import Broker
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.oauth.guard import Guard
 from gateway.settings import Settings
 from gateway.web import problem
+from gateway.web.cursors import Cursors
 
 SCOPE = "exchange:request"
 MEDIA_TYPE = "application/jose"
+PAGE_LINES = 50
 
 for _error, _slug in (
     (RequestSignatureError, "invalid-signature"),
@@ -33,7 +39,6 @@ for _error, _slug in (
     (RequestTooLargeError, "too-large"),
     (JtiReusedError, "jti-reused"),
     (InFlightError, "in-flight"),
-    (ExchangeErasedError, "answer-gone"),
     (LogUnavailableError, "log-unavailable"),
 ):
     problem.register(_error, _slug)
@@ -42,8 +47,12 @@ for _error, _slug in (
 def blueprint() -> Blueprint:
     exchanges = Blueprint("exchanges", __name__, url_prefix="/v1/exchanges")
     exchanges.add_url_rule("", view_func=ask, methods=["POST"])
+    exchanges.add_url_rule("", view_func=own_side)
     exchanges.add_url_rule("/<exchange_id>", view_func=look)
+    exchanges.add_url_rule("/<exchange_id>/bundle", view_func=bundle)
     exchanges.register_error_handler(InFlightError, _in_flight)
+    exchanges.register_error_handler(ErasedError, _erased)
+    exchanges.register_error_handler(NotYetProvableError, _not_yet)
     return exchanges
 
 
@@ -69,8 +78,66 @@ def ask() -> Response:
 
 def look(exchange_id: str) -> Response:
     """Give the answer of an exchange again, to the agency that asked and to the one that holds the record."""
+    _party(exchange_id)
+    return _answer(svcs.flask.get(FinishedExchanges).read(exchange_id), 200)
+
+
+def bundle(exchange_id: str) -> Response:
+    """Give all that proves an exchange, in one file, to the same two agencies."""
+    _party(exchange_id)
+    response = Response(svcs.flask.get(Bundles).build(exchange_id), content_type="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="{exchange_id}.zip"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def own_side() -> Response:
+    """List the exchanges of one's own agency on one side, in the order of the log, a page at a time."""
+    reader = reader_of(svcs.flask.get(Guard).authenticate(request, SCOPE))
+    given = _query("role", "case_ref", "limit", "cursor")
+    side = next((side for side in SIDES if side == given.get("role")), None)
+    limit = given.get("limit", str(PAGE_LINES))
+    faults = []
+    if side is None:
+        faults.append(Fault("/role", "role", f"one of {', '.join(SIDES)}"))
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= PAGE_ROWS):
+        faults.append(Fault("/limit", "limit", f"1 to {PAGE_ROWS}"))
+    if side is None or faults:
+        raise InvalidInputError(faults, slug="invalid-request")
+    cursors, listed = svcs.flask.get(Cursors), _listed(reader, side, given.get("case_ref"))
+    after = cursors.read(given["cursor"], listed) if "cursor" in given else -1
+    page = svcs.flask.get(MutualLog).page(reader, side, case_ref=given.get("case_ref"), after=after, limit=int(limit))
+    onward = None if page.is_last else cursors.write(page.end, listed)
+    document = {"items": [line.document() for line in page.lines], "next": onward, "complete": page.is_last}
+    response = Response(json.dumps(document, ensure_ascii=False), content_type="application/json")
+    if onward is not None:
+        response.headers["Link"] = f'<{request.path}?{urlencode(given | {"cursor": onward})}>; rel="next"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _party(exchange_id: str) -> None:
     caller = svcs.flask.get(Guard).authenticate(request, SCOPE)
-    return _answer(svcs.flask.get(Journal).look(exchange_id, caller.agency), 200)
+    svcs.flask.get(FinishedExchanges).require_party(exchange_id, reader_of(caller))
+
+
+def _query(*names: str) -> dict[str, str]:
+    """Read the parameters of the address: only these, each at most once."""
+    faults = [Fault(f"/{name}", "unknown", "no such parameter") for name in request.args if name not in names]
+    faults += [Fault(f"/{name}", "repeated", "give it once") for name in names if len(request.args.getlist(name)) > 1]
+    if faults:
+        raise InvalidInputError(faults, slug="invalid-request")
+    return dict(request.args)
+
+
+def _listed(reader: Reader, side: str, case_ref: str | None) -> dict[str, str | None]:
+    return {
+        "list": "exchanges",
+        "agency": reader.agency,
+        "client": reader.own_client,
+        "role": side,
+        "case_ref": case_ref,
+    }
 
 
 def _answer(finished: Finished, status: int) -> Response:
@@ -84,3 +151,14 @@ def _answer(finished: Finished, status: int) -> Response:
 
 def _in_flight(error: InFlightError) -> Response:
     return problem.answer("in-flight", headers={"Location": f"/v1/exchanges/{error.exchange_id}", "Retry-After": "1"})
+
+
+def _erased(error: ErasedError) -> Response:
+    exchange = (request.view_args or {}).get("exchange_id")
+    return problem.answer("answer-gone", exchange=exchange, receipt=error.receipt)
+
+
+def _not_yet(error: NotYetProvableError) -> Response:
+    wait = error.wait_seconds
+    detail = f"Provable in about {wait} s: witnesses or the time-stamp authority are still to confirm it."
+    return problem.answer("not-yet-provable", detail=detail, headers={"Retry-After": str(wait)})

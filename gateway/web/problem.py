@@ -73,12 +73,22 @@ PROBLEMS: Mapping[str, Kind] = {
     "jti-reused": Kind(
         409, "Another request with this `jti` exists", "Make a new `jti` for each request; repeat only the same bytes."
     ),
+    "not-yet-provable": Kind(
+        409,
+        "The evidence is not complete yet",
+        "Witnesses or the time-stamp authority are still to confirm it: ask again as Retry-After says.",
+    ),
     "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
     "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
     "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
     "unsupported-media-type": Kind(415, "The body is not of the type taken here", "Send the media type in `detail`."),
     "invalid-field": Kind(422, "A member of the request cannot be taken", "Mend the members that `errors` names."),
     "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
+    "no-container": Kind(
+        501,
+        "This gateway makes no signed containers",
+        "Take the plain bundle; the operator sets IPX_CONTAINER_KEY and IPX_CONTAINER_CERTIFICATE for the other.",
+    ),
     "internal": Kind(500, "A fault of this gateway", "Report the trace id to the operator; nothing was released."),
     "holder-failed": Kind(
         502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."

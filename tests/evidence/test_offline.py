@@ -86,7 +86,10 @@ def answer(log, holder_keys, clock, request_jws):
             "outcome": ending["outcome"],
             "request": request_jws,
             "receipt": receipt.token,
-            "withheld": [{"group": group, "reason": reason} for group, reason in ending.get("withheld", ())],
+            "withheld": [
+                {"group": group, "reason": reason, "policy": policy}
+                for group, reason, policy in ending.get("withheld", ())
+            ],
             "log": {
                 "index": logged.index,
                 "entry": receipt.entry.decode(),
@@ -119,7 +122,7 @@ def released(answer, holder_keys, clock, trust):
         presentation=redact(record, [("goods",)]),
         policies={"guardrail": "base@1", "holder": "customs-xa@2", "egress": "xa@1"},
         obligations={"retain_days": 90},
-        withheld=[("detention.importer", "not_granted")],
+        withheld=[("detention.importer", "not_granted", None)],
         timing_ms={"auth": 1.5},
     )
 

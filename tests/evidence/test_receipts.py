@@ -47,7 +47,7 @@ def released(record: str, **changed) -> Ending:
             "book": "b" * 43,
             "snapshot": b"what was asked",
             "obligations": {"retain_days": 90},
-            "withheld": [("trademark.owner.contact", "not_granted")],
+            "withheld": [("trademark.owner.contact", "not_granted", "holder/ipo-xa/border@4"), ("trademark.agent", "not_granted", None)],
             "timing_ms": {"auth": 3.1, "policy": 1.0},
             **changed,
         }
@@ -80,7 +80,10 @@ def test_a_receipt_binds_request_record_and_released_fields(receipts, payload_of
         "book": "b" * 43,
         "snapshot_sha256": b64url(sha256(b"what was asked").digest()),
         "obligations": {"retain_days": 90},
-        "withheld": [{"group": "trademark.owner.contact", "reason": "not_granted"}],
+        "withheld": [
+            {"group": "trademark.owner.contact", "reason": "not_granted", "policy": "holder/ipo-xa/border@4"},
+            {"group": "trademark.agent", "reason": "not_granted", "policy": None},
+        ],
         "timing_ms": {"auth": 3.1, "policy": 1.0},
         "log": "gw.example/log",
     }

@@ -1,0 +1,86 @@
+"""An answer at rest: what it says beside its evidence, apart from the disclosed fields, which are the first to go.
+
+| object | holds |
+|---|---|
+| `answer` | JSON: the record's signed part without fields, who sealed it, obligations, withheld groups, erased fields |
+| `disclosures` | the disclosed fields, joined by `~`; only of a release; deleted by schedule |
+
+The record's signed part holds digests of fields and the clear envelope: it proves what was handed over, without it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Literal
+
+from gateway.exchange.outcomes import Failed, Outcome, Released
+from ipx.sdjwt import digest
+
+ANSWER: Final = "answer"
+DISCLOSURES: Final = "disclosures"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    issuer_jwt: str | None
+    """The record before its first `~`; None where nothing was released."""
+    disclosures: tuple[str, ...]
+    sealed_by: Literal["holder", "gateway"] | None
+    obligations: Mapping[str, Any]
+    withheld: list[dict[str, Any]]
+    erased: tuple[str, ...] = ()
+    """Digests of fields that were handed over and erased since, one by one."""
+    is_whole: bool = True
+    """False where the disclosures were deleted by schedule."""
+
+    @property
+    def presentation(self) -> str | None:
+        """The record as handed over, without what was erased since."""
+        return None if self.issuer_jwt is None else "~".join([self.issuer_jwt, *self.disclosures, ""])
+
+    def without(self, disclosure: str) -> "StoredAnswer":
+        """Take a field out for good."""
+        return replace(
+            self,
+            disclosures=tuple(kept for kept in self.disclosures if kept != disclosure),
+            erased=tuple(sorted({*self.erased, digest(disclosure)})),
+        )
+
+    def objects(self) -> dict[str, bytes]:
+        """Give what is stored, by name."""
+        written = {
+            "issuer_jwt": self.issuer_jwt,
+            "sealed_by": self.sealed_by,
+            "obligations": dict(self.obligations),
+            "withheld": self.withheld,
+            "erased": list(self.erased),
+        }
+        objects = {ANSWER: json.dumps(written).encode()}
+        if self.issuer_jwt is not None:
+            objects[DISCLOSURES] = "~".join(self.disclosures).encode("ascii")
+        return objects
+
+
+def answer_of(outcome: Outcome) -> StoredAnswer:
+    """Give what has to be kept of an outcome."""
+    withheld = () if isinstance(outcome, Failed) else outcome.withheld
+    rows = [asdict(item) for item in withheld]
+    if not isinstance(outcome, Released):
+        return StoredAnswer(None, (), None, {}, rows)
+    issuer_jwt, *disclosures = outcome.presentation.split("~")[:-1]
+    return StoredAnswer(issuer_jwt, tuple(disclosures), outcome.sealed_by, outcome.obligations, rows)
+
+
+def read_answer(objects: Mapping[str, bytes]) -> StoredAnswer:
+    """Read what `objects` gave, or an `answer` of the first version, which held the whole presentation."""
+    members = json.loads(objects[ANSWER])
+    presentation = members.pop("presentation", None)
+    if "issuer_jwt" not in members:
+        parts: list[str] = presentation.split("~")[:-1] if presentation else []
+        return StoredAnswer(parts[0] if parts else None, tuple(parts[1:]), **members)
+    kept = objects.get(DISCLOSURES)
+    return StoredAnswer(
+        disclosures=tuple(kept.decode("ascii").split("~")) if kept else (),
+        is_whole=members["issuer_jwt"] is None or kept is not None,
+        **{**members, "erased": tuple(members["erased"])},
+    )
