@@ -8,9 +8,10 @@ import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.dates import write_instant
-from connectors.entries import ConstEntry, Reading, read_members
+from connectors.entries import ConstEntry, Reading, ValueEntry, read_members
 from connectors.entry_compiler import EntryCompiler, EntryError
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.csv_document import CsvFormat
@@ -19,7 +20,7 @@ from connectors.formats.json_document import JsonFormat
 from connectors.formats.rows import SqlRowFormat
 from connectors.formats.xml_document import XmlFormat
 from connectors.protocol import Found, RecordKey
-from connectors.quarantine import Quarantined, Reason, Rejection, UnreadableError
+from connectors.quarantine import Quarantined, Reason, Rejection, UnfitValueError, UnreadableError
 from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
 
@@ -110,6 +111,17 @@ class RecordMapping:
         key = members.get(self.source.key)
         revised = self._read_revised(node, reading)
         return Identity(RecordKey(key) if isinstance(key, str) else None, revised)
+
+    def key_of(self, value: Any) -> RecordKey | None:
+        """Make a record's key of what a source gives as one (in its list of deletions); None where it is none."""
+        entry = self._members[self.source.key]
+        if not isinstance(entry, ValueEntry):
+            return None
+        try:
+            key = entry.use.one(value)
+        except UnfitValueError:
+            return None
+        return RecordKey(key) if isinstance(key, str) else None
 
     def _read_revised(self, node: Node, reading: Reading) -> datetime | None:
         if self._revised is None:

@@ -37,6 +37,10 @@ class FailReason(StrEnum):
     MISCONFIGURED = "misconfigured"
     """The source answers, but lacks what its source file names (a table, a column)."""
     UNSUPPORTED = "unsupported"
+    THROTTLED = "throttled"
+    """The source asks for less; `retry_after` says when to ask again."""
+    BAD_ANSWER = "bad_answer"
+    """The source answered something that its source file does not call a success."""
 
 
 SOURCE_DOWN = frozenset({FailReason.TIMEOUT, FailReason.UNREACHABLE})

@@ -93,6 +93,10 @@ class Resolver:
             return Resolved(resolved)
         return resolved
 
+    def keep_secret(self, text: str) -> None:
+        """Count a text made of secrets, or given out for one, among those to be blotted out."""
+        self._given.add(text)
+
     def blot_out(self, message: str) -> str:
         """Give a message without any of the secrets that were resolved here."""
         for secret in sorted(self._given, key=len, reverse=True):

@@ -17,9 +17,10 @@ from connectors import strict_yaml
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import ReadRules
 from connectors.mapping_packs import Pack, Shelf, merged, read_pack, shipped
+from connectors.reach_rules import reach_faults
 from connectors.references import references_in
 
-Kind = Literal["files", "sql"]
+Kind = Literal["files", "sql", "rest", "upload", "push", "soap", "drop", "store"]
 Remedy = Literal["quarantine", "flag", "null"]
 
 _DURATION = re.compile(r"P(?:(\d+)W|(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)")
@@ -127,7 +128,7 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
         licence=Licence(**document["licence"]),
         freshness=Freshness(**{name: parse_duration(value) for name, value in document["freshness"].items()}),
         reach=document["reach"],
-        read=ReadRules(**{"format": "row" if source["kind"] == "sql" else "xml", **read}),
+        read=_read_rules(source["kind"], read, document["reach"]),
         key=document["key"],
         revised=document.get("revised"),
         fields=document["map"],
@@ -138,15 +139,19 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
     )
 
 
+def _read_rules(kind: Kind, read: Mapping[str, Any], reach: Mapping[str, Any]) -> ReadRules:
+    format_ = "row" if kind == "sql" else "xml"
+    # An item cut out of an API's list is a document of its own.
+    whole = {"records": "/*"} if kind == "rest" and read.get("format") == "xml" and "items" in reach else {}
+    return ReadRules(**{"format": format_, **whole, **read})
+
+
 def _further_faults(document: Mapping[str, Any], pack: Pack | None) -> Iterator[SourceFault]:
     """What a schema cannot say: one part against another."""
     source, fields = document["source"], document["map"]
     if pack and (pack.record_type, pack.schema_version) != (source["record_type"], source["schema_version"]):
         yield SourceFault("/pack", f"maps to {pack.record_type} {pack.schema_version}")
-    if source["kind"] == "files" and "format" not in document.get("read", {}):
-        yield SourceFault("/read/format", "is missing")
-    if source["kind"] == "sql" and not set(document.get("read", {})) <= {"encoding"}:
-        yield SourceFault("/read", "a database has an encoding and nothing else to say here")
+    yield from reach_faults(document)
     key = fields.get(document["key"])
     if not isinstance(key, dict) or not key.get("required") or "path" not in key:
         yield SourceFault("/key", "must name a field of /map with a path, and required: true")

@@ -9,7 +9,7 @@ from connectors.breaker import Breaker
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import Limits
 from connectors.guarded import GuardedConnector
-from connectors.kinds import sql
+from connectors.kinds import rest, sql
 from connectors.kinds.files import FilesConnector
 from connectors.kinds.files_reach import read_reach
 from connectors.kinds.folder_index import FolderIndex
@@ -76,4 +76,8 @@ def open_source(
         case "sql":
             mapping = RecordMapping(file, tools, Limits())
             inner = sql.open_connector(mapping, resolver, clock)
+        case "rest":
+            inner, mapping = rest.open_connector(
+                lambda limits: RecordMapping(file, tools, limits), file.reach, resolver, clock
+            )
     return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)

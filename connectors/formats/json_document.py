@@ -92,16 +92,25 @@ class JsonFormat:
         self._expect = JsonPath(rules.expect) if rules.expect else None
         self._absent = JsonPath(rules.absent) if rules.absent else None
         self._within = JsonPath(rules.within) if rules.within else None
+        self._never = JsonPath(rules.never).ways if rules.never else frozenset()
         self._records = JsonPath(rules.records or "@")
         self._deleted = JsonPath(rules.deleted) if rules.deleted else None
 
     def compile(self, path: str, within: Path | None) -> JsonPath:
         return JsonPath(path, within)
 
-    def parse(self, raw: bytes) -> Document:
+    def whole(self, raw: bytes) -> Json:
+        """Parse without looking for records.
+
+        Raises:
+            UnreadableError: with the reason.
+        """
         if len(raw) > self._limits.file_bytes:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(raw)} bytes")
-        whole = parse_json(decode(raw, self._rules.encoding), self._limits.depth)
+        return parse_json(decode(raw, self._rules.encoding), self._limits.depth)
+
+    def parse(self, raw: bytes) -> Document:
+        whole = self.whole(raw)
         if self._expect and not self._expect.holds(whole):
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "read.expect does not hold")
         if self._absent and self._absent.holds(whole):
@@ -110,7 +119,7 @@ class JsonFormat:
         deleted = self._objects(self._deleted, whole) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(records) + len(deleted)} records")
-        return JsonDocument(records, deleted, self._records.text)
+        return JsonDocument(records, deleted, self._records.text, never=self._never)
 
     def _found(self, whole: Json) -> list[Node]:
         if self._within is None:
@@ -133,9 +142,16 @@ class JsonFormat:
 
 class JsonDocument:
     def __init__(
-        self, records: Sequence[Node], deleted: Sequence[Node], records_path: str, *, says_absent: bool = False
+        self,
+        records: Sequence[Node],
+        deleted: Sequence[Node],
+        records_path: str,
+        *,
+        says_absent: bool = False,
+        never: frozenset[Steps] = frozenset(),
     ) -> None:
         self.says_absent = says_absent
+        self._never = never
         self._records = records
         self._deleted = deleted
         self._records_path = records_path
@@ -152,7 +168,7 @@ class JsonDocument:
 
     def leftover(self, node: Node, covered: Collection[Hashable]) -> dict[str, Json]:
         ways = {way for origin in covered if isinstance(origin, frozenset) for way in origin}
-        return leftover(node, ways)
+        return leftover(node, ways | self._never)
 
 
 def leftover(record: Json, covered: Collection[Steps]) -> dict[str, Json]:

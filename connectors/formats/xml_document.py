@@ -109,6 +109,7 @@ class XmlFormat:
         self._namespaces = rules.namespaces or {}
         self._expect = XmlPath(rules.expect, self._namespaces) if rules.expect else None
         self._absent = XmlPath(rules.absent, self._namespaces) if rules.absent else None
+        self._never = XmlPath(rules.never, self._namespaces) if rules.never else None
         self._records = XmlPath(rules.records, self._namespaces)
         self._deleted = XmlPath(rules.deleted, self._namespaces) if rules.deleted else None
         self._too_deep = etree.XPath("boolean(/*" + "/*" * limits.depth + ")")
@@ -117,7 +118,12 @@ class XmlFormat:
         del within  # an XPath is the same wherever it is applied
         return XmlPath(path, self._namespaces)
 
-    def parse(self, raw: bytes) -> Document:
+    def whole(self, raw: bytes) -> etree._Element:
+        """Parse without looking for records.
+
+        Raises:
+            UnreadableError: with the reason.
+        """
         if len(raw) > self._limits.file_bytes:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(raw)} bytes")
         text = decode(raw, self._rules.encoding)
@@ -126,6 +132,10 @@ class XmlFormat:
         root = self._root(text)
         if self._too_deep(root):
             raise UnreadableError(Reason.TOO_DEEP, f"more than {self._limits.depth} levels")
+        return root
+
+    def parse(self, raw: bytes) -> Document:
+        root = self.whole(raw)
         self._require_expected(root)
         if self._absent is not None and self._absent.holds(root):
             return XmlDocument([], [], self._namespaces, says_absent=True)
@@ -133,7 +143,7 @@ class XmlFormat:
         deleted = self._deleted.nodes(root) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(records) + len(deleted)} records")
-        return XmlDocument(records, deleted, self._namespaces)
+        return XmlDocument(records, deleted, self._namespaces, never=self._never)
 
     def _root(self, text: str) -> etree._Element:
         parser = etree.XMLParser(
@@ -179,8 +189,10 @@ class XmlDocument:
         namespaces: Mapping[str, str],
         *,
         says_absent: bool = False,
+        never: XmlPath | None = None,
     ) -> None:
         self.says_absent = says_absent
+        self._never = never
         self._records = records
         self._deleted = deleted
         self._prefixes = {uri: prefix for prefix, uri in namespaces.items()}
@@ -197,12 +209,15 @@ class XmlDocument:
         return "/" + "/".join(reversed(steps))
 
     def leftover(self, node: Node, covered: Collection[Hashable]) -> dict[str, Json]:
-        rest = self._rest(node, covered)
+        dropped = {_text_and_origin(item)[1] for item in self._never.select(node)} if self._never else set()
+        rest = self._rest(node, {*covered, *dropped}, dropped)
         if rest is None:
             return {}
         return {"#text": rest} if isinstance(rest, str) else rest
 
-    def _rest(self, element: etree._Element, covered: Collection[Hashable]) -> dict[str, Json] | str | None:
+    def _rest(
+        self, element: etree._Element, covered: Collection[Hashable], dropped: Collection[Hashable]
+    ) -> dict[str, Json] | str | None:
         rest: dict[str, Json] = {}
         for name, value in element.attrib.items():
             if value.strip() and (element, name) not in covered:
@@ -210,7 +225,7 @@ class XmlDocument:
         # An element read as a value was read with all text below it.
         if element not in covered:
             for child in element:
-                below = self._rest(child, covered)
+                below = None if child in dropped else self._rest(child, covered, dropped)
                 if below is not None:
                     _add(rest, self._name(str(child.tag)), below)
             own = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
