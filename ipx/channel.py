@@ -15,6 +15,7 @@ from ipx.problems import AddressError, MalformedAnswerError, ProblemError, Unrea
 from ipx.waiting import Deadline, Patience, Time, back_off_seconds
 
 _BUSY = frozenset({429, 503})
+_NOT_YET = ("/in-flight", "/not-yet-provable")
 _FROM_A_PROXY = frozenset({502, 504})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OK = 200
@@ -85,7 +86,7 @@ class Reply:
             return False
         if self.status in _FROM_A_PROXY:
             return "type" not in document
-        return self.status in _BUSY or str(document.get("type", "")).endswith("/in-flight")
+        return self.status in _BUSY or str(document.get("type", "")).endswith(_NOT_YET)
 
 
 class Channel:

@@ -2,6 +2,7 @@
 
 import click
 
+from ipx.commands.bundle import bundle
 from ipx.commands.keygen import keygen
 from ipx.commands.request import request
 from ipx.commands.trouble import TeachingGroup
@@ -27,4 +28,5 @@ def main() -> None:
 main.add_command(keygen)
 main.add_command(request)
 main.add_command(verify)
+main.add_command(bundle)
 main.add_command(trust)

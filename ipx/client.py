@@ -11,10 +11,11 @@ A denial and a failure are answers with a receipt; whatever left no outcome behi
 
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -23,10 +24,12 @@ from ipx.answers import Answer, read_answer
 from ipx.channel import Call, Channel, Reply
 from ipx.discovery import discover
 from ipx.dpop import prove
-from ipx.errors import EvidenceError
+from ipx.errors import EvidenceError, FormatError
+from ipx.journal import Journal, kept_of_answer
 from ipx.keyfile import SignInKey
 from ipx.keys import Signer, generate_signer
-from ipx.problems import UnprovenError
+from ipx.listing import Listed, Side, read_listed
+from ipx.problems import MalformedAnswerError, UnprovenError
 from ipx.report import Report
 from ipx.request import Ask, purpose_and_basis, sign_request
 from ipx.tokens import Grant, Tokens, purpose_grant
@@ -34,6 +37,10 @@ from ipx.trust import Trust
 from ipx.waiting import Deadline, Patience, Time
 
 SCOPE = "exchange:request"
+ZIP = "application/zip"
+ASICE = "application/vnd.etsi.asic-e+zip"
+PAGE_LINES = 100
+_OK = 200
 _UNAUTHORIZED = 401
 _TRIES = 4
 """Calls of one request at most: the first, one after a nonce challenge, one after a new token, one after both."""
@@ -48,6 +55,7 @@ class Client:
         trust: the pinned trust list. Where given, every answer is verified before it is handed out.
         sign_in_key: signs the client in instead of `key`, for systems whose only registered sign-in key is RSA.
         proof_key: the key tokens are bound to; a fresh one that never leaves this process where none is given.
+        journal: keeps every receipt that this client is given, before the answer is handed out.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Client:
         trust: Trust | None = None,
         sign_in_key: SignInKey | None = None,
         proof_key: SignInKey | None = None,
+        journal: Journal | None = None,
         patience: Patience | None = None,
         time: Time | None = None,
         http: httpx.Client | None = None,
@@ -69,6 +78,7 @@ class Client:
         self._sign_in_key = sign_in_key or key
         self._proof_key = proof_key or generate_signer("ES256")
         self._trust = trust
+        self._journal = journal
         self._lock = threading.Lock()
         self._tokens: Tokens | None = None
         self._nonce: str | None = None
@@ -100,7 +110,10 @@ class Client:
         purpose, legal_basis = purpose_and_basis(request)
         grant = purpose_grant(SCOPE, self._resource, purpose=purpose, legal_basis=legal_basis)
         reply = self._call(Call("POST", url, headers, request.encode("ascii")), grant)
-        return self._answer(reply, request=request)
+        answer = self._answer(reply, request=request)
+        if self._journal is not None:  # a repeated answer too: the first one may never have arrived
+            self._journal.add([kept_of_answer(reply.body, self.client_id, self._channel.time.now())])
+        return answer
 
     def exchange(self, exchange: str) -> Answer:
         """Fetch the stored answer of an exchange; both of its agencies may.
@@ -115,6 +128,55 @@ class Client:
             raise UnprovenError(f"asked for exchange {exchange}, got {answer.evidence.exchange}", reply.body)
         return answer
 
+    def bundle(self, exchange: str, *, asice: bool = False) -> bytes:
+        """Fetch all that proves an exchange, in one file; where there is a trust list, verified.
+
+        With `asice` it is an ASiC-E container: the same files, with a signature of the gateway's seal certificate that
+        is not judged here.
+
+        Raises:
+            NotFoundError: there is none of this id, or this client is no party to it.
+            AnswerGoneError: it was erased.
+            ConflictError: it is not over, or witnesses have not confirmed it in the time this client waits.
+            UnprovenError: it does not hold, or is of another exchange.
+        """
+        accept, query = (ASICE, "?format=asice") if asice else (ZIP, "")
+        reply = self._get(f"/{quote(exchange, safe='')}/bundle{query}", accept=accept)
+        report = self._verify(reply)
+        if report is not None and report.exchange != exchange:
+            raise UnprovenError(f"asked for exchange {exchange}, got {report.exchange}", reply.body)
+        return reply.body
+
+    def exchanges(self, side: Side, *, case_ref: str | None = None) -> Iterator[Listed]:
+        """List the exchanges in which this client's agency was on one side, in the order of the log.
+
+        Raises:
+            MalformedAnswerError: what comes is no such list.
+        """
+        query = {"role": side, "limit": str(PAGE_LINES)} | ({"case_ref": case_ref} if case_ref is not None else {})
+        while True:
+            page = self._get(f"?{urlencode(query)}").json()
+            items, onward = page.get("items"), page.get("next")
+            is_last = onward is None
+            if not isinstance(items, list) or page.get("complete") is not is_last or not (items or is_last):
+                raise MalformedAnswerError(f"{self.gateway} gave no list of exchanges")
+            try:
+                yield from map(read_listed, items)
+            except FormatError as error:
+                raise MalformedAnswerError(f"{self.gateway} gave no list of exchanges: {error}") from error
+            if is_last:
+                return
+            query["cursor"] = str(onward)
+
+    def log_file(self, origin: str, path: str) -> bytes:
+        """Fetch a public file of a log (C2SP tlog-tiles), whose name says where it is served.
+
+        Raises:
+            NotFoundError: there is none at this path.
+        """
+        scheme = self.gateway.partition("://")[0]
+        return self._channel.get(f"{scheme}://{origin}/{path}", self._channel.deadline()).body
+
     def close(self) -> None:
         self._channel.close()
 
@@ -125,6 +187,14 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _get(self, path: str, *, accept: str = "application/json") -> Reply:
+        headers = {"Accept": f"{accept}, application/problem+json"}
+        call = Call("GET", f"{self.gateway}/v1/exchanges{path}", headers)
+        reply = self._call(call, Grant(SCOPE, self._resource))
+        if reply.status != _OK:
+            raise reply.problem(self._channel.time.now())
+        return reply
 
     def _answer(self, reply: Reply, *, request: str | None) -> Answer:
         document = reply.members()

@@ -16,6 +16,8 @@ LoggedOutcome = Outcome | Literal["act", "erased"]
 
 SALT_BYTES: Final = 32
 
+_HASH_BYTES: Final = 32
+
 _EXCHANGE: Final = b"ipx-exchange/v1\x00"
 _ACT: Final = b"ipx-act/v1\x00"
 
@@ -36,7 +38,24 @@ def commitment(salt: bytes, request: str, issuer_jwt: str, receipt: str) -> byte
         FormatError: another length of salt (HMAC pads: a shorter one would open the same leaf), or a document that is
             not ASCII.
     """
-    return _commit(salt, _EXCHANGE, *(_ascii(document) for document in (request, issuer_jwt, receipt)))
+    return _commit(salt, _EXCHANGE, *(_sha256(_ascii(document)) for document in (request, issuer_jwt, receipt)))
+
+
+def receipt_commitment(salt: bytes, req_hash: bytes, rec_hash: bytes, receipt: str) -> bytes:
+    """Commit to the same by the two hashes that a receipt states: who has only the receipt can check its log entry.
+
+    Args:
+        salt: as for `commitment`.
+        req_hash: SHA-256 of the request.
+        rec_hash: SHA-256 of the record before its first `~`, or of nothing.
+        receipt: the receipt JWS.
+
+    Raises:
+        FormatError: as `commitment`, or a hash that is not of 32 bytes.
+    """
+    if len(req_hash) != _HASH_BYTES or len(rec_hash) != _HASH_BYTES:
+        raise FormatError("A hash in the receipt is not of 32 bytes.")
+    return _commit(salt, _EXCHANGE, req_hash, rec_hash, _sha256(_ascii(receipt)))
 
 
 def act_commitment(salt: bytes, audit_entry: bytes) -> bytes:
@@ -45,7 +64,7 @@ def act_commitment(salt: bytes, audit_entry: bytes) -> bytes:
     Raises:
         FormatError: as `commitment`.
     """
-    return _commit(salt, _ACT, audit_entry)
+    return _commit(salt, _ACT, _sha256(audit_entry))
 
 
 def entry(commitment: bytes, outcome: LoggedOutcome, at: int) -> bytes:
@@ -59,10 +78,14 @@ def entry(commitment: bytes, outcome: LoggedOutcome, at: int) -> bytes:
     return dump_json({"c": b64url(commitment), "o": outcome, "t": at, "v": 1})
 
 
-def _commit(salt: bytes, label: bytes, *documents: bytes) -> bytes:
+def _commit(salt: bytes, label: bytes, *hashes: bytes) -> bytes:
     if len(salt) != SALT_BYTES:
         raise FormatError(f"The salt of a commitment is not of {SALT_BYTES} bytes.")
-    return hmac.digest(salt, label + b"".join(hashlib.sha256(document).digest() for document in documents), "sha256")
+    return hmac.digest(salt, label + b"".join(hashes), "sha256")
+
+
+def _sha256(document: bytes) -> bytes:
+    return hashlib.sha256(document).digest()
 
 
 def _ascii(document: str) -> bytes:

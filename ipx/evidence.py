@@ -1,7 +1,8 @@
 """Evidence in whatever form it comes: a bundle, or the answer of a gateway; one verifier judges both.
 
-A released answer carries `id outcome sealed_by request record withheld obligations receipt log`, a problem document
-(RFC 9457) of an exchange `exchange outcome request receipt log`. What else they hold is for the reader and not judged.
+A released answer carries `id outcome sealed_by request record withheld obligations receipt log` (and `erased`, digests
+of fields erased since), a problem document (RFC 9457) of an exchange `exchange outcome request receipt log`. What else
+they hold is for the reader and not judged.
 """
 
 from collections.abc import Mapping
@@ -55,6 +56,8 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
     }
     if "record" in answer:
         members[container.RECORD] = _bytes(answer, "record")
+    if "erased" in answer:
+        members[container.ERASED] = dump_json(answer["erased"])
     return members
 
 

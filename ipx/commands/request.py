@@ -5,15 +5,14 @@ from pathlib import Path
 
 import click
 
-from ipx import keyfile, trustfile
 from ipx.answers import Answer, Denied, Failed, Released, Withheld
-from ipx.client import Client
+from ipx.commands.connection import Connection, connection_options, trust_of
 from ipx.commands.printing import json_option, lines_of, print_json, printable, table
 from ipx.commands.trouble import CommandError
 from ipx.field_groups import by_group
+from ipx.journal import Journal
 from ipx.jws import Json
-from ipx.keys import Signer
-from ipx.problems import KeyFileError, UnprovenError
+from ipx.problems import UnprovenError
 from ipx.request import Ask
 
 REFUSED = 1
@@ -24,17 +23,7 @@ SEALED_BY = {
 
 
 @click.command()
-@click.option("--gateway", required=True, metavar="URL", envvar="IPX_GATEWAY", help="Address of the gateway.")
-@click.option("--client", "client_id", required=True, metavar="ID", envvar="IPX_CLIENT", help="Your registered client.")
-@click.option(
-    "--key", "key_path", required=True, type=click.Path(path_type=Path), envvar="IPX_KEY", help="Its private key file."
-)
-@click.option(
-    "--sign-in-key",
-    "sign_in_key_path",
-    type=click.Path(path_type=Path),
-    help="Another registered key to sign in with, such as an RSA key; --key then signs the request only.",
-)
+@connection_options
 @click.option("--record", required=True, metavar="URN", help="urn:ipx:<holder>:<record type>:<number>.")
 @click.option("--groups", default="", metavar="A,B", help="Field groups wanted; all that policy grants if left out.")
 @click.option("--purpose", required=True, help="Why you ask; one of those registered for your agency.")
@@ -44,13 +33,16 @@ SEALED_BY = {
 @click.option(
     "--trust", "trust_path", type=click.Path(path_type=Path), envvar="IPX_TRUST", help="Verify with this trust file."
 )
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="IPX_STORE",
+    help="Keep the receipt in this folder, for `ipx mutual check`.",
+)
 @json_option
 def request(
     *,
-    gateway: str,
-    client_id: str,
-    key_path: Path,
-    sign_in_key_path: Path | None,
+    connection: Connection,
     record: str,
     groups: str,
     purpose: str,
@@ -58,6 +50,7 @@ def request(
     case_ref: str | None,
     out: Path | None,
     trust_path: Path | None,
+    store: Path | None,
     as_json: bool,
 ) -> None:
     """Ask a holder for one record.
@@ -83,12 +76,9 @@ def request(
         groups=tuple(name.strip() for name in groups.split(",") if name.strip()),
         case_ref=case_ref,
     )
-    key = _signer(key_path)
-    sign_in_key = keyfile.read_key(sign_in_key_path) if sign_in_key_path is not None else None
     if out is not None and not out.parent.is_dir():
         raise click.BadParameter(f"there is no directory {out.parent}", param_hint="--out")
-    trust = trustfile.read(trust_path).trust if trust_path is not None else None
-    with Client(gateway, client_id, key, trust=trust, sign_in_key=sign_in_key) as client:
+    with connection.client(trust_of(trust_path), Journal(store) if store is not None else None) as client:
         try:
             answer = client.request(ask)
         except UnprovenError as error:
@@ -186,16 +176,6 @@ def _words(answer: Denied | Failed) -> dict[str, Json]:
 
 def _rows(withheld: tuple[Withheld, ...]) -> Json:
     return [dict(asdict(row)) for row in withheld]
-
-
-def _signer(path: Path) -> Signer:
-    key = keyfile.read_key(path)
-    if isinstance(key, keyfile.RsaKey):
-        raise KeyFileError(
-            f"{path} is an RSA key: it signs a client in, but requests need Ed25519 or ES256",
-            next_step="Register a second key made with `ipx keygen --alg Ed25519`.",
-        )
-    return key
 
 
 def _keep(out: Path | None, raw: bytes) -> None:
