@@ -126,15 +126,20 @@ def _resolved(host: str, port: int) -> list[Address]:
         pass
     deadline = _until.get()
     # On a thread, because the look-up itself takes no time-out.
-    call = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    call = _resolvers.submit(_look_up, host, port)
     try:
-        answers = call.result(timeout=deadline.remaining_seconds if deadline else None)
+        found = call.result(timeout=deadline.remaining_seconds if deadline else None)
     except FutureTimeoutError as error:
         raise httpcore.ConnectTimeout("the name was not resolved in time") from error
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError("the name cannot be resolved") from error
-    texts = dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers)
-    return [ipaddress.ip_address(text) for text in texts]
+    return [ipaddress.ip_address(text) for text in found]
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    """All addresses of a name as texts, without the zone of a link-local one."""
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers))
 
 
 def _bounded(timeout: float | None) -> float | None:
