@@ -57,6 +57,8 @@ class Opened:
 
     text: str
     valid: Mapping[NoteKey, datetime | None]
+    lines: Mapping[NoteKey, str]
+    """The signature line of each; where one key signed more than once, the one with the earliest time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def open_note(raw: str | bytes, keys: Collection[NoteKey]) -> Opened:
         if known.setdefault((key.name, key.id), key) != key:
             raise NoteError(f"Two known keys of {key.name} share one id.")
     valid: dict[NoteKey, datetime | None] = {}
+    good: dict[NoteKey, str] = {}
     for line in lines:
         match = _SIGNATURE_LINE.fullmatch(line)
         signature = decoded(match[2], "A signature line") if match and is_name(match[1]) else b""
@@ -177,10 +180,11 @@ def open_note(raw: str | bytes, keys: Collection[NoteKey]) -> Opened:
         if signed_by is not None:
             at = signed_by.check(signature[_KEY_ID_BYTES:], text)
             earlier = valid.get(signed_by)
-            valid[signed_by] = at if at is None or earlier is None else min(at, earlier)
+            if earlier is None or (at is not None and at < earlier):
+                valid[signed_by], good[signed_by] = at, line
     if not valid:
         raise NoteError("A note is signed by nobody known.")
-    return Opened(text, valid)
+    return Opened(text, valid, good)
 
 
 def open_checkpoint(raw: str | bytes, policy: LogPolicy, *, now: datetime) -> Cosigned:

@@ -66,3 +66,43 @@ class NotYetProvableError(GatewayError):
         super().__init__(message)
         self.ready_at = ready_at
         self.wait_seconds = wait_seconds
+
+
+class TimestampError(GatewayError):
+    """The time-stamp authority gave no stamp, or one that would convince nobody."""
+
+
+class EvidenceOverdueError(GatewayError):
+    """Entries of the log have waited too long for a time-stamp: no new exchange is taken until one is there."""
+
+
+class WitnessError(GatewayError):
+    """Root of what a witness does instead of cosigning."""
+
+
+class WitnessDownError(WitnessError):
+    """It does not answer."""
+
+
+class WitnessRefusedError(WitnessError):
+    """It refuses, or what it gave is no cosignature; `is_fork` where it says that the log contradicts what it saw."""
+
+    def __init__(self, message: str, *, is_fork: bool = False) -> None:
+        super().__init__(message)
+        self.is_fork = is_fork
+
+
+class WitnessBehindError(WitnessError):
+    """It cosigned a smaller tree last than was assumed: `size`."""
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class WitnessAheadError(WitnessError):
+    """It says that it cosigned a larger tree than is known here: `size`."""
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size

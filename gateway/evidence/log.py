@@ -191,6 +191,10 @@ class EvidenceLog:
         """
         audit(self._database, self._checkpoints, self.key)
 
+    def stop(self, reason: LogForkedError) -> None:
+        """Append and prove nothing more in this process: somebody outside has shown that the log contradicts itself."""
+        self._sequencer.stop(reason)
+
     def close(self) -> None:
         """Settle and publish what is queued, and end the log's thread."""
         self._sequencer.close()

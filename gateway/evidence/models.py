@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,6 +24,7 @@ from gateway.db.append_only import refusals, refuse_changes
 from gateway.db.base import Base, UtcDateTime
 
 _Position = BigInteger().with_variant(Integer(), "sqlite")
+_COSIGNED, _STAMPED = text("cosigned IS NOT NULL"), text("tst IS NOT NULL")
 
 
 class LogEntry(Base):
@@ -60,13 +63,60 @@ class LogCheckpoint(Base):
     """A signed head, one for each commit of the log. It counts as published once the checkpoint store has seen it."""
 
     __tablename__ = "log_checkpoint"
+    __table_args__ = (
+        Index("ix_log_checkpoint_cosigned", "size", sqlite_where=_COSIGNED, postgresql_where=_COSIGNED),
+        Index("ix_log_checkpoint_stamped", "size", sqlite_where=_STAMPED, postgresql_where=_STAMPED),
+    )
 
     size: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
     root: Mapped[bytes] = mapped_column(LargeBinary)
     note: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     cosigned: Mapped[str | None] = mapped_column(Text)
+    """The note with the cosignatures of witnesses. It changes no more once it is stamped."""
     tst: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """An authority's reply over the bytes of `cosigned`, or of `note` where that is empty."""
+
+
+class EvidenceDuty(Base):
+    """Something that one process of many does at a time: whoever moves `next_at` on has the turn."""
+
+    __tablename__ = "evidence_duty"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """`cosign` or `stamp`."""
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    failure: Mapped[str | None] = mapped_column(Text)
+    """Why the last turn achieved nothing; empty after one that did."""
+
+
+class WitnessStanding(Base):
+    """What one witness was asked and said last about one log."""
+
+    __tablename__ = "witness_standing"
+
+    vkey: Mapped[str] = mapped_column(String(512), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(255), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Of the last checkpoint that it cosigned, as far as is known here: the next proof begins there."""
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    failure: Mapped[str | None] = mapped_column(Text)
+    contradiction: Mapped[str | None] = mapped_column(Text)
+    """Why what it cosigned proves that this log was forked or set back; no exchange is taken while this stands."""
+
+
+class WitnessedLog(Base):
+    """A peer's log as this gateway, its witness, has cosigned it last."""
+
+    __tablename__ = "witnessed_log"
+
+    origin: Mapped[str] = mapped_column(String(255), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[str | None] = mapped_column(Text)
+    """With the log's signatures and ours; empty until the first was cosigned."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SigningKey(Base):

@@ -2,11 +2,9 @@
 
 import base64
 import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,62 +12,9 @@ from hypothesis import strategies as st
 from ipx import bundle, note
 from ipx.errors import BindingError, SignatureError, TrustError
 from ipx.timestamp import verify_timestamp
+from tests.authority import POLICY, Authority
 
 pytest.importorskip("rfc3161_client", reason="rfc3161-client not installed")
-
-POLICY = "1.3.6.1.4.1.99999.1"
-CONFIGURATION = f"""
-[req]
-distinguished_name = name
-[name]
-[authority]
-basicConstraints = critical,CA:true
-keyUsage = critical,keyCertSign
-[stamper]
-keyUsage = critical,digitalSignature
-extendedKeyUsage = critical,timeStamping
-[tsa]
-default_tsa = t1
-[t1]
-serial = serial
-signer_cert = tsa.pem
-signer_key = tsa.key
-signer_digest = sha256
-default_policy = {POLICY}
-digests = sha256,sha384,sha512
-accuracy = secs:1
-clock_precision_digits = 3
-ess_cert_id_alg = sha256
-"""
-
-
-class Authority:
-    """A root and an authority under it. Both of the same subjects as any other: the roots differ by their keys only."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.openssl = shutil.which("openssl")
-        (folder / "tsa.cnf").write_text(CONFIGURATION)
-        (folder / "serial").write_text("01\n")
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-config", "tsa.cnf"]
-        self._run(
-            "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-extensions", "authority"
-        )
-        self._run("req", *key, "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=Authority")
-        self._run(
-            "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "7", "-days", "2",
-            "-extfile", "tsa.cnf", "-extensions", "stamper", "-out", "tsa.pem",
-        )  # fmt: skip
-        self.root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
-
-    def stamp(self, message, *options):
-        (self.folder / "message").write_bytes(message)
-        self._run("ts", "-query", "-data", "message", "-sha256", "-cert", "-out", "query", *options)
-        self._run("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply")
-        return (self.folder / "reply").read_bytes()
-
-    def _run(self, *arguments):
-        subprocess.run([self.openssl, *arguments], cwd=self.folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
