@@ -17,7 +17,7 @@ from ipx.request import Ask
 from ipx.trust import Trust
 from ipx.waiting import Patience, Time
 from tests.bench.calls import Prepared, Requester
-from tests.bench.servers import Served
+from tests.bench.servers import Served, ServerError
 from tests.bench.stores import two_databases
 
 UNSEEN_MARKS = 900
@@ -107,6 +107,14 @@ def _asks(demo: Demo, numbers: Sequence[str]) -> dict[str, list[Ask]]:
 
 
 def _released(desk: Requester, asks: list[Ask]) -> list[Ask]:
-    """Some marks of the world are withheld from customs altogether."""
+    """Some marks of the world are withheld from customs altogether.
+
+    Raises:
+        ServerError: all are: there is nothing to measure.
+    """
     with desk.client() as client:
-        return [ask for ask in asks if isinstance(client.request(ask), Released)]
+        answers = [(ask, client.request(ask)) for ask in asks]
+    released = [ask for ask, answer in answers if isinstance(answer, Released)]
+    if not released:
+        raise ServerError(f"nothing is released to {desk.client_id}: {answers[0][1].title} ({answers[0][1].reason})")
+    return released
