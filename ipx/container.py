@@ -29,8 +29,17 @@ def pack(members: Mapping[str, bytes]) -> bytes:
     Raises:
         FormatError: a file is missing, larger than 1 MiB, or has no place in a bundle.
     """
+    return storedzip.write(with_manifest(members))
+
+
+def with_manifest(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Add the manifest to the files of a bundle.
+
+    Raises:
+        FormatError: a file is missing or has no place in a bundle.
+    """
     require_names(members)
-    return storedzip.write({**members, MANIFEST: _manifest(members)})
+    return {**members, MANIFEST: _manifest(members)}
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -39,8 +48,17 @@ def unpack(data: bytes) -> dict[str, bytes]:
     Raises:
         FormatError: not a bundle byte for byte as `pack` gives it.
     """
-    members = storedzip.read(data)
-    if members.pop(MANIFEST, None) != _manifest(members):
+    return checked(storedzip.read(data))
+
+
+def checked(whole: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Take the files of a bundle out of all that lies beside its manifest, which is checked.
+
+    Raises:
+        FormatError: the manifest is missing or does not fit, or the files are not those of a bundle.
+    """
+    members = {name: data for name, data in whole.items() if name != MANIFEST}
+    if whole.get(MANIFEST) != _manifest(members):
         raise FormatError("The bundle's manifest does not fit its files: a file was changed, added or taken out.")
     require_names(members)
     return members

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from ipx import bundle, container, statement
+from ipx import asice, bundle, container, statement
 from ipx.errors import FormatError
 from ipx.jws import Json, dump_json, parse_json, text
 from ipx.note import InclusionProof, parse_hashes
@@ -73,11 +73,13 @@ def bundle_of_answer(answer: Json) -> bytes:
 
 
 def verify(data: bytes, trust: Trust, *, now: datetime) -> Report:
-    """Verify a file that may be a bundle or an answer.
+    """Verify a file that may be a bundle, the files of one in an ASiC-E container, or an answer.
 
     Raises:
         EvidenceError: something does not hold, or the file is neither.
     """
+    if asice.is_container(data):
+        return bundle.verify_members(asice.unpack(data), trust, now=now)
     if data.startswith(_ZIP):
         return bundle.verify(data, trust, now=now)
     return bundle.verify_members(members_of_answer(parse_json(data)), trust, now=now)

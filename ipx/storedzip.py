@@ -1,5 +1,7 @@
 """Zip files of exactly one form: members stored uncompressed, sorted by name, no time, no comment, nothing between.
 
+Only `mimetype` comes before all others, where there is one: ASiC containers are known by it.
+
 Any zip tool opens them. Reading accepts only what writing gives, byte for byte, so that no two readers can see two
 different sets of files in one zip, and so that no byte can be changed unseen.
 """
@@ -14,6 +16,7 @@ from ipx.errors import FormatError
 MAX_MEMBER_BYTES: Final = 1 << 20
 MAX_BYTES: Final = 4 << 20
 MAX_MEMBERS: Final = 16
+FIRST: Final = "mimetype"
 
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
@@ -38,7 +41,7 @@ def write(members: Mapping[str, bytes]) -> bytes:
     if len(members) > MAX_MEMBERS:
         raise FormatError(f"A bundle holds no more than {MAX_MEMBERS} files.")
     local, central = b"", b""
-    for name, data in sorted(members.items()):
+    for name, data in sorted(members.items(), key=lambda member: (member[0] != FIRST, member[0])):
         if not name.isascii() or len(data) > MAX_MEMBER_BYTES:
             raise FormatError(f"The file {name[:64]!r} is larger than 1 MiB, or its name is not ASCII.")
         raw_name = name.encode("ascii")

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -31,6 +31,7 @@ class AuditTrail:
         detail: Mapping[str, Any],
         *,
         leaf: bool = True,
+        logged_as: Literal["act", "erased"] = "act",
     ) -> AuditEntry:
         """Write an act with its leaf, both in the caller's transaction.
 
@@ -44,6 +45,7 @@ class AuditTrail:
             subject: what was acted on.
             detail: JSON without floating-point numbers, so that it is written alike whenever it is read back.
             leaf: False where the act is audited but not proved in the log (each token issued).
+            logged_as: what the public log shows of it: that there was an act, or that something was erased.
 
         Returns:
             The entry; `log_index` says where its leaf stands.
@@ -56,7 +58,7 @@ class AuditTrail:
         if leaf:
             session.flush()
             row.salt = secrets.token_bytes(SALT_BYTES)
-            logged = entry(act_commitment(row.salt, data), "act", int(row.at.timestamp()))
+            logged = entry(act_commitment(row.salt, data), logged_as, int(row.at.timestamp()))
             row.log_index = self._log.append_within(session.connection(), Leaf(f"act:{row.id}", logged)).index
             event.listen(session, "after_commit", self._publish, once=True)
         session.add(row)

@@ -106,3 +106,7 @@ class WitnessAheadError(WitnessError):
     def __init__(self, message: str, size: int) -> None:
         super().__init__(message)
         self.size = size
+
+
+class NoContainerError(GatewayError):
+    """This gateway has no seal certificate, so it makes no signed containers."""

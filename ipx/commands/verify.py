@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ipx import evidence, trustfile
+from ipx import asice, evidence, trustfile
 from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.commands.trouble import CommandError, NoTrustError
 from ipx.errors import EvidenceError
@@ -15,6 +15,10 @@ from ipx.trust import Trust
 from ipx.trustfile import TrustFileError
 
 REFUSED = 1
+CONTAINER = (
+    "The container's own signature (CAdES) was not judged here; `openssl cms -verify -cades` checks it, see "
+    "docs/auditors.md."
+)
 
 
 @click.command()
@@ -30,7 +34,8 @@ REFUSED = 1
 def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
     """Check an answer offline: who asked, who answered, what was disclosed, and that it is in the log.
 
-    ANSWER is what `ipx request --out` kept, a problem document with a receipt, or an evidence bundle (zip).
+    ANSWER is what `ipx request --out` kept, a problem document with a receipt, an evidence bundle (zip), or an ASiC-E
+    container of one, whose own signature is left to other tools: `openssl cms -verify -cades`.
 
     \b
     Exit status: 0 it holds · 1 it is refused, with the reason · 2 the trust file cannot be used
@@ -42,7 +47,8 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
     """  # noqa: D301  (click wants the character \b itself)
     trust = _trust(trust_path)
     try:
-        report = evidence.verify(answer.read_bytes(), trust, now=datetime.now(UTC))
+        data = answer.read_bytes()
+        report = evidence.verify(data, trust, now=datetime.now(UTC))
     except OSError as error:
         raise CommandError(f"{answer} cannot be read: {error.strerror}", "Check the file's name.") from error
     except EvidenceError as error:
@@ -56,7 +62,7 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
         print_json(as_document(report))
         return
     click.echo(f"Holds: exchange {printable(report.exchange)}, {report.outcome}.")
-    for sentence in report.sentences():
+    for sentence in [*report.sentences(), *([CONTAINER] if asice.is_container(data) else [])]:
         for line in table([("-", sentence)]):
             click.echo(line)
 
