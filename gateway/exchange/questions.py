@@ -65,12 +65,6 @@ class Questions:
             InvalidInputError: the holder is no agency here, or holds no records of this type.
             AccessRefusedError: the request is outside the purpose that the caller's token is bound to.
         """
-        caller.require_purpose(
-            purpose=request.purpose,
-            legal_basis=request.legal_basis,
-            case_ref=request.case_ref,
-            record_type=request.record_type,
-        )
         codes = {code for code in (caller.agency, request.holder, caller.supplier) if code}
         with self._database.read() as session:
             agencies = {row.code: row for row in session.scalars(select(AgencyRow).where(AgencyRow.code.in_(codes)))}
@@ -92,6 +86,12 @@ class Questions:
             raise InvalidInputError(
                 [Fault("/purpose", "purpose_not_registered", f"registered for {asking.code}: {known}")]
             )
+        caller.require_purpose(
+            purpose=request.purpose,
+            legal_basis=request.legal_basis,
+            case_ref=request.case_ref,
+            record_type=request.record_type,
+        )
         holder = agencies[request.holder]
         return Parties(
             client=Client(client.id, frozenset(), ASSURANCE, client.suspended_at is not None),

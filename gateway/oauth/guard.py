@@ -47,12 +47,12 @@ class Caller:
     consume: tuple[SeenKey, ...]
 
     def require_purpose(self, *, purpose: str, legal_basis: str, case_ref: str | None, record_type: str) -> None:
-        """Let a request pass only inside the purpose of the token. A token without a purpose binds nothing.
+        """Let a request pass only inside the purpose of the token; whatever releases data needs a token that has one.
 
         Raises:
             AccessRefusedError: `OUTSIDE_PURPOSE`.
         """
-        if self.purpose is not None and not self.purpose.covers(
+        if self.purpose is None or not self.purpose.covers(
             purpose=purpose, legal_basis=legal_basis, case_ref=case_ref, record_type=record_type
         ):
             raise AccessRefusedError(Reason.OUTSIDE_PURPOSE)

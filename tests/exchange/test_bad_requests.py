@@ -6,9 +6,11 @@ import pytest
 
 from gateway.agencies.models import Client
 from ipx import jws
+from ipx.channel import Call
 from ipx.encoding import b64url
 from ipx.keys import generate_signer
 from ipx.problems import ClientError
+from ipx.tokens import Grant
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 
 BAD_MEMBERS = {
@@ -181,3 +183,29 @@ def test_a_suspended_client_is_refused_on_its_next_call(gateway):
     with pytest.raises(ClientError):
         gateway.ask()
     assert gateway.count("exchange") == 1
+
+
+def test_a_token_bound_to_no_purpose_releases_nothing(gateway):
+    call = Call(
+        "POST",
+        f"{gateway.settings.origin}/v1/exchanges",
+        {"Content-Type": "application/jose"},
+        gateway.sign().encode(),
+    )
+
+    reply = gateway.client()._call(call, Grant("exchange:request", gateway.settings.resource))
+
+    assert reply.status == 403
+    assert reply.json()["code"] == "GW-231"
+    assert gateway.count("exchange") == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"purpose": "notify_owner"}, {"legal_basis": "another law"}], ids=["purpose", "legal basis"]
+)
+def test_a_request_outside_the_purpose_of_the_token_is_refused(gateway, changes):
+    reply = gateway.post(gateway.sign(**changes).encode())
+
+    assert reply.status == 403
+    assert reply.json()["type"].endswith("/purpose-outside-token")
+    assert gateway.count("exchange") == 0

@@ -15,7 +15,7 @@ from ipx.encoding import b64url_bytes
 from ipx.ids import uuid7
 from ipx.keys import public_key
 from ipx.request import Ask
-from ipx.tokens import Grant
+from ipx.tokens import purpose_grant
 from ipx.waiting import Patience
 
 CUSTOMS, COURT, OFFICE, REGULATOR = "customs-xa.intake", "court-xa.registry", "ipo-xa.exchange", "regulator-xa.cases"
@@ -92,7 +92,11 @@ class Gateway:
     def post(self, body, content_type="application/jose", client_id=CUSTOMS):
         """Send a body as it is, with a good token and proof; gives status, headers and document as they came."""
         call = Call("POST", f"{self.settings.origin}/v1/exchanges", {"Content-Type": content_type}, body)
-        return self.client(client_id)._call(call, Grant("exchange:request", self.settings.resource))
+        good = self.payload(client_id)
+        grant = purpose_grant(
+            "exchange:request", self.settings.resource, purpose=good["purpose"], legal_basis=good["legal_basis"]
+        )
+        return self.client(client_id)._call(call, grant)
 
     def receipt(self, answer):
         """The payload of an answer's receipt; that its signature holds, the client has checked."""
