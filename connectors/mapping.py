@@ -18,6 +18,7 @@ from connectors.formats.csv_document import CsvFormat
 from connectors.formats.document import Document, Format, Json, Limits, Node
 from connectors.formats.json_document import JsonFormat
 from connectors.formats.rows import SqlRowFormat
+from connectors.formats.xlsx_document import XlsxFormat
 from connectors.formats.xml_document import XmlFormat
 from connectors.protocol import Found, RecordKey
 from connectors.quarantine import Quarantined, Reason, Rejection, UnfitValueError, UnreadableError
@@ -254,6 +255,8 @@ def format_of(source: SourceFile, limits: Limits) -> Format:
                 return JsonFormat(source.read, limits)
             case "csv":
                 return CsvFormat(source.read, limits)
+            case "xlsx":
+                return XlsxFormat(source.read, limits)
             case _:
                 return SqlRowFormat(source.reach["table"], limits)
     except ValueError as error:

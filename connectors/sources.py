@@ -68,7 +68,7 @@ def open_source(
             [SourceFault(f"/reach{place}", f"{reference} is not set") for place, reference in missing]
         )
     match file.kind:
-        case "files":
+        case "files" | "upload":
             reach = read_reach(file.reach, resolver)
             mapping = RecordMapping(file, tools, reach.limits)
             index = FolderIndex(state / f"{file.name}.index" if state else None, file.sha256)

@@ -86,6 +86,10 @@ class CsvFormat:
     def _require_header(self, header: list[str], lines: int) -> None:
         if lines > 1:
             raise UnreadableError(Reason.NOT_PARSEABLE, "the header takes more than one line")
+        others = {other for other in ",;|\t" if other in header[0]} if len(header) == 1 else set()
+        if others:
+            said = ", ".join(map(repr, sorted(others)))
+            raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"one column by {self._rules.delimiter!r}, several by {said}")
         folded = [name.casefold() for name in header]
         if not any(header):
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "no header line")

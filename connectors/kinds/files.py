@@ -5,16 +5,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from typing import TypeVar
 
+from connectors.archive import container
 from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
 from connectors.formats.csv_document import CsvFormat
 from connectors.kinds.files_reach import FilesReach
 from connectors.kinds.folder import FileGoneError, Folder, FolderGoneError, Listing, Stamp, TooManyFilesError
 from connectors.kinds.folder_index import Entry, FolderIndex, IndexedFile
-from connectors.kinds.folder_keys import keys_in
+from connectors.kinds.folder_reading import read_anew
 from connectors.mapping import RecordMapping
 from connectors.protocol import (
     Absent,
@@ -29,8 +32,10 @@ from connectors.protocol import (
     RecordKey,
     Watermark,
 )
-from connectors.quarantine import Reason
+from connectors.quarantine import Reason, UnreadableError
 from connectors.row_filter import RowFilter
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ BATCH_BYTES = 32_000_000
 """One answer of `changes` holds no more than this, so that a folder of large files does not fill the memory."""
 
 INDEX_BATCH = 100
+THREADS = 8
 DEGRADED_SHARE = 0.05
 _MTIME_GRANULARITY_NS = 2_000_000_000
 """A folder listed within this time of its own time stamp may have changed again under the same stamp."""
@@ -59,9 +65,11 @@ class FilesConnector:
             quiet=reach.quiet,
             files_max=reach.files_max,
             clock=clock,
+            archive=reach.archive,
         )
         self._index = index
         self._clock = clock
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"files-{mapping.source.name}")
         self._refreshing = threading.Lock()
         self._listing: Listing | None = None
         self._listed_from = 0.0
@@ -77,14 +85,22 @@ class FilesConnector:
         )
 
     def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
-        try:
-            return self._fetch(key, deadline)
-        except sqlite3.Error as error:
-            return self._index_failed(error)
+        return self._within(deadline, lambda: self._fetch(key, deadline))
 
     def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
+        return self._within(deadline, lambda: self._changes(since, deadline))
+
+    def _within(self, deadline: Deadline, work: Callable[[], T]) -> T | Failed:
+        """Work on a thread of our own: a mount that hangs holds that thread, and not the caller."""
         try:
-            return self._changes(since, deadline)
+            call = self._threads.submit(work)
+        except RuntimeError:
+            return Failed(FailReason.UNREACHABLE)  # closed meanwhile
+        try:
+            return call.result(timeout=max(0.001, deadline.remaining_seconds))
+        except FutureTimeoutError:
+            call.cancel()
+            return Failed(FailReason.TIMEOUT)
         except sqlite3.Error as error:
             return self._index_failed(error)
 
@@ -101,7 +117,7 @@ class FilesConnector:
                     return refreshed
             try:
                 return self._answer(key)
-            except FileGoneError:
+            except (FileGoneError, UnreadableError):
                 self._listing = None
                 if is_last:
                     return Failed(FailReason.NOT_READY, timedelta(seconds=1))
@@ -126,9 +142,11 @@ class FilesConnector:
                 complete = False
                 break
             last = file.seq
+            if self._is_archive(file):
+                continue  # what is in it stands under names of its own
             try:
                 raw = self._folder.read(file.name, file.stamp, self._limits.file_bytes)
-            except FileGoneError:
+            except (FileGoneError, UnreadableError):
                 continue  # it will come again under the number of its next version
             for item in self._news(file, raw):
                 if isinstance(item, Found):
@@ -153,6 +171,7 @@ class FilesConnector:
         return Health("degraded" if is_degraded else "ok", None, lag, BreakerState.CLOSED, note=", ".join(parts))
 
     def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._index.close()
 
     def _is_current(self, key: RecordKey) -> bool:
@@ -168,7 +187,8 @@ class FilesConnector:
         candidates = self._index.under_key(key)
         if listing is None:
             raise FileGoneError("not listed")
-        waits = [listing.waiting[file.name] for _, file in candidates if file.name in listing.waiting]
+        places = [container(file.name) for _, file in candidates]
+        waits = [listing.waiting[place] for place in places if place in listing.waiting]
         if not candidates:
             waits = list(listing.waiting.values())
         if waits:
@@ -267,7 +287,7 @@ class FilesConnector:
             FolderGoneError: all files are gone at once: a mount that fell off looks like an empty folder.
         """
         known = self._index.stamps()
-        gone = known.keys() - listing.ready.keys() - listing.waiting.keys()
+        gone = {name for name in known if container(name) not in listing.ready.keys() | listing.waiting.keys()}
         if known and len(gone) == len(known) and not listing.ready:
             raise FolderGoneError("held files before and holds none now")
         if gone:
@@ -280,17 +300,19 @@ class FilesConnector:
             for name in fresh[start : start + INDEX_BATCH]:
                 if deadline.is_past:
                     break
-                try:
-                    raw = self._folder.read(name, listing.ready[name], self._limits.file_bytes)
-                except FileGoneError:
-                    continue
-                read.append((name, listing.ready[name], sha256(raw).digest(), *keys_in(self._mapping, name, raw)))
+                read += read_anew(self._folder, self._mapping, (name, listing.ready[name]), known, self._limits)
             with self._index.writing():
-                for name, stamp, digest, fault, entries in read:
-                    self._index.put(name, stamp, digest, fault, entries)
+                for version in read:
+                    if isinstance(version, str):
+                        self._index.remove([version])
+                    else:
+                        self._index.put(*version)
             if deadline.is_past and start + INDEX_BATCH < len(fresh):
                 return False
         return not deadline.is_past or not fresh
+
+    def _is_archive(self, file: IndexedFile) -> bool:
+        return self._folder.archive is not None and file.fault is None and container(file.name) == file.name
 
 
 def _revised(entry: Entry, stamp: Stamp) -> datetime:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.archive import ArchiveRules
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import Limits
 from connectors.references import Resolver
@@ -21,6 +22,8 @@ class FilesReach:
     quiet: timedelta
     files_max: int
     limits: Limits
+    archive: ArchiveRules | None
+    """Where the listed files are zip archives: which files in them count."""
 
 
 def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> FilesReach:
@@ -35,4 +38,19 @@ def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> FilesReach:
     limits = dict(reach.get("limits", {}))
     files_max = limits.pop("files", 200_000)
     quiet = timedelta(seconds=reach.get("ready", {}).get("quiet_seconds", 30))
-    return FilesReach(location, reach["match"], reach.get("subfolders", False), quiet, files_max, Limits(**limits))
+    return FilesReach(
+        location,
+        reach["match"],
+        reach.get("subfolders", False),
+        quiet,
+        files_max,
+        Limits(**limits),
+        _archive(reach.get("archive")),
+    )
+
+
+def _archive(document: Mapping[str, Any] | None) -> ArchiveRules | None:
+    if document is None:
+        return None
+    bounds = {f"{name}_max": document[name] for name in ("bytes", "files") if name in document}
+    return ArchiveRules(document["members"], **bounds)

@@ -8,10 +8,13 @@ import fnmatch
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
+from connectors.archive import SEPARATOR, ArchiveRules, container, member, members
 from connectors.errors import ConnectorError
 
 
@@ -59,6 +62,7 @@ class Folder:
         quiet: timedelta,
         files_max: int,
         clock: Callable[[], datetime],
+        archive: ArchiveRules | None = None,
     ) -> None:
         self.location = location
         self._match = match
@@ -66,6 +70,7 @@ class Folder:
         self._quiet = quiet
         self._files_max = files_max
         self._clock = clock
+        self.archive = archive
 
     def listing(self) -> Listing:
         """List the folder.
@@ -107,9 +112,9 @@ class Folder:
             return None
 
     def stamp(self, name: str) -> Stamp | None:
-        """The present stamp of a file; None if it is gone or no plain file."""
+        """The present stamp of a file, or of the archive it is in; None if it is gone or no plain file."""
         try:
-            status = (self.location / name).stat(follow_symlinks=False)
+            status = (self.location / container(name)).stat(follow_symlinks=False)
         except OSError:
             return None
         return _stamp(status) if stat.S_ISREG(status.st_mode) else None
@@ -119,22 +124,41 @@ class Folder:
 
         Raises:
             FileGoneError: it was replaced, written to, or removed.
+            UnreadableError: it stands in an archive, and is damaged there.
         """
+        _, is_member, inner = name.partition(SEPARATOR)
+        with self._opened(name, expected) as file:
+            return member(file, inner, bytes_max) if is_member else file.read(bytes_max + 1)
+
+    def members(self, name: str, expected: Stamp) -> list[str]:
+        """The names under which the files of an archive are listed.
+
+        Raises:
+            FileGoneError: as `read`.
+            UnreadableError: as `archive.members`.
+        """
+        if self.archive is None:
+            return []
+        with self._opened(name, expected) as file:
+            return [f"{name}{SEPARATOR}{inner}" for inner in members(file, self.archive)]
+
+    @contextmanager
+    def _opened(self, name: str, expected: Stamp) -> Iterator[BinaryIO]:
         try:
             # O_NOFOLLOW: between listing and opening, the name may have become a link to somewhere else.
-            handle = os.open(self.location / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = os.open(self.location / container(name), flags)
         except OSError as error:
             raise FileGoneError(type(error).__name__) from error
         with os.fdopen(handle, "rb") as file:
             if _stamp(os.fstat(file.fileno())) != expected:
                 raise FileGoneError("changed since it was listed")
             try:
-                raw = file.read(bytes_max + 1)
+                yield file
             except OSError as error:
                 raise FileGoneError(type(error).__name__) from error
             if _stamp(os.fstat(file.fileno())) != expected:
                 raise FileGoneError("was written to while it was read")
-        return raw
 
     def _entries(self, folder: Path, above: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         with os.scandir(folder) as entries:
