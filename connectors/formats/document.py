@@ -61,10 +61,14 @@ class ReadRules:
     """JSON only: the objects in which records stand, where a record needs what is written once for all of them."""
     carry: Sequence[str] = ()
     """The members of the enclosing object that each of its records takes along."""
+    never: str | None = None
+    """What must not be stored, not even in `extensions`: the name of somebody who asked not to be named."""
     records: str | None = None
     deleted: str | None = None
     doctype: str = "refuse"
     delimiter: str = ","
+    sheet: str | None = None
+    """Workbooks only: which sheet; needed where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
