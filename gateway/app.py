@@ -25,6 +25,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(problem.pages())
     app.register_blueprint(oauth_views.blueprint())
     app.register_blueprint(evidence_views.blueprint())
+    app.register_blueprint(evidence_views.witness_blueprint())
     app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(health_blueprint())

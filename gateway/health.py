@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.state import EvidenceState
 from gateway.governance.books import PolicyBooks
 
 
@@ -25,7 +26,7 @@ def blueprint() -> Blueprint:
                 answer = jsonify({"ready": False, "failing": part})
                 answer.status_code = 503
                 return answer
-        return jsonify({"ready": True})
+        return jsonify({"ready": True, "evidence": svcs.flask.get(EvidenceState).now().detail()})
 
     return health
 

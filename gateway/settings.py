@@ -8,8 +8,8 @@ import binascii
 import os
 import platform
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from environs import Env, EnvValidationError
 from marshmallow import ValidationError
 
 from gateway.errors import SettingsError
+from ipx.errors import NoteError
+from ipx.notekey import SIGNATURE_TYPES, NoteKey
 
 SECRET_PREFIX = "IPX_SECRET_"  # noqa: S105  (the prefix of names, not a secret)
 
@@ -56,6 +58,30 @@ class Settings:
     """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
     trusted_proxies: tuple[str, ...] = ()
     redis_url: str | None = None
+    container_key: Path | None = None
+    """Signs ASiC-E containers and nothing else; with its certificate, or neither."""
+    container_certificate: Path | None = None
+    answer_days: float = 7.0
+    """How long the fields of a release are kept for being fetched again; what proves it stays."""
+    retention_months: Mapping[str, int] = field(default_factory=dict)
+    """By record type, how many whole months exchanges are kept; types that are not named are kept."""
+    tsa_url: str | None = None
+    """A time-stamp authority (RFC 3161); evidence then needs its stamps."""
+    tsa_roots: Path | None = None
+    tsa_policy: str | None = None
+    evidence_overdue_hours: float = 4.0
+    """How long entries may wait for a time-stamp before no new exchange is taken."""
+    witnesses: tuple[tuple[NoteKey, str], ...] = ()
+    """Keys and addresses of those who cosign this gateway's checkpoints."""
+    witness_quorum: int = 0
+    witness_key: Path | None = None
+    """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
+    witnessed_logs: tuple[NoteKey, ...] = ()
+
+    @property
+    def witness_name(self) -> str:
+        """This gateway's name as a witness; its address is the same behind the scheme."""
+        return urlsplit(self.origin).netloc + "/witness"
 
     @property
     def log_origin(self) -> str:
@@ -95,6 +121,20 @@ def read_settings() -> Settings:
     client_certificate_header = env.str("CLIENT_CERTIFICATE_HEADER", default=None)
     trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", default=[])
     redis_url = env.str("REDIS_URL", default=None)
+    container_key = env.path("CONTAINER_KEY", default=None, validate=_is_file)
+    container_certificate = env.path("CONTAINER_CERTIFICATE", default=None, validate=_is_file)
+    answer_days = env.float("ANSWER_DAYS", default=7.0, validate=_is_duration)
+    retention_months: dict[str, int] = env.dict(
+        "RETENTION_MONTHS", default={}, subcast_values=int, validate=_are_months
+    )
+    tsa_url = env.str("TSA_URL", default=None)
+    tsa_roots = env.path("TSA_ROOTS", default=None, validate=_is_file)
+    tsa_policy = env.str("TSA_POLICY", default=None)
+    evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0)
+    witnesses: list[str] = env.list("WITNESSES", default=[], validate=_are_witnesses)
+    witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=_is_positive)
+    witness_key = env.path("WITNESS_KEY", default=None, validate=_is_file)
+    witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -118,6 +158,18 @@ def read_settings() -> Settings:
         client_certificate_header=client_certificate_header,
         trusted_proxies=tuple(trusted_proxies),
         redis_url=redis_url,
+        container_key=container_key,
+        container_certificate=container_certificate,
+        answer_days=answer_days,
+        retention_months=retention_months,
+        tsa_url=tsa_url,
+        tsa_roots=tsa_roots,
+        tsa_policy=tsa_policy,
+        evidence_overdue_hours=evidence_overdue_hours,
+        witnesses=_witnesses(witnesses),
+        witness_quorum=witness_quorum or len(witnesses) // 2 + bool(witnesses),
+        witness_key=witness_key,
+        witnessed_logs=tuple(NoteKey.parse(vkey) for vkey in witnessed_logs),
     )
 
 
@@ -148,6 +200,50 @@ def _is_origin(text: str) -> None:
         raise ValidationError("must be https://host[:port] in lower case without a path (http only on loopback)")
 
 
+def _witnesses(pairs: Sequence[str]) -> tuple[tuple[NoteKey, str], ...]:
+    """Read `<vkey> <address>` of each witness."""
+    split = [pair.split() for pair in pairs]
+    return tuple((NoteKey.parse(vkey), url) for vkey, url in split)
+
+
+def _are_witnesses(pairs: Sequence[str]) -> None:
+    for pair in pairs:
+        vkey, *rest = pair.split() or [""]
+        _require_key(vkey, is_timed=True)
+        if len(rest) != 1 or not re.fullmatch(r"https?://[^\s?#]+", rest[0]):
+            raise ValidationError("must be pairs of a witness's key and its address, separated by commas")
+
+
+def _are_logs(vkeys: Sequence[str]) -> None:
+    for vkey in vkeys:
+        _require_key(vkey, is_timed=False)
+
+
+def _require_key(vkey: str, *, is_timed: bool) -> None:
+    try:
+        key = NoteKey.parse(vkey)
+    except NoteError as error:
+        raise ValidationError(f"holds {vkey!r}: {error}") from error
+    if SIGNATURE_TYPES[key.type].is_timed != is_timed:
+        raise ValidationError(f"holds {vkey!r}: a {'log' if not is_timed else 'witness'}'s kind of key is needed")
+
+
+def _is_positive(number: int | None) -> None:
+    if number is not None and number < 1:
+        raise ValidationError("must be at least 1")
+
+
+def _is_duration(days: float) -> None:
+    if not 0 < days < 36_500:  # noqa: PLR2004  (a hundred years; NaN is neither)
+        raise ValidationError("must be more than nothing and less than a hundred years")
+
+
+def _are_months(months: Mapping[str, int]) -> None:
+    for record_type, count in months.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]{1,62}", record_type) or count < 1:
+            raise ValidationError("must be pairs such as detention=60,court_case=120, at least 1 each")
+
+
 def _is_key(text: str) -> None:
     try:
         size = len(base64.b64decode(text, validate=True))
@@ -157,6 +253,6 @@ def _is_key(text: str) -> None:
         raise ValidationError(f"must be 32 bytes, not {size}")
 
 
-def _is_file(path: Path) -> None:
-    if not path.is_file():
+def _is_file(path: Path | None) -> None:
+    if path is not None and not path.is_file():
         raise ValidationError(f"names a file that does not exist: {path}")

@@ -2,8 +2,10 @@
 
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+import httpx
 import svcs
 from flask import Flask
 
@@ -20,14 +22,22 @@ from gateway.errors import SettingsError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.class_keys import ClassKeys
+from gateway.evidence.confirmations import Confirmations
+from gateway.evidence.containers import Containers, read_seal
 from gateway.evidence.keys import HolderKeys, read_signer
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.outsiders import Authority, Outsiders, Witness, read_roots
 from gateway.evidence.payloads import Payloads
 from gateway.evidence.published import PublishedLog
 from gateway.evidence.receipts import Receipts
 from gateway.evidence.seals import Seals
+from gateway.evidence.state import EvidenceState
+from gateway.evidence.timestamps import TimestampClient
 from gateway.evidence.trust_list import TrustLists
+from gateway.evidence.witness_service import WitnessService
+from gateway.evidence.witnesses import WitnessClient
 from gateway.exchange.cases import CaseHashes
+from gateway.exchange.erasure import Erasure
 from gateway.exchange.facts import CaseRegister, Representations
 from gateway.exchange.finished import FinishedExchanges
 from gateway.exchange.holders import Holders
@@ -66,7 +76,7 @@ from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
 from gateway.web.cursors import Cursors
-from ipx.note import NoteSigner
+from ipx.note import COSIGNATURE, NoteSigner
 
 FAILED_SIGN_INS_PER_MINUTE = 60
 DEBUGGED_PER_MINUTE = 60
@@ -83,6 +93,9 @@ class Services:
     checkpoint_database: Database
     log: EvidenceLog
     published: PublishedLog
+    confirmations: Confirmations
+    evidence_state: EvidenceState
+    witness: WitnessService
     audit: AuditTrail
     agencies: Agencies
     client_keys: ClientKeys
@@ -97,7 +110,9 @@ class Services:
     journal: Journal
     finished: FinishedExchanges
     bundles: Bundles
+    containers: Containers
     mutual_log: MutualLog
+    erasure: Erasure
     broker: Broker
     recovery: Recovery
 
@@ -105,6 +120,7 @@ class Services:
         """Settle the log, close sources and databases."""
         self.log.close()
         self.holders.close()
+        self.confirmations.close()
         self.database.dispose()
         self.checkpoint_database.dispose()
 
@@ -130,6 +146,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)
+    outsiders = _outsiders(settings)
     trust_lists = TrustLists(
         database,
         requester_keys=requester_keys,
@@ -139,6 +156,14 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         acts=audit,
         clock=clock,
         signer=read_signer(settings.trust_key) if settings.trust_key else None,
+        outsiders=outsiders,
+    )
+    evidence_state = EvidenceState(
+        database,
+        settings.log_origin,
+        outsiders.demands,
+        clock,
+        overdue=timedelta(hours=settings.evidence_overdue_hours),
     )
 
     catalogue = policy_catalogue()
@@ -181,10 +206,12 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         requests,
         replay,
         clock,
+        evidence_state,
         node=settings.node,
         exchange_seconds=settings.exchange_seconds,
     )
     published = PublishedLog(database, checkpoints, settings.log_origin, demands=trust_lists.demands, clock=clock)
+    confirmations = _confirmations(outsiders, database, log, published, clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -193,6 +220,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         checkpoint_database=checkpoint_database,
         log=log,
         published=published,
+        confirmations=confirmations,
+        evidence_state=evidence_state,
+        witness=_witness(settings, database, clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),
@@ -207,10 +237,77 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         journal=journal,
         finished=finished,
         bundles=Bundles(published, finished.documents, clock),
+        containers=_containers(settings, outsiders, clock),
         mutual_log=MutualLog(database, cases),
+        erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(requests, questions, journal, books, holders, seals),
         recovery=Recovery(database, journal, clock, settings.node),
     )
+
+
+def _outsiders(settings: Settings) -> Outsiders:
+    """Name who confirms checkpoints.
+
+    Raises:
+        SettingsError: an authority without roots, or a quorum that cannot be reached.
+    """
+    if (settings.tsa_url is None) != (settings.tsa_roots is None):
+        raise SettingsError("IPX_TSA_URL and IPX_TSA_ROOTS go together: stamps that nobody can judge prove nothing")
+    authority = None
+    if settings.tsa_url is not None and settings.tsa_roots is not None:
+        authority = Authority(settings.tsa_url, read_roots(settings.tsa_roots), settings.tsa_policy)
+    if settings.witness_quorum > len(settings.witnesses):
+        raise SettingsError(
+            f"IPX_WITNESS_QUORUM is {settings.witness_quorum}, and IPX_WITNESSES names {len(settings.witnesses)}"
+        )
+    witnesses = tuple(Witness(key, url) for key, url in settings.witnesses)
+    return Outsiders(witnesses, settings.witness_quorum, authority)
+
+
+def _confirmations(
+    outsiders: Outsiders, database: Database, log: EvidenceLog, published: PublishedLog, clock: Clock
+) -> Confirmations:
+    if not outsiders.witnesses and outsiders.authority is None:
+        return Confirmations(database, log, published, clock=clock)
+    http = httpx.Client()
+    return Confirmations(
+        database,
+        log,
+        published,
+        clock=clock,
+        witnesses=[WitnessClient(witness, http, clock) for witness in outsiders.witnesses],
+        quorum=outsiders.quorum,
+        authority=TimestampClient(outsiders.authority, http, clock) if outsiders.authority else None,
+        on_close=http.close,
+    )
+
+
+def _containers(settings: Settings, outsiders: Outsiders, clock: Clock) -> Containers:
+    """Take the seal certificate.
+
+    Raises:
+        SettingsError: only one of the two settings is there, or they cannot be used.
+    """
+    key, certificate, authority = settings.container_key, settings.container_certificate, outsiders.authority
+    if key is None or certificate is None:
+        if key is not certificate:
+            raise SettingsError("IPX_CONTAINER_KEY and IPX_CONTAINER_CERTIFICATE go together")
+        return Containers(None, clock)
+
+    def stamp(message: bytes) -> bytes:
+        if authority is None:
+            raise AssertionError("there is no authority to ask")
+        with httpx.Client() as http:
+            return TimestampClient(authority, http, clock).stamp(message).token
+
+    return Containers(read_seal(key, certificate), clock, stamp=stamp if authority else None)
+
+
+def _witness(settings: Settings, database: Database, clock: Clock) -> WitnessService:
+    signer = None
+    if settings.witness_key is not None:
+        signer = NoteSigner(settings.witness_name, read_signer(settings.witness_key, "Ed25519"), COSIGNATURE)
+    return WitnessService(database, signer, settings.witnessed_logs, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +373,8 @@ def register(app: Flask, services: Services) -> None:
         (Database, services.database),
         (EvidenceLog, services.log),
         (PublishedLog, services.published),
+        (EvidenceState, services.evidence_state),
+        (WitnessService, services.witness),
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),
         (Agencies, services.agencies),
@@ -297,6 +396,7 @@ def register(app: Flask, services: Services) -> None:
         (Broker, services.broker),
         (FinishedExchanges, services.finished),
         (Bundles, services.bundles),
+        (Containers, services.containers),
         (MutualLog, services.mutual_log),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),

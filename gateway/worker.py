@@ -1,7 +1,9 @@
 """Background work of a process: closes what a crash left open, forgets what age alone refuses."""
 
 import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -14,23 +16,34 @@ from gateway.wiring import Services, build
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 5.0
+CONFIRM_SECONDS = 1.0
+RETENTION_SECONDS = 3600.0
 
 
 class Worker:
-    """A thread that goes its round every five seconds. Any number of processes may run one over the same database."""
+    """Two threads: one goes its round every five seconds, one asks witnesses and time-stamp authority each second.
+
+    Any number of processes may run them over the same database.
+    """
 
     def __init__(self, services: Services, *, round_seconds: float = ROUND_SECONDS) -> None:
         self._services = services
         self._round_seconds = round_seconds
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._let_go_at = 0.0
+        self._threads = [
+            threading.Thread(target=self._run, name="worker", daemon=True),
+            threading.Thread(target=self._confirm, name="confirmations", daemon=True),
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
-        self._thread.join(30)
+        for thread in self._threads:
+            thread.join(30)
 
     def go_round(self) -> None:
         """Do once what is to be done; what fails now is tried again next time."""
@@ -42,14 +55,16 @@ class Worker:
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
             "token signing keys": services.sign_in.keys.advance,
+            "retention": self._let_go,
         }
         for name, task in tasks.items():
-            try:
-                task()
-            except GatewayError as error:
-                log.warning("background work failed", task=name, error=type(error).__name__)
-            except Exception:
-                log.exception("background work broke", task=name)
+            _attempt(name, task)
+
+    def _let_go(self) -> None:
+        """Let go what is kept no longer, once an hour: each time leaves an entry in the log."""
+        if time.monotonic() >= self._let_go_at:
+            let_go(self._services)
+            self._let_go_at = time.monotonic() + RETENTION_SECONDS
 
     def _publish_trust(self) -> None:
         """Publish what changed, where the server holds the trust key; an unchanged list is not published again."""
@@ -58,6 +73,28 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.wait(self._round_seconds):
             self.go_round()
+
+    def _confirm(self) -> None:
+        while not self._stopping.wait(CONFIRM_SECONDS):
+            _attempt("confirmations", self._services.confirmations.go_round)
+            _attempt("state of evidence", self._services.evidence_state.now)
+
+
+def _attempt(name: str, task: Callable[[], object]) -> None:
+    try:
+        task()
+    except GatewayError as error:
+        log.warning("background work failed", task=name, error=type(error).__name__)
+    except Exception:
+        log.exception("background work broke", task=name)
+
+
+def let_go(services: Services) -> tuple[int, int]:
+    """Delete the fields of old answers, and what their retention class's time is over for. Returns how many of each."""
+    settings, answers = services.settings, 0
+    while count := services.erasure.expire_answers(timedelta(days=settings.answer_days)):
+        answers += count
+    return answers, services.erasure.expire_classes(settings.retention_months)
 
 
 def publish_trust(services: Services) -> None:

@@ -4,7 +4,7 @@ Every second, where the log has grown, the newest published checkpoint goes to t
 one that a quorum has cosigned is stamped. Any number of processes run these rounds over one database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,10 +62,11 @@ class Confirmations:
         evidence_log: EvidenceLog,
         published: PublishedLog,
         *,
-        witnesses: Sequence[WitnessClient],
-        quorum: int,
-        authority: TimestampClient | None,
         clock: Clock,
+        witnesses: Sequence[WitnessClient] = (),
+        quorum: int = 0,
+        authority: TimestampClient | None = None,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._log = evidence_log
@@ -78,6 +79,7 @@ class Confirmations:
         self._clock = clock
         self._duties = Duties(database, clock)
         self._stamp_failure: str | None = None
+        self.close = on_close
 
     def go_round(self) -> None:
         """Do what is due.

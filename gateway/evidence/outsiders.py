@@ -6,6 +6,7 @@ from pathlib import Path
 from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from gateway.errors import SettingsError
+from gateway.evidence.demands import Demands
 from ipx.note import NoteKey
 
 
@@ -37,6 +38,13 @@ class Outsiders:
     quorum: int = 0
     """How many witnesses make a checkpoint witnessed."""
     authority: Authority | None = None
+
+    @property
+    def demands(self) -> Demands:
+        """What a checkpoint must have before it counts as confirmed."""
+        return Demands(
+            frozenset(witness.key for witness in self.witnesses), self.quorum, is_stamped=self.authority is not None
+        )
 
 
 def read_roots(path: Path) -> tuple[Certificate, ...]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 from gateway.clock import Clock, utc_now
 from gateway.db.engine import Database
 from gateway.errors import UnknownError
+from gateway.evidence import confirmed
 from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.demands import COSIGN_SECONDS, STAMP_SECONDS, Demands, NotYetProvable, Provable
 from gateway.evidence.models import LogCheckpoint
@@ -20,6 +21,7 @@ from ipx.note import Checkpoint, InclusionProof
 from ipx.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, encode_entries
 
 PAGE_ROWS: Final = 64
+SHOWN_BEHIND: Final = timedelta(minutes=1)
 _Row = Row[int, bytes, str, str | None, bytes | None]
 
 
@@ -29,6 +31,24 @@ class Published:
 
     note: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A published checkpoint as readers are shown it."""
+
+    note: str
+    cosignatures: int
+    quorum: int
+
+    @property
+    def is_witnessed(self) -> bool:
+        return 0 < self.quorum <= self.cosignatures
+
+    @property
+    def header(self) -> str:
+        """Say it as a structured field (RFC 9651)."""
+        return f"?{int(self.is_witnessed)};cosigned={self.cosignatures};quorum={self.quorum}"
 
 
 class PublishedLog:
@@ -68,6 +88,25 @@ class PublishedLog:
         if note is None:
             raise UnknownError(f"nothing was published of {self._origin}")
         return Published(note, Checkpoint.parse(note.partition("\n\n")[0] + "\n").size)
+
+    def shown(self) -> Shown:
+        """Give the newest checkpoint that a quorum has cosigned, while it is at most a minute behind the newest.
+
+        A busy log signs a checkpoint many times a second, and the very newest is never witnessed.
+
+        Raises:
+            UnknownError: the log was not created yet.
+        """
+        newest, demands = self.newest(), self._demands()
+        with self._database.read_connection() as connection:
+            found = confirmed.of_size(connection, newest.size)
+            witnessed = confirmed.newest_with_quorum(connection, demands)
+            if witnessed is not None and witnessed.size <= newest.size:
+                since = confirmed.waits_since(connection, witnessed.size)
+                if since is None or self._clock() - since <= SHOWN_BEHIND:
+                    found = witnessed
+        note = found.carried if found else newest.note
+        return Shown(note, demands.cosignatures(note), demands.quorum)
 
     def tile(self, tile: Tile) -> bytes:
         """Give a tile's bytes.

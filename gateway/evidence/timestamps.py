@@ -41,14 +41,14 @@ class TimestampClient:
         self._http = http
         self._clock = clock
 
-    def stamp(self, note: str) -> Stamp:
-        """Have the bytes of a signed checkpoint stamped.
+    def stamp(self, stamped: str | bytes) -> Stamp:
+        """Have a signed checkpoint's text stamped, or the value of a signature.
 
         Raises:
             TimestampError: no reply, a reply to something else, by somebody else, under another policy, or of a time
                 that is not the present.
         """
-        message = note.encode()
+        message = stamped.encode() if isinstance(stamped, str) else stamped
         query = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
         before = self._clock()
         token = self._ask(query.as_bytes())

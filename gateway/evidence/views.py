@@ -11,17 +11,26 @@ from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.evidence.errors import (
     DuplicateStepError,
     ErasedError,
+    EvidenceOverdueError,
     ForeignSealError,
     KeyFileError,
     LogDamagedError,
     LogForkedError,
     LogUnavailableError,
+    NoContainerError,
     NotYetProvableError,
     PayloadError,
+    TimestampError,
     UnpublishableError,
+    WitnessAheadError,
+    WitnessBehindError,
+    WitnessDownError,
+    WitnessError,
+    WitnessRefusedError,
 )
 from gateway.evidence.published import PublishedLog
 from gateway.evidence.trust_list import TrustLists
+from gateway.evidence.witness_service import WitnessService
 from gateway.web import problem
 from ipx.encoding import b64
 from ipx.errors import ProofError
@@ -37,14 +46,22 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 for _error, _slug in (
     (DuplicateStepError, "already-exists"),
     (ErasedError, "answer-gone"),
+    (EvidenceOverdueError, "evidence-overdue"),
     (ForeignSealError, "holder-failed"),
     (KeyFileError, "internal"),
     (LogDamagedError, "log-unavailable"),
     (LogForkedError, "log-unavailable"),
     (LogUnavailableError, "log-unavailable"),
+    (NoContainerError, "no-container"),
     (NotYetProvableError, "not-yet-provable"),
     (PayloadError, "internal"),
+    (TimestampError, "internal"),
     (UnpublishableError, "internal"),
+    (WitnessAheadError, "internal"),
+    (WitnessBehindError, "internal"),
+    (WitnessDownError, "internal"),
+    (WitnessError, "internal"),
+    (WitnessRefusedError, "internal"),
 ):
     problem.register(_error, _slug)
 
@@ -60,8 +77,33 @@ def blueprint() -> Blueprint:
     return log
 
 
+def witness_blueprint() -> Blueprint:
+    """`<origin>/witness/…`: this gateway as a witness of its peers' logs (C2SP tlog-witness)."""
+    witness = Blueprint("witness", __name__, url_prefix="/witness")
+    witness.add_url_rule("/add-checkpoint", view_func=add_checkpoint, methods=["POST"])
+    witness.add_url_rule("/<origin_hash>/checkpoint", view_func=cosigned_checkpoint)
+    return witness
+
+
 def checkpoint() -> Response:
-    return _cached(svcs.flask.get(PublishedLog).newest().note, TEXT, CHECKPOINT_CACHE)
+    """Give the newest checkpoint that a quorum of witnesses has cosigned; the newest, where none is or it is old."""
+    shown = svcs.flask.get(PublishedLog).shown()
+    response = _cached(shown.note, TEXT, CHECKPOINT_CACHE)
+    response.headers["IPX-Witnessed"] = (
+        f"?{int(shown.is_witnessed)};cosigned={shown.cosignatures};quorum={shown.quorum}"
+    )
+    return response
+
+
+def add_checkpoint() -> Response:
+    answer = svcs.flask.get(WitnessService).add_checkpoint(request.get_data(cache=False))
+    response = Response(answer.body, status=answer.status, content_type=answer.content_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def cosigned_checkpoint(origin_hash: str) -> Response:
+    return _cached(svcs.flask.get(WitnessService).latest(f"{origin_hash}/checkpoint"), TEXT, CHECKPOINT_CACHE)
 
 
 def tile(path: str) -> Response:

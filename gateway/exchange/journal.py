@@ -17,6 +17,7 @@ from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogEntry
 from gateway.evidence.payloads import PayloadCipher, Payloads
 from gateway.evidence.receipts import Ending, Receipts
+from gateway.evidence.state import EvidenceState
 from gateway.exchange.cases import CaseHashes
 from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError
 from gateway.exchange.finished import Finished, FinishedExchanges, step_of
@@ -65,6 +66,7 @@ class Journal:
         requests: Requests,
         replay: ReplayStore,
         clock: Clock,
+        state: EvidenceState,
         *,
         node: str,
         exchange_seconds: float,
@@ -80,6 +82,7 @@ class Journal:
         self._requests = requests
         self._replay = replay
         self._clock = clock
+        self._state = state
         self._node = node
         self._lasts = timedelta(seconds=exchange_seconds)
 
@@ -92,6 +95,7 @@ class Journal:
         Raises:
             StaleRequestError, JtiReusedError, InFlightError, AccessRefusedError: nothing was filed.
             LogUnavailableError, StoreUnavailableError: an outcome could not be logged, so nobody is asked.
+            EvidenceOverdueError: an outcome would not be provable: time-stamps are missing for too long.
         """
         self._log.ready()
         while True:
@@ -113,6 +117,7 @@ class Journal:
             known = self._find(connection, request)
             if known is None:
                 self._requests.require_fresh(request)
+                self._state.require_current()
                 if not self._class_keys.is_live(connection, key):
                     raise _ClassKeyGoneError
                 values = {

@@ -96,6 +96,11 @@ PROBLEMS: Mapping[str, Kind] = {
     "log-unavailable": Kind(
         503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."
     ),
+    "evidence-overdue": Kind(
+        503,
+        "Time-stamps of the evidence are overdue",
+        "Nothing was asked of anybody; the operator has been told. Ask again later with a new `jti`.",
+    ),
     "store-unavailable": Kind(
         503, "The database is not available", "Nothing was released; repeat as Retry-After says."
     ),
