@@ -7,6 +7,7 @@ from gateway.commands.certificates import certificate_group
 from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
+from gateway.commands.erasure import erase_group
 from gateway.commands.operation import database_group, keys_group, log_group, serve, sweep, trust_group
 from gateway.commands.policies import policy_group
 from gateway.commands.sources import source_group
@@ -41,6 +42,7 @@ for command in (
     database_group,
     trust_group,
     log_group,
+    erase_group,
     serve,
     sweep,
     demo,

@@ -13,6 +13,7 @@ from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.evidence.keys import read_signer, write_signer
 from gateway.settings import read_settings
+from gateway.worker import let_go
 from ipx.keys import generate_signer
 
 KEY_FILES = {"receipt": "IPX_RECEIPT_KEY", "log": "IPX_LOG_KEY", "trust": "IPX_TRUST_KEY"}
@@ -29,10 +30,12 @@ def serve() -> None:
 @click.command("sweep")
 @reported
 def sweep() -> None:
-    """Close interrupted exchanges and forget what age alone refuses; the server does both by itself."""
+    """Close interrupted exchanges, forget what age alone refuses, let go what is kept no longer, as the server does."""
     built = services()
     click.echo(f"{built.recovery.close_overdue()} interrupted exchanges closed")
     click.echo(f"{built.replay.sweep(built.clock())} used identifiers forgotten")
+    answers, erased = let_go(built)
+    click.echo(f"{answers} answers kept no longer, {erased} exchanges erased by schedule")
 
 
 @click.group("db")

@@ -21,7 +21,7 @@ from gateway.evidence.errors import ErasedError
 from gateway.evidence.models import PayloadClassKey
 from gateway.evidence.payloads import PayloadCipher, Payloads
 from gateway.exchange.errors import InFlightError
-from gateway.exchange.models import RECEIVED, Exchange, ExchangePayload
+from gateway.exchange.models import ANSWER_KEPT, RECEIVED, Exchange, ExchangePayload
 from gateway.exchange.stored_answer import ANSWER, DISCLOSURES, StoredAnswer, read_answer
 from ipx.answers import disclosed_fields
 
@@ -124,7 +124,7 @@ class Erasure:
         """List what is kept, oldest month first."""
         query = select(Exchange.class_key, func.count()).where(Exchange.class_key.is_not(None))
         with self._database.read() as session:
-            counts: dict[str | None, int] = dict(session.execute(query.group_by(Exchange.class_key)).tuples().all())
+            counts: dict[str | None, int] = dict(session.execute(query.group_by(Exchange.class_key)).all())
         return [
             RetentionClass(key.holder, key.retention_class, key.month, counts.get(key.id, 0))
             for key in self._class_keys.listed()
@@ -140,12 +140,7 @@ class Erasure:
         with self._database.write() as session:
             due = session.scalars(
                 select(Exchange.id)
-                .where(
-                    Exchange.state == "released",
-                    Exchange.finished_at < before,
-                    Exchange.answer_expired_at.is_(None),
-                    Exchange.erased_at.is_(None),
-                )
+                .where(ANSWER_KEPT, Exchange.finished_at < before)
                 .limit(EXPIRED_AT_ONCE)
                 .with_for_update(skip_locked=True)
             ).all()

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
 
 RECEIVED = "received"
+ANSWER_KEPT = text("state = 'released' AND answer_expired_at IS NULL AND erased_at IS NULL")
+"""Of an exchange: fields that it handed over are still kept."""
 OUTCOMES = ("released", "denied", "pending", "failed", "withdrawn")
 
 
@@ -23,6 +25,7 @@ class Exchange(Base):
         Index("ix_exchange_holder_log_index", "holder", "log_index"),
         Index("ix_exchange_case_hash_log_index", "case_hash", "log_index"),
         Index("ix_exchange_class_key", "class_key"),
+        Index("ix_exchange_answer_kept", "finished_at", sqlite_where=ANSWER_KEPT, postgresql_where=ANSWER_KEPT),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, request
 
 from gateway.errors import Fault, InvalidInputError
 from gateway.evidence.bundles import Bundles
+from gateway.evidence.containers import Containers
 from gateway.evidence.errors import ErasedError, LogUnavailableError, NotYetProvableError
 from gateway.exchange.answers import document_of, status_of
 from gateway.exchange.errors import (
@@ -28,6 +29,7 @@ from gateway.oauth.guard import Guard
 from gateway.settings import Settings
 from gateway.web import problem
 from gateway.web.cursors import Cursors
+from ipx import asice
 
 SCOPE = "exchange:request"
 MEDIA_TYPE = "application/jose"
@@ -83,10 +85,19 @@ def look(exchange_id: str) -> Response:
 
 
 def bundle(exchange_id: str) -> Response:
-    """Give all that proves an exchange, in one file, to the same two agencies."""
+    """Give all that proves an exchange, in one file, to the same two agencies; as an ASiC-E container if they wish."""
     _party(exchange_id)
-    response = Response(svcs.flask.get(Bundles).build(exchange_id), content_type="application/zip")
-    response.headers["Content-Disposition"] = f'attachment; filename="{exchange_id}.zip"'
+    form = _query("format").get("format", "zip")
+    bundles = svcs.flask.get(Bundles)
+    match form:
+        case "zip":
+            response = Response(bundles.build(exchange_id), content_type="application/zip")
+        case "asice":
+            made = svcs.flask.get(Containers).make(bundles.members(exchange_id))
+            response = Response(made, content_type=asice.MEDIA_TYPE)
+        case _:
+            raise InvalidInputError([Fault("/format", "format", "zip or asice")], slug="invalid-request")
+    response.headers["Content-Disposition"] = f'attachment; filename="{exchange_id}.{form}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 

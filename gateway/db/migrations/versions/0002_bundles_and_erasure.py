@@ -50,9 +50,12 @@ def upgrade() -> None:
     )
     for name, columns in INDEXES:
         op.create_index(name, "exchange", columns, unique=False)
+    kept = sa.text("state = 'released' AND answer_expired_at IS NULL AND erased_at IS NULL")
+    op.create_index("ix_exchange_answer_kept", "exchange", ["finished_at"], sqlite_where=kept, postgresql_where=kept)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_exchange_answer_kept", table_name="exchange")
     for name, _ in INDEXES:
         op.drop_index(name, table_name="exchange")
     for name, _ in reversed(COLUMNS):
