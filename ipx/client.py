@@ -202,13 +202,14 @@ class Client:
             raise reply.problem(self._channel.time.now())
         if request is not None and document.get("request") != request:
             raise UnprovenError("it answers another request than the one sent", reply.body)
-        return read_answer(reply, self._verify(reply))
+        return read_answer(reply, self._verify(reply, is_fresh=True))
 
-    def _verify(self, reply: Reply) -> Report | None:
+    def _verify(self, reply: Reply, *, is_fresh: bool = False) -> Report | None:
         if self._trust is None:
             return None
+        trust = self._trust.unconfirmed() if is_fresh else self._trust
         try:
-            return evidence.verify(reply.body, self._trust, now=self._channel.time.now())
+            return evidence.verify(reply.body, trust, now=self._channel.time.now())
         except EvidenceError as error:
             raise UnprovenError(str(error), reply.body) from error
 

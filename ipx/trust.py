@@ -14,7 +14,7 @@ Of these `witnesses quorum tsa_roots tsa_policy prev` may be absent, which means
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, get_args
 
@@ -65,6 +65,13 @@ class Trust:
             SignatureError: there is none, or more than one.
         """
         return self._ring.key(roles, kid)
+
+    def unconfirmed(self) -> "Trust":
+        """Give the same list without the demand for witnesses and time-stamps: nobody has confirmed a fresh answer yet.
+
+        It is for whoever has just asked. What is kept as evidence is judged by the whole list.
+        """
+        return replace(self, log=replace(self.log, quorum=0), tsa_roots=(), tsa_policy=None)
 
 
 def load(data: bytes, *, pinned: PublicKey | None, at_least: int) -> Trust:
