@@ -82,6 +82,8 @@ def read_source(text: str, shelf: Shelf = shipped) -> SourceFile:
     if isinstance(document.get("pack"), str):
         pack = read_pack(document["pack"], shelf)
         document = merged(pack, document)
+    if isinstance(document.get("source"), dict) and document["source"].get("kind") == "push":
+        document = {"reach": {}, **document}
     faults = [SourceFault(_pointer(error), _said(error)) for error in _flat(_validator().iter_errors(document))]
     if not faults:
         faults = list(_further_faults(document, pack))
@@ -113,7 +115,7 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
     source, read = document["source"], document.get("read", {})
     on_error = dict(document.get("on_error", {}))
     default = on_error.pop("default", "quarantine")
-    for name, entry in document["map"].items():
+    for name, entry in document.get("map", {}).items():
         if isinstance(entry, dict) and "on_error" in entry:
             on_error[name] = entry["on_error"]
     digest = sha256(text.encode())
@@ -131,7 +133,7 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
         read=_read_rules(source["kind"], read, document["reach"]),
         key=document["key"],
         revised=document.get("revised"),
-        fields=document["map"],
+        fields=document.get("map", {}),
         on_error=on_error,
         default_remedy=default,
         pack=pack.name if pack else None,
@@ -148,12 +150,13 @@ def _read_rules(kind: Kind, read: Mapping[str, Any], reach: Mapping[str, Any]) -
 
 def _further_faults(document: Mapping[str, Any], pack: Pack | None) -> Iterator[SourceFault]:
     """What a schema cannot say: one part against another."""
-    source, fields = document["source"], document["map"]
+    source, fields = document["source"], document.get("map", {})
     if pack and (pack.record_type, pack.schema_version) != (source["record_type"], source["schema_version"]):
         yield SourceFault("/pack", f"maps to {pack.record_type} {pack.schema_version}")
     yield from reach_faults(document)
     key = fields.get(document["key"])
-    if not isinstance(key, dict) or not key.get("required") or "path" not in key:
+    is_read = isinstance(key, dict) and key.get("required") and key.keys() & {"path", "any"}
+    if source["kind"] != "push" and not is_read:
         yield SourceFault("/key", "must name a field of /map with a path, and required: true")
     for name in document.get("on_error", {}):
         if name != "default" and name not in fields:

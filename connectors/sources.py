@@ -13,10 +13,12 @@ from connectors.kinds import rest, sql
 from connectors.kinds.files import FilesConnector
 from connectors.kinds.files_reach import read_reach
 from connectors.kinds.folder_index import FolderIndex
+from connectors.kinds.push import Inbox, PushConnector
 from connectors.mapping import Mapped, RecordMapping
 from connectors.protocol import Connector, Found
 from connectors.quarantine import Quarantined
 from connectors.references import Resolver
+from connectors.signed_mapping import SignedMapping
 from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
 
@@ -27,7 +29,7 @@ class OpenSource:
 
     file: SourceFile
     connector: Connector
-    mapping: RecordMapping
+    mapping: RecordMapping | SignedMapping
 
     def apply(self, found: Found) -> Mapped | Quarantined:
         return self.mapping.apply(found)
@@ -44,6 +46,7 @@ def open_source(
     tools: MappingTools,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     state: Path | None = None,
+    inbox: Inbox | None = None,
 ) -> OpenSource:
     """Open a source. A source that is down opens all the same; asking it fails until it is up.
 
@@ -55,6 +58,7 @@ def open_source(
         clock: gives the present instant, for stamps and the breaker.
         state: a folder, private to this process's user, in which derived data (an index of keys) is kept over
             restarts; None keeps it in memory.
+        inbox: out of which sources of kind `push` are read.
 
     Raises:
         SourceFileError: a reference without value, or a path, transform, kind or table that does not exist.
@@ -67,17 +71,35 @@ def open_source(
         raise SourceFileError(
             [SourceFault(f"/reach{place}", f"{reference} is not set") for place, reference in missing]
         )
+    inner, mapping = _connector(file, resolver, tools, clock, state, inbox)
+    return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
+
+
+def _connector(
+    file: SourceFile,
+    resolver: Resolver,
+    tools: MappingTools,
+    clock: Callable[[], datetime],
+    state: Path | None,
+    inbox: Inbox | None,
+) -> tuple[Connector, RecordMapping | SignedMapping]:
+    def mapping_of(limits: Limits) -> RecordMapping:
+        return RecordMapping(file, tools, limits)
+
     match file.kind:
         case "files" | "upload":
             reach = read_reach(file.reach, resolver)
-            mapping = RecordMapping(file, tools, reach.limits)
+            mapping = mapping_of(reach.limits)
             index = FolderIndex(state / f"{file.name}.index" if state else None, file.sha256)
-            inner: Connector = FilesConnector(mapping, reach, index, clock)
+            return FilesConnector(mapping, reach, index, clock), mapping
         case "sql":
-            mapping = RecordMapping(file, tools, Limits())
-            inner = sql.open_connector(mapping, resolver, clock)
+            mapping = mapping_of(Limits())
+            return sql.open_connector(mapping, resolver, clock), mapping
         case "rest":
-            inner, mapping = rest.open_connector(
-                lambda limits: RecordMapping(file, tools, limits), file.reach, resolver, clock
-            )
-    return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
+            return rest.open_connector(mapping_of, file.reach, resolver, clock)
+        case "push":
+            if inbox is None:
+                raise SourceFileError([SourceFault("/source/kind", "pushed records are kept by a running gateway")])
+            return PushConnector(file.name, inbox, clock), SignedMapping(file, tools)
+        case "soap" | "drop" | "store":
+            raise SourceFileError([SourceFault("/source/kind", "is not built")])

@@ -6,6 +6,7 @@ from flask import Flask, Response, jsonify
 from gateway.evidence import views as evidence_views
 from gateway.exchange import views as exchange_views
 from gateway.health import blueprint as health_blueprint
+from gateway.intake import views as intake_views
 from gateway.oauth import views as oauth_views
 from gateway.oauth import whoami
 from gateway.web import problem
@@ -28,6 +29,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(evidence_views.witness_blueprint())
     app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
+    app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(health_blueprint())
     app.add_url_rule("/", "front", _front)
     app.after_request(_headers)

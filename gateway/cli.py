@@ -8,8 +8,10 @@ from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
 from gateway.commands.erasure import erase_group
+from gateway.commands.holder_keys import holder_key_group
 from gateway.commands.operation import database_group, keys_group, log_group, serve, sweep, trust_group
 from gateway.commands.policies import policy_group
+from gateway.commands.quarantine import quarantine_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
 
@@ -37,6 +39,8 @@ for command in (
     delegation_group,
     token_key_group,
     source_group,
+    quarantine_group,
+    holder_key_group,
     policy_group,
     keys_group,
     database_group,

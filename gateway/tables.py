@@ -5,6 +5,7 @@ import gateway.audit.models
 import gateway.evidence.models
 import gateway.exchange.models
 import gateway.governance.models
+import gateway.intake.models
 import gateway.oauth.models  # noqa: F401
 from gateway.db.base import Base
 

@@ -51,6 +51,9 @@ from gateway.exchange.service import Broker
 from gateway.exchange.steps import Listener
 from gateway.governance.books import PolicyBooks
 from gateway.governance.service import Policies
+from gateway.intake.following import Following
+from gateway.intake.pushed import PushedRecords
+from gateway.intake.quarantine import Quarantine, Redrive
 from gateway.keywrap import KeyWrap
 from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import AssertionVerifier
@@ -107,6 +110,7 @@ class Services:
     sign_in: "SignIn"
     replay: ReplayStore
     holders: Holders
+    intake: "Intake"
     journal: Journal
     finished: FinishedExchanges
     bundles: Bundles
@@ -174,15 +178,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     sign_in = _sign_in(settings, database, wrap, replay, audit, clock)
 
     requests = Requests(database, clock, settings.origin)
-    holders = Holders(
-        database,
-        holder_keys,
-        mapping_tools(),
-        clock,
-        secrets=settings.secrets,
-        variables={**variables_in_environment(), "IPX_SOURCES": str(settings.sources)},
-    )
-    seals = RecordSeals(Seals(holder_keys, clock), PartyKeys(_derived(settings, b"party-keys")), clock)
+    intake = _intake(settings, database, wrap, holder_keys, clock)
+    holders, sealing = intake.holders, intake.seals
+    seals = RecordSeals(sealing, PartyKeys(_derived(settings, b"party-keys")), clock)
     questions = Questions(
         database,
         CaseRegister(database, holders, seals),
@@ -234,6 +232,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         sign_in=sign_in,
         replay=replay,
         holders=holders,
+        intake=intake,
         journal=journal,
         finished=finished,
         bundles=Bundles(published, finished.documents, clock),
@@ -242,6 +241,51 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(requests, questions, journal, books, holders, seals),
         recovery=Recovery(database, journal, clock, settings.node),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What comes in from holders: fetched, pushed, quarantined, followed."""
+
+    holders: Holders
+    seals: Seals
+    pushed: PushedRecords
+    quarantine: Quarantine
+    redrive: Redrive
+    following: Following
+
+
+def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: HolderKeys, clock: Clock) -> Intake:
+    tools = mapping_tools()
+    seals = Seals(holder_keys, clock)
+    pushed = PushedRecords(
+        database,
+        wrap,
+        seals,
+        holder_keys,
+        tools.validate,
+        clock,
+        digest_key=_derived(settings, b"pushed-records"),
+    )
+    quarantine = Quarantine(database, wrap, clock, digest_key=_derived(settings, b"quarantined-records"))
+    holders = Holders(
+        database,
+        holder_keys,
+        tools,
+        clock,
+        secrets=settings.secrets,
+        variables={**variables_in_environment(), "IPX_SOURCES": str(settings.sources)},
+        inbox=pushed,
+        keep=quarantine.keep,
+    )
+    return Intake(
+        holders,
+        seals,
+        pushed,
+        quarantine,
+        Redrive(database, quarantine, holders, clock),
+        Following(database, holders, quarantine, clock),
     )
 
 
@@ -394,6 +438,7 @@ def register(app: Flask, services: Services) -> None:
         ),
         (Guard, services.sign_in.guard),
         (Broker, services.broker),
+        (PushedRecords, services.intake.pushed),
         (FinishedExchanges, services.finished),
         (Bundles, services.bundles),
         (Containers, services.containers),

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from connectors.dry_run import FieldGroups, dry_run, render
+from connectors.template import template
 from gateway.agencies.sources import parsed
 from gateway.commands.context import actor, json_option, reported, services, show
 from gateway.records.catalogue import CATALOGUE
@@ -13,6 +14,18 @@ from gateway.settings import secrets_in_environment, variables_in_environment
 from gateway.wiring import mapping_tools
 
 COLUMNS = ("name", "holder", "record type", "state", "sha256")
+HEALTH_COLUMNS = (
+    "source",
+    "state",
+    "lag",
+    "last run",
+    "last success",
+    "failure",
+    "quarantined",
+    "breaker",
+    "quota",
+    "note",
+)
 
 
 @click.group("source")
@@ -100,6 +113,70 @@ def check_source(file: Path) -> None:
     """Check a source file's form without reaching for the source."""
     checked = parsed(file.read_text("utf-8"))
     click.echo(f"{checked.name}: {checked.kind} source of {checked.holder} for {checked.record_type} records; form ok")
+
+
+@source_group.command("template")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Else it goes to standard output.")
+@reported
+def source_template(file: Path, output: Path | None) -> None:
+    """Write the empty form of a source whose records people type: a workbook or a CSV header, as its file says.
+
+    Example: ipx-gateway source template detentions.yaml --output detentions.xlsx
+    """
+    made = template(parsed(file.read_text("utf-8")))
+    if output is None:
+        sys.stdout.buffer.write(made)
+        return
+    output.write_bytes(made)
+    click.echo(f"{output}: {len(made)} bytes")
+
+
+@source_group.command("health")
+@click.argument("name", required=False)
+@json_option
+@reported
+def source_health(name: str | None, *, as_json: bool) -> None:
+    """Show how sources are: reachable, how far behind, how much is quarantined. No record is read.
+
+    Exit status 1 when any is down.
+    """
+    following = services().intake.following
+    found = [following.health(one) for one in ([name] if name else following.names())]
+    show(
+        (
+            {
+                "source": health.source,
+                "state": health.state,
+                "lag": str(health.lag).partition(".")[0] if health.lag is not None else None,
+                "last run": health.last_run,
+                "last success": health.last_success,
+                "failure": health.failure,
+                "quarantined": health.quarantined,
+                "breaker": health.breaker,
+                "quota": health.quota_left,
+                "note": health.note,
+            }
+            for health in found
+        ),
+        HEALTH_COLUMNS,
+        as_json=as_json,
+    )
+    sys.exit(1 if any(health.state == "down" for health in found) else 0)
+
+
+@source_group.command("follow")
+@click.argument("name")
+@reported
+def follow_source(name: str) -> None:
+    """Read all that changed at a source since the last run, and quarantine what cannot be served.
+
+    A run that is cut off goes on where it stopped. Exit status 1 when the source failed or too much was quarantined.
+    """
+    ran = services().intake.following.run(name)
+    click.echo(f"mapped {ran.mapped}   quarantined {ran.quarantined}   deleted {ran.deleted}")
+    if ran.failure is not None:
+        raise click.ClickException(f"stopped: {ran.failure}; the next run goes on from here")
 
 
 @source_group.command("suspend")

@@ -1,16 +1,19 @@
 """The holder's own system: which source a record comes from, the call, and the record made of what came back."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy import select
 
 from connectors.deadline import Deadline
 from connectors.errors import SourceFileError, SourceRefusedError
+from connectors.kinds.push import Inbox
 from connectors.mapping import Mapped
 from connectors.protocol import Absent, Failed, Found, RecordKey
 from connectors.quarantine import Quarantined
@@ -25,6 +28,12 @@ from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, local_to_number, open_local
 
 log = structlog.get_logger(__name__)
+
+NAMELESS: Final = "-"
+"""The local part of a record that is only looked at, under its source's key."""
+
+OPENERS: Final = 8
+"""How many sources one process opens at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,10 @@ class Unavailable:
     reason: str
 
 
+Keep = Callable[[SourceRef, Found, Quarantined], object]
+"""Takes a record that cannot be served; must not fail."""
+
+
 class Holders:
     """Opens each source once for this process and asks it; a changed source file is opened anew."""
 
@@ -69,7 +82,22 @@ class Holders:
         secrets: Mapping[str, str],
         variables: Mapping[str, str],
         state: Path | None = None,
+        inbox: Inbox | None = None,
+        keep: Keep | None = None,
     ) -> None:
+        """Take what sources are opened with.
+
+        Args:
+            database: holds the source files.
+            keys: open the names of records.
+            tools: of the record catalogue.
+            clock: stamps what is fetched.
+            secrets: what `${secret:NAME}` stands for.
+            variables: what `${NAME}` stands for.
+            state: a folder for derived data that outlives the process.
+            inbox: out of which sources of kind `push` are read.
+            keep: takes what cannot be served.
+        """
         self._database = database
         self._keys = keys
         self._tools = tools
@@ -77,7 +105,11 @@ class Holders:
         self._secrets = secrets
         self._variables = variables
         self._state = state
+        self._inbox = inbox
+        self._keep = keep
         self._lock = threading.Lock()
+        self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-source")
+        self._opening: dict[tuple[str, str], Future[OpenSource]] = {}
         self._open: dict[str, tuple[str, OpenSource]] = {}
 
     def fetch(self, record: RecordId, source: SourceRef, deadline: Deadline) -> HeldRecord | Absent | Unavailable:
@@ -95,7 +127,7 @@ class Holders:
         self, source: SourceRef, record: RecordId | None, key: str, deadline: Deadline
     ) -> HeldRecord | Absent | Unavailable:
         """Ask a source for the record that it keeps under `key`; without a name, only to look at it."""
-        opened = self._opened(source)
+        opened = self.opened(source, deadline)
         if isinstance(opened, Unavailable):
             return opened
         match opened.connector.fetch(RecordKey(key), deadline):
@@ -108,6 +140,7 @@ class Holders:
                 return self._apply(opened, found, key, source, record)
 
     def close(self) -> None:
+        self._openers.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             for _, opened in self._open.values():
                 opened.close()
@@ -120,35 +153,56 @@ class Holders:
         if isinstance(mapped, Quarantined):
             reasons = sorted({str(rejection.reason) for rejection in mapped.reasons})
             log.warning("record quarantined", source=opened.file.name, reasons=reasons)
+            if self._keep is not None:
+                self._keep(source, found, mapped)
             return Unavailable("holder", "record_unreadable")
         if mapped.key != key:
             log.error("holder answered another record", source=opened.file.name)
             return Unavailable("verify", "another_record")
-        return HeldRecord(record or RecordId(source.holder, source.record_type, "-"), source, mapped, found)
+        return HeldRecord(record or RecordId(source.holder, source.record_type, NAMELESS), source, mapped, found)
 
     def _source_key(self, record: RecordId) -> str | None:
         if CATALOGUE.types[record.record_type].is_published_register:
             return local_to_number(record.local)
         return open_local(self._keys.id_key(record.agency), record.local)
 
-    def _opened(self, source: SourceRef) -> OpenSource | Unavailable:
-        name, sha256 = source.name, source.sha256
+    def opened(self, source: SourceRef, deadline: Deadline) -> OpenSource | Unavailable:
+        """Open a source, or give it as it was opened before.
+
+        Each is opened on a thread of its own: one whose network swallows packets delays those who ask for it, by no
+        more than their deadlines, and nobody else.
+        """
+        name, place = source.name, (source.name, source.sha256)
         known = self._open.get(name)
-        if known is not None and known[0] == sha256:
+        if known is not None and known[0] == source.sha256:
             return known[1]
         with self._lock:
+            opening = self._opening.get(place)
+            if opening is None:
+                opening = self._opening[place] = self._openers.submit(self._open_anew, name)
+        try:
+            opened = opening.result(timeout=max(0.001, deadline.remaining_seconds))
+        except FutureTimeoutError:
+            return Unavailable("holder", "timeout")
+        except (SourceFileError, SourceRefusedError) as error:
+            log.error("source cannot be opened", source=name, reason=str(error))  # noqa: TRY400  (no trace wanted)
+            self._is_opened(place)
+            return Unavailable("holder", "misconfigured")
+        except BaseException:
+            self._is_opened(place)
+            raise
+        with self._lock:
+            self._opening.pop(place, None)
             known = self._open.get(name)
-            if known is not None and known[0] == sha256:
-                return known[1]
-            try:
-                opened = self._open_anew(name)
-            except (SourceFileError, SourceRefusedError) as error:
-                log.error("source cannot be opened", source=name, reason=str(error))  # noqa: TRY400  (no trace wanted)
-                return Unavailable("holder", "misconfigured")
-            if known is not None:
-                known[1].close()
-            self._open[name] = (sha256, opened)
-            return opened
+            if known is None or known[0] != source.sha256:
+                if known is not None:
+                    known[1].close()
+                self._open[name] = (source.sha256, opened)
+            return self._open[name][1]
+
+    def _is_opened(self, place: tuple[str, str]) -> None:
+        with self._lock:
+            self._opening.pop(place, None)
 
     def _open_anew(self, name: str) -> OpenSource:
         with self._database.read() as session:
@@ -160,4 +214,5 @@ class Holders:
             tools=self._tools,
             clock=self._clock,
             state=self._state,
+            inbox=self._inbox,
         )

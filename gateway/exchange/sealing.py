@@ -8,12 +8,16 @@ from typing import Literal
 
 import structlog
 
+from connectors.protocol import Signature
+from connectors.signed_mapping import read_unverified
 from gateway.clock import Clock
 from gateway.evidence.errors import ForeignSealError
 from gateway.evidence.seals import Seals
-from gateway.exchange.holders import HeldRecord, Unavailable
+from gateway.exchange.holders import NAMELESS, HeldRecord, Unavailable
 from gateway.records.facts import Fact, PartyKeys, facts
 from gateway.records.record import Record, claims, make_record
+from gateway.records.record_ids import RecordId, RecordIdError, parse_record_id
+from gateway.records.signed_record import read_record
 from gateway.records.states import raised
 from ipx.errors import EvidenceError
 from ipx.sdjwt import Issued, Presentation
@@ -44,12 +48,11 @@ class RecordSeals:
         self._clock = clock
 
     def seal(self, held: HeldRecord) -> SealedRecord | Unavailable:
-        record = self._record(held)
         digest = hashlib.sha256()
-        for part in (held.source.sha256.encode(), str(record.envelope.record_id).encode(), held.found.raw):
+        for part in (held.source.sha256.encode(), str(held.record_id).encode(), held.found.raw):
             digest.update(hashlib.sha256(part).digest())
         try:
-            issued = self._issued(held, record, digest.digest())
+            record, issued = self._issued(held, digest.digest())
         except (EvidenceError, ForeignSealError) as error:
             log.error("record not sealed", source=held.source.name, reason=str(error))  # noqa: TRY400  (no trace wanted)
             return Unavailable("verify", "signature_invalid")
@@ -67,14 +70,28 @@ class RecordSeals:
             },
         )
 
-    def _issued(self, held: HeldRecord, record: Record, digest: bytes) -> Issued | Presentation:
+    def _issued(self, held: HeldRecord, digest: bytes) -> tuple[Record, Issued | Presentation]:
         if held.found.signature is not None:
-            token = held.found.signature.value.decode("ascii")
-            return self._seals.verify(record.envelope.holder, str(record.envelope.record_id), token)
+            return self._signed(held, held.found.signature)
+        record = self._record(held)
         made = claims(record, issued_at=held.found.fetched_at)
-        return self._seals.seal(
+        issued = self._seals.seal(
             record.envelope.holder, digest, made.payload, [path[0] for path in made.hidden], decoys=made.decoys
         )
+        return record, issued
+
+    def _signed(self, held: HeldRecord, signature: Signature) -> tuple[Record, Presentation]:
+        """Check a holder's own signature, and read the record out of what it is over: of nothing else."""
+        name = held.record_id
+        if name.local == NAMELESS:  # a register's record that is only looked at; it still names itself
+            name = _named(signature, name)
+        presentation = self._seals.verify(name.agency, str(name), signature.value.decode("ascii"))
+        record = read_record(
+            presentation.claims, name, source_ref=held.mapped.source_ref, jurisdiction=held.source.jurisdiction
+        )
+        if record is None:
+            raise ForeignSealError("the holder signed something that is no record")
+        return record, presentation
 
     def _record(self, held: HeldRecord) -> Record:
         as_of: datetime = held.mapped.revised or held.found.fetched_at
@@ -87,5 +104,15 @@ class RecordSeals:
             revision=as_of.isoformat(),
             as_of=as_of,
             recorded_at=held.found.fetched_at,
-            sealed_by="gateway" if held.found.signature is None else "holder",
+            sealed_by="gateway",
         )
+
+
+def _named(signature: Signature, wanted: RecordId) -> RecordId:
+    try:
+        name = parse_record_id(str(read_unverified(signature.value.decode("ascii")).claims.get("sub")))
+    except (EvidenceError, RecordIdError) as error:
+        raise ForeignSealError("the holder signed something that is no record") from error
+    if (name.agency, name.record_type) != (wanted.agency, wanted.record_type):
+        raise ForeignSealError("the holder signed a record of another register")
+    return name

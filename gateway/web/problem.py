@@ -78,6 +78,12 @@ PROBLEMS: Mapping[str, Kind] = {
         "The evidence is not complete yet",
         "Witnesses or the time-stamp authority are still to confirm it: ask again as Retry-After says.",
     ),
+    "older-revision": Kind(
+        409, "A later version of this record was taken before", "Send the version that is true now; `as_of` says when."
+    ),
+    "contradictory-revision": Kind(
+        409, "Another version with the same `as_of` was taken before", "Send what is true with a later `as_of`."
+    ),
     "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
     "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
     "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
@@ -95,6 +101,9 @@ PROBLEMS: Mapping[str, Kind] = {
     ),
     "log-unavailable": Kind(
         503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."
+    ),
+    "key-unavailable": Kind(
+        503, "A signing key cannot be used", "Nothing leaves unsigned: nothing was released; repeat as Retry-After says."
     ),
     "evidence-overdue": Kind(
         503,

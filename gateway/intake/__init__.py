@@ -1,0 +1,1 @@
+"""What comes in from holders: records they push, records that cannot be served, runs that follow a source."""
