@@ -111,9 +111,11 @@ class ListEntry:
     where: str
     use: Pipeline
     required: bool
+    value: Path | None = None
+    """Asked at each place that `path` finds, where a value is written in several pieces."""
 
     def read(self, node: Node, trail: Trail, reading: Reading) -> Json:
-        leaves = _leaves(self.path, node, trail, self.where, reading)
+        leaves = self._found(node, trail, reading)
         if leaves is None:
             return None
         fit = []
@@ -130,6 +132,15 @@ class ListEntry:
             reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
         value = self.use.many(fit) if fit else None
         return [_json(item) for item in value] or None if isinstance(value, list) else _json(value)
+
+    def _found(self, node: Node, trail: Trail, reading: Reading) -> list[Leaf] | None:
+        if self.value is None:
+            return _leaves(self.path, node, trail, self.where, reading)
+        try:
+            return [leaf for place in self.path.nodes(node) for leaf in self.value.leaves(place)]
+        except UnfitValueError as error:
+            reading.reject(trail, error.reason, self.where)
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +215,7 @@ def read_members(members: Mapping[str, Entry], node: Node, trail: Trail, reading
             leaf = chosen.leaf(node, below, reading)
             if leaf is None:
                 continue
-            made[f"{name}_raw"] = leaf.value.strip(WHITE_SPACE) if isinstance(leaf.value, str) else _json(leaf.value)
+            made[f"{name}_raw"] = leaf.value if isinstance(leaf.value, bool) else str(leaf.value).strip(WHITE_SPACE)
             value, has_own = chosen.transformed(leaf, below, reading), True
         else:
             value = chosen.read(node, below, reading)

@@ -50,7 +50,8 @@ class EntryCompiler:
             case {"all": text}:
                 path = self._path("all", text, within)
                 required = document.get("required", False)
-                return ListEntry(path, self._join(above, text), self._use(document), required)
+                value = self._path("value", document["value"], path) if "value" in document else None
+                return ListEntry(path, self._join(above, text), self._use(document), required, value)
             case {"each": text, "map": below} | {"one": text, "map": below}:
                 word = "each" if "each" in document else "one"
                 required = document.get("required", False)

@@ -19,11 +19,12 @@ from connectors.formats.document import Document, Format, Json, Limits, Node
 from connectors.formats.json_document import JsonFormat
 from connectors.formats.rows import SqlRowFormat
 from connectors.formats.xlsx_document import XlsxFormat
-from connectors.formats.xml_document import XmlFormat
+from connectors.formats.xml_document import XmlDocument, XmlFormat
 from connectors.protocol import Found, RecordKey
 from connectors.quarantine import Quarantined, Reason, Rejection, UnfitValueError, UnreadableError
 from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
+from connectors.xml_signatures import XmlTrust
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a holder's clock may run ahead before a revision counts as one from the future."""
@@ -61,14 +62,23 @@ class Identity:
 class RecordMapping:
     """The mapping of one source file, compiled once and used by many threads."""
 
-    def __init__(self, source: SourceFile, tools: MappingTools, limits: Limits) -> None:
+    def __init__(self, source: SourceFile, tools: MappingTools, limits: Limits, trust: XmlTrust | None = None) -> None:
         """Compile.
 
+        Args:
+            source: the source file.
+            tools: functions of the catalogue.
+            limits: how large a document may be.
+            trust: whose signatures count, for a source whose documents are signed.
+
         Raises:
-            SourceFileError: a path, transform, kind or table that does not exist.
+            SourceFileError: a path, transform, kind or table that does not exist, or signatures that nobody judges.
         """
+        if source.read.signature is not None and trust is None:
+            raise SourceFileError([SourceFault("/reach/trust", "is missing: the documents of this source are signed")])
         self.source = source
         self.format = format_of(source, limits)
+        self._trust = trust if source.read.signature is not None else None
         self._validate = tools.validate
         self._kept = threading.local()
         compiler = EntryCompiler(self.format, tools, "/" if source.read.format == "xml" else ".")
@@ -166,6 +176,7 @@ class _Application:
         key = fields.get(self._mapping.source.key)
         self._check_key(key)
         self._rejected += [Rejection("", finding) for finding in self._found.findings]
+        self._check_signature(key)
         for name, reason, detail in self._mapping._validate(self._mapping.source.record_type, fields):  # noqa: SLF001  (its own other half)
             self._complain(name, Rejection(name, Reason(reason), "", detail), fields)
         if self._rejected or not isinstance(key, str):
@@ -228,6 +239,13 @@ class _Application:
         elif not any(known.field == name for known in self._rejected):
             reason = Reason.MISSING_REQUIRED if key is None else Reason.WRONG_TYPE
             self._rejected.append(Rejection(name, reason))
+
+    def _check_signature(self, key: Json) -> None:
+        """What is not signed by whom the source trusts is no record, whatever `on_error` says."""
+        trust = self._mapping._trust  # noqa: SLF001  (its own other half)
+        root = self._document.root if isinstance(self._document, XmlDocument) else None
+        if trust is not None and root is not None:
+            self._rejected += trust.rejections(root, key if isinstance(key, str) else None, self._found.fetched_at)
 
     def _placed(self, rejection: Rejection) -> Rejection:
         where = rejection.where

@@ -21,6 +21,7 @@ from connectors.references import Resolver
 from connectors.signed_mapping import SignedMapping
 from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
+from connectors.xml_signatures import read_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,10 @@ def _connector(
     state: Path | None,
     inbox: Inbox | None,
 ) -> tuple[Connector, RecordMapping | SignedMapping]:
+    trust = read_trust(file.reach["trust"], resolver.resolve) if "trust" in file.reach else None
+
     def mapping_of(limits: Limits) -> RecordMapping:
-        return RecordMapping(file, tools, limits)
+        return RecordMapping(file, tools, limits, trust)
 
     match file.kind:
         case "files" | "upload":

@@ -15,6 +15,8 @@ from connectors.tools import MappingTools
 MATCH_CHARACTERS = 1_000
 """Longest text that `match` looks at: a bound on what a clumsy expression can cost."""
 
+_REFERENCE = re.compile(r"\\([0-9])")
+
 Step = Callable[[Any], Any]
 
 
@@ -116,15 +118,24 @@ def _strip_prefix(text: str, prefix: str) -> str:
 
 
 def _match(argument: Any, tools: MappingTools) -> Step:
+    r"""`match: regex`, its one group; `match: {find: regex, write: "\1/\2"}`, its groups written in another way."""
     del tools
-    if not isinstance(argument, str):
-        raise ValueError("needs a regular expression")  # noqa: TRY004  (a fault of the source file, like its neighbours)
+    match argument:
+        case str():
+            find, write = argument, None
+        case {"find": str(find), "write": str(write), **rest} if not rest:
+            pass
+        case _:
+            raise ValueError("needs a regular expression, or {find: regular expression, write: text}")
     try:
-        pattern = re.compile(argument)
+        pattern = re.compile(find)
     except re.error as error:
         raise ValueError(f"no regular expression: {error}") from error
-    if pattern.groups != 1:
+    if write is None and pattern.groups != 1:
         raise ValueError("needs a regular expression with exactly one group")
+    wanted = {int(number) for number in _REFERENCE.findall(write or "")}
+    if write is not None and (not wanted or max(wanted) > pattern.groups or min(wanted) < 1):
+        raise ValueError("write must name groups of the regular expression")
 
     def step(value: Value) -> str | None:
         text = as_text(value)
@@ -133,7 +144,9 @@ def _match(argument: Any, tools: MappingTools) -> Step:
         found = pattern.search(text)
         if found is None:
             raise UnfitValueError(Reason.WRONG_TYPE, "the expression does not match")
-        return found.group(1) or None
+        if write is None:
+            return found.group(1) or None
+        return _REFERENCE.sub(lambda number: found.group(int(number[1])) or "", write) or None
 
     return step
 

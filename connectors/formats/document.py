@@ -52,6 +52,10 @@ class ReadRules:
 
     format: str
     encoding: str = "utf-8"
+    armor: str | None = None
+    """XML only: what the document is wrapped in."""
+    signature: str | None = None
+    """XML only: `xmldsig`, the holder signs every document; unless signed as the source trusts, it is no record."""
     namespaces: Mapping[str, str] | None = None
     expect: str | None = None
     """A condition that every document of this format meets; of an API's answer, that it is an answer."""

@@ -111,10 +111,10 @@ class JsonFormat:
 
     def parse(self, raw: bytes) -> Document:
         whole = self.whole(raw)
-        if self._expect and not self._expect.holds(whole):
-            raise UnreadableError(Reason.UNKNOWN_SCHEMA, "read.expect does not hold")
         if self._absent and self._absent.holds(whole):
             return JsonDocument([], [], self._records.text, says_absent=True)
+        if self._expect and not self._expect.holds(whole):
+            raise UnreadableError(Reason.UNKNOWN_SCHEMA, "read.expect does not hold")
         records = self._found(whole)
         deleted = self._objects(self._deleted, whole) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
@@ -281,17 +281,26 @@ def _walk(node: Any, starts: frozenset[Steps]) -> Iterator[Steps]:
             inside = frozenset(_walk(children[0], starts))
             yield from _walk(children[1], inside)
             # What the condition asks only decides which node is taken: that is no reading, it stays in the rest.
-        case "flatten" | "value_projection":  # `*` stands for any name: all that is below counts as read
+        case "flatten" | "value_projection" | "key_val_pair":  # `*` stands for any name: all below it counts as read
             yield from _walk(children[0], starts)
+        case "and_expression":  # what stands before `&&` is a condition: the value is what stands behind it
+            yield from _walk(children[1], starts)
+        case "function_expression":
+            yield from _asked(children, starts)
         case "identity" | "current" | "index" | "slice":
             yield from starts
-        case "literal":
-            return
-        case "key_val_pair":
-            yield from _walk(children[0], starts)
-        case _:  # functions, multi-selects, and/or/not, comparisons: everything below them
+        case _:  # multi-selects, or, not, comparisons: everything below them; a literal has nothing below it
             for child in children:
                 yield from _walk(child, starts)
+
+
+def _asked(arguments: Any, starts: frozenset[Steps]) -> Iterator[Steps]:
+    """What a function reads. Of `map(&f, list)`, what stands behind `&` is asked of what the other arguments gave."""
+    given = frozenset(way for one in arguments if one["type"] != "expref" for way in _walk(one, starts))
+    yield from given
+    for one in arguments:
+        if one["type"] == "expref":
+            yield from _walk(one, given or starts)
 
 
 def _first_line(error: Exception) -> str:

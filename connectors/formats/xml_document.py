@@ -5,6 +5,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from lxml import etree
 
+from connectors.formats.armor import ARMORS
 from connectors.formats.document import (
     Document,
     Json,
@@ -126,6 +127,8 @@ class XmlFormat:
         """
         if len(raw) > self._limits.file_bytes:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(raw)} bytes")
+        if self._rules.armor:
+            raw = ARMORS[self._rules.armor](raw)
         text = decode(raw, self._rules.encoding)
         if "<!ENTITY" in text:
             raise UnreadableError(Reason.FORBIDDEN_XML, "declares entities")
@@ -136,9 +139,9 @@ class XmlFormat:
 
     def parse(self, raw: bytes) -> Document:
         root = self.whole(raw)
-        self._require_expected(root)
         if self._absent is not None and self._absent.holds(root):
             return XmlDocument([], [], self._namespaces, says_absent=True)
+        self._require_expected(root)
         records = self._records.nodes(root)
         deleted = self._deleted.nodes(root) if self._deleted else []
         if len(records) + len(deleted) > self._limits.records:
@@ -178,7 +181,7 @@ class XmlFormat:
         known = {*self._namespaces.values()} if _PREFIXED_ROOT.match(self._expect.text) else {None}
         if etree.QName(root).namespace not in known:
             raise UnreadableError(Reason.WRONG_NAMESPACE, f"root element {_short(root.tag)}")
-        raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"root element {_short(root.tag)}")
+        raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"root element {_short(root.tag)}: read.expect does not hold")
 
 
 class XmlDocument:
@@ -196,6 +199,11 @@ class XmlDocument:
         self._records = records
         self._deleted = deleted
         self._prefixes = {uri: prefix for prefix, uri in namespaces.items()}
+
+    @property
+    def root(self) -> etree._Element | None:
+        """The document's root; None where it holds no record."""
+        return next((record.getroottree().getroot() for record in self._records), None)
 
     def records(self) -> Sequence[Node]:
         return self._records

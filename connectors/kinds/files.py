@@ -80,7 +80,7 @@ class FilesConnector:
             operations=frozenset({"fetch", "changes"}),
             pushdown={},
             deletions=self._mapping.source.read.deleted is not None,
-            signs=None,
+            signs="xmldsig" if self._mapping.source.read.signature else None,
             rows_max=BATCH_FILES,
         )
 

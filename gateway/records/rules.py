@@ -88,6 +88,11 @@ def present_needs(fields: Fields, *, field: str, needs: str) -> Iterator[Finding
         yield Finding(needs, "missing_required", f"{field} is there")
 
 
+def required_unless(fields: Fields, *, field: str, other: str) -> Iterator[Finding]:
+    if field not in fields and other not in fields:
+        yield Finding(field, "missing_required", f"and {other} is not there either")
+
+
 def flag_needs(fields: Fields, *, field: str, needs: str) -> Iterator[Finding]:
     if fields.get(field) is True and needs not in fields:
         yield Finding(needs, "missing_required", f"{field} is true")
@@ -253,7 +258,16 @@ def _months_between(earlier: str, later: str) -> int:
 PLAIN_RULES: Mapping[str, Callable[..., Iterator[Finding]]] = {
     rule.__name__: rule
     for rule in (
-        *(not_before, not_after, present_needs, flag_needs, word_needs, word_excludes, word_excludes_words),
+        *(
+            not_before,
+            not_after,
+            present_needs,
+            required_unless,
+            flag_needs,
+            word_needs,
+            word_excludes,
+            word_excludes_words,
+        ),
         *(unique, lines_of, disjoint, differ, not_among, one_number, member_present, member_needs),
         *(texts_have_language, object_needs, between, working_day, priority_within_months),
         *(no_placeholder_names, consent_by_all, number_of_office, written_form),
