@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.receipts import Receipts
 from gateway.evidence.state import EvidenceState
 from gateway.governance.books import PolicyBooks
 
@@ -19,7 +20,12 @@ def blueprint() -> Blueprint:
 
     @health.get("/readyz")
     def readyz() -> Response:
-        for part, check in (("database", _database), ("log", _log), ("policy", _policy)):
+        for part, check in (
+            ("database", _database),
+            ("log", _log),
+            ("receipt key", _receipts),
+            ("policy", _policy),
+        ):
             try:
                 check()
             except GatewayError:
@@ -38,6 +44,10 @@ def _database() -> None:
 
 def _log() -> None:
     svcs.flask.get(EvidenceLog).ready()
+
+
+def _receipts() -> None:
+    svcs.flask.get(Receipts).ready()
 
 
 def _policy() -> None:

@@ -18,6 +18,7 @@ from environs import Env, EnvValidationError
 from marshmallow import ValidationError
 
 from gateway.errors import SettingsError
+from gateway.keyplace import KeyPlace, read_place
 from ipx.errors import NoteError
 from ipx.notekey import SIGNATURE_TYPES, NoteKey
 
@@ -39,9 +40,9 @@ class Settings:
     checkpoint_database_url: str
     """A separate database on another volume: it holds only the last published checkpoint."""
     key_encryption_key: bytes
-    receipt_key: Path
-    log_key: Path
-    trust_key: Path | None
+    receipt_key: KeyPlace
+    log_key: KeyPlace
+    trust_key: KeyPlace | None
     """Signs the trust list. Absent where it is kept offline and `ipx-gateway trust publish --key` is used."""
     node: str
     """Names this machine in rows that a crash may leave open."""
@@ -74,7 +75,7 @@ class Settings:
     witnesses: tuple[tuple[NoteKey, str], ...] = ()
     """Keys and addresses of those who cosign this gateway's checkpoints."""
     witness_quorum: int = 0
-    witness_key: Path | None = None
+    witness_key: KeyPlace | None = None
     """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
     witnessed_logs: tuple[NoteKey, ...] = ()
 
@@ -108,9 +109,9 @@ def read_settings() -> Settings:
         "CHECKPOINT_DATABASE_URL", default=f"sqlite:///{var / 'checkpoints' / 'checkpoints.db'}"
     )
     key_encryption_key = env.str("KEY_ENCRYPTION_KEY", validate=_is_key)
-    receipt_key = env.path("RECEIPT_KEY", validate=_is_file)
-    log_key = env.path("LOG_KEY", validate=_is_file)
-    trust_key = env.path("TRUST_KEY", default=None)
+    receipt_key = env.str("RECEIPT_KEY", validate=_is_place)
+    log_key = env.str("LOG_KEY", validate=_is_place)
+    trust_key = env.str("TRUST_KEY", default=None, validate=_is_place)
     node = env.str("NODE", default=platform.node())
     holder_seconds = env.float("HOLDER_SECONDS", default=10.0)
     exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0)
@@ -133,7 +134,7 @@ def read_settings() -> Settings:
     evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0)
     witnesses: list[str] = env.list("WITNESSES", default=[], validate=_are_witnesses)
     witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=_is_positive)
-    witness_key = env.path("WITNESS_KEY", default=None, validate=_is_file)
+    witness_key = env.str("WITNESS_KEY", default=None, validate=_is_place)
     witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
     try:
         env.seal()
@@ -144,9 +145,9 @@ def read_settings() -> Settings:
         database_url=database_url,
         checkpoint_database_url=checkpoint_database_url,
         key_encryption_key=base64.b64decode(key_encryption_key),
-        receipt_key=receipt_key,
-        log_key=log_key,
-        trust_key=trust_key,
+        receipt_key=read_place(receipt_key),
+        log_key=read_place(log_key),
+        trust_key=read_place(trust_key) if trust_key else None,
         node=node,
         holder_seconds=holder_seconds,
         exchange_seconds=exchange_seconds,
@@ -168,7 +169,7 @@ def read_settings() -> Settings:
         evidence_overdue_hours=evidence_overdue_hours,
         witnesses=_witnesses(witnesses),
         witness_quorum=witness_quorum or len(witnesses) // 2 + bool(witnesses),
-        witness_key=witness_key,
+        witness_key=read_place(witness_key) if witness_key else None,
         witnessed_logs=tuple(NoteKey.parse(vkey) for vkey in witnessed_logs),
     )
 
@@ -251,6 +252,17 @@ def _is_key(text: str) -> None:
         raise ValidationError("is not base64") from error
     if size != 32:  # noqa: PLR2004  (AES-256)
         raise ValidationError(f"must be 32 bytes, not {size}")
+
+
+def _is_place(text: str | None) -> None:
+    if text is None:
+        return
+    try:
+        place = read_place(text)
+    except ValueError as error:
+        raise ValidationError(f"names no key in a token: {error}") from error
+    if isinstance(place, Path):
+        _is_file(place)
 
 
 def _is_file(path: Path | None) -> None:

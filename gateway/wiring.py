@@ -111,6 +111,7 @@ class Services:
     replay: ReplayStore
     holders: Holders
     intake: "Intake"
+    receipts: Receipts
     journal: Journal
     finished: FinishedExchanges
     bundles: Bundles
@@ -137,6 +138,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         LogForkedError: the log is shorter than or different from what was published: the server must not start.
         StoreUnavailableError: a database cannot be reached.
     """
+    outsiders = _outsiders(settings)
+    containers = _containers(settings, outsiders, clock)
     database = Database(settings.database_url)
     _require_tables(database)
     wrap = KeyWrap(settings.key_encryption_key)
@@ -150,7 +153,6 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)
-    outsiders = _outsiders(settings)
     trust_lists = TrustLists(
         database,
         requester_keys=requester_keys,
@@ -192,10 +194,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     payloads = Payloads(wrap, class_keys)
     finished = FinishedExchanges(database, log, payloads)
     cases = CaseHashes(_derived(settings, b"case-refs"))
+    receipts = Receipts(receipt_signer, settings.origin, settings.log_origin, clock)
     journal = Journal(
         database,
         log,
-        Receipts(receipt_signer, settings.origin, settings.log_origin, clock),
+        receipts,
         payloads,
         class_keys,
         finished,
@@ -233,10 +236,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         replay=replay,
         holders=holders,
         intake=intake,
+        receipts=receipts,
         journal=journal,
         finished=finished,
         bundles=Bundles(published, finished.documents, clock),
-        containers=_containers(settings, outsiders, clock),
+        containers=containers,
         mutual_log=MutualLog(database, cases),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(requests, questions, journal, books, holders, seals),
@@ -418,6 +422,7 @@ def register(app: Flask, services: Services) -> None:
         (EvidenceLog, services.log),
         (PublishedLog, services.published),
         (EvidenceState, services.evidence_state),
+        (Receipts, services.receipts),
         (WitnessService, services.witness),
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),

@@ -12,6 +12,7 @@ from gateway.commands.context import actor, reported, services
 from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.evidence.keys import read_signer, write_signer
+from gateway.keyplace import KeyPlace, read_place
 from gateway.settings import read_settings
 from gateway.worker import let_go
 from ipx.keys import generate_signer
@@ -82,19 +83,21 @@ def trust_group() -> None:
     """The signed list of who signs with which key, against which verifiers check."""
 
 
+def _place(_context: click.Context, _parameter: click.Parameter, value: str | None) -> KeyPlace | None:
+    try:
+        return read_place(value) if value else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @trust_group.command("publish")
-@click.option(
-    "--key",
-    "key_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Offline key; default: IPX_TRUST_KEY.",
-)
+@click.option("--key", callback=_place, help="Offline key, a file or pkcs11:…; default: IPX_TRUST_KEY.")
 @reported
-def publish(key_file: Path | None) -> None:
+def publish(key: KeyPlace | None) -> None:
     """Publish a new version of the trust list with all keys as they are now."""
     built = services()
     with built.database.write() as session:
-        trust_list = built.trust_lists.publish(session, actor(), signer=read_signer(key_file) if key_file else None)
+        trust_list = built.trust_lists.publish(session, actor(), signer=read_signer(key) if key else None)
     click.echo(f"trust list version {trust_list.version} is published at {built.settings.origin}/log/trust.jws")
 
 

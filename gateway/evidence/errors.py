@@ -10,6 +10,10 @@ class KeyFileError(SettingsError):
     """A key file cannot be read, is open to others than its owner, or holds no key of the kind needed."""
 
 
+class SignerUnavailableError(GatewayError):
+    """A private key cannot be used now: its token does not answer, or the key is no longer in it."""
+
+
 class LogUnavailableError(GatewayError):
     """The log or its checkpoint store cannot be written, or did not answer in time.
 

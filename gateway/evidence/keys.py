@@ -21,6 +21,8 @@ from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, Unknown
 from gateway.evidence.acts import ActTrail
 from gateway.evidence.errors import KeyFileError
 from gateway.evidence.models import SigningKey
+from gateway.evidence.token_signer import TokenSigner
+from gateway.keyplace import KeyPlace, TokenKey
 from gateway.keywrap import KeyWrap
 from ipx.encoding import b64url
 from ipx.errors import EvidenceError, FormatError
@@ -36,12 +38,30 @@ _SYSTEM: Final = "gateway"
 """The actor of what the gateway does of itself."""
 
 
-def read_signer(path: Path, alg: Literal["Ed25519", "ES256"] | None = None) -> KeySigner:
-    """Read a private key from an unencrypted PKCS#8 PEM file that only its owner can read.
+def read_signer(place: KeyPlace, alg: Literal["Ed25519", "ES256"] | None = None) -> Signer:
+    """Take a private key from where it is kept: an unencrypted PKCS#8 PEM file of mode 0600, or a token.
 
     Raises:
         KeyFileError: it is missing, open to group or others, no such key, or for another algorithm than `alg`.
+        SignerUnavailableError: its token does not answer.
     """
+    signer = TokenSigner(place) if isinstance(place, TokenKey) else _read_file(place)
+    if alg is not None and signer.alg != alg:
+        raise KeyFileError(f"the key at {place} is for {signer.alg}, {alg} is needed")
+    return signer
+
+
+def require_ready(signer: Signer) -> None:
+    """Make sure that a key can be used, before anything depends on it.
+
+    Raises:
+        SignerUnavailableError: it cannot.
+    """
+    if isinstance(signer, TokenSigner):
+        signer.ready()
+
+
+def _read_file(path: Path) -> KeySigner:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -51,12 +71,9 @@ def read_signer(path: Path, alg: Literal["Ed25519", "ES256"] | None = None) -> K
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"the key file {path} has mode {stat.S_IMODE(mode):04o}: run chmod 600 on it")
     try:
-        signer = load_signer(pem)
+        return load_signer(pem)
     except FormatError as error:
         raise KeyFileError(f"the key file {path} cannot be used: {error}") from error
-    if alg is not None and signer.alg != alg:
-        raise KeyFileError(f"the key file {path} holds a key for {signer.alg}, {alg} is needed")
-    return signer
 
 
 def write_signer(path: Path, signer: KeySigner) -> None:

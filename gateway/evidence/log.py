@@ -19,6 +19,7 @@ from gateway.errors import StoreUnavailableError, UnknownError
 from gateway.evidence.batches import Batches
 from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
+from gateway.evidence.keys import require_ready
 from gateway.evidence.leaf import Leaf, Logged, Pending
 from gateway.evidence.sequencer import Commit, Sequencer, Ticket
 from gateway.evidence.tree import ColdTiles, Head, index_of, prove, read_head
@@ -57,6 +58,7 @@ class EvidenceLog:
         """
         self.origin = signer.name
         self.key = signer.key
+        self._signer = signer.signer
         self._database = database
         self._checkpoints = checkpoints
         self._append_seconds = append_seconds
@@ -171,9 +173,11 @@ class EvidenceLog:
 
         Raises:
             LogUnavailableError: one of them cannot be written.
+            SignerUnavailableError: the log's key cannot be used.
             LogForkedError: this process has stopped serving for good.
         """
         with self._serving():
+            require_ready(self._signer)
             if time.monotonic() - self._succeeded_at < PROBE_SECONDS:
                 return
             self._batches.probe()

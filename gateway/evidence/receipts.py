@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from gateway.clock import Clock
+from gateway.evidence.keys import require_ready
 from ipx import jws
 from ipx.commitment import SALT_BYTES, Outcome, commitment, entry
 from ipx.documents import RECEIPT_TYP
@@ -83,6 +84,14 @@ class Receipts:
         self._log_origin = log_origin
         self._clock = clock
         self._salt = salt
+
+    def ready(self) -> None:
+        """Make sure, before a holder is called, that a receipt can be signed.
+
+        Raises:
+            SignerUnavailableError: it cannot.
+        """
+        require_ready(self._signer)
 
     def make(self, ending: Ending, *, prior: str | None = None) -> Receipt:
         """Sign a receipt and make its log entry.

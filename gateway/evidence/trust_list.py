@@ -152,7 +152,7 @@ class TrustLists:
 
     def _gateway_keys(self, before: Mapping[str, Any]) -> list[Json]:
         """List the receipt key; an earlier one stays, ended, so that its receipts still verify."""
-        now = _seconds(self._clock())
+        now = int(self._clock().timestamp())
         current = self._receipt_signer.kid
         known = [key for key in before.get("keys", ()) if key["role"] == "gateway"]
         listed: list[Json] = []
@@ -160,7 +160,7 @@ class TrustLists:
             if key["kid"] == current and key["valid_until"] is not None:
                 raise UnpublishableError(f"the receipt key {current} was replaced before; a key that ended stays ended")
             is_over = key["kid"] != current and key["valid_until"] is None
-            listed.append({**key, "valid_until": now} if is_over else key)
+            listed.append({**key, "valid_until": max(now, key["valid_from"] + 1)} if is_over else key)
         if all(key["kid"] != current for key in known):
             listed.append(
                 _member(

@@ -95,9 +95,11 @@ class Journal:
         Raises:
             StaleRequestError, JtiReusedError, InFlightError, AccessRefusedError: nothing was filed.
             LogUnavailableError, StoreUnavailableError: an outcome could not be logged, so nobody is asked.
+            SignerUnavailableError: an outcome could not be signed.
             EvidenceOverdueError: an outcome would not be provable: time-stamps are missing for too long.
         """
         self._log.ready()
+        self._receipts.ready()
         while True:
             key = self._class_keys.current(request.holder, request.record_type)
             try:

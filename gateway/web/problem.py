@@ -103,7 +103,9 @@ PROBLEMS: Mapping[str, Kind] = {
         503, "The evidence log cannot be written", "Nothing was released; repeat as Retry-After says."
     ),
     "key-unavailable": Kind(
-        503, "A signing key cannot be used", "Nothing leaves unsigned: nothing was released; repeat as Retry-After says."
+        503,
+        "A signing key cannot be used",
+        "Nothing leaves unsigned, nothing was released; the operator has been told.",
     ),
     "evidence-overdue": Kind(
         503,

@@ -126,7 +126,7 @@ def test_each_shows_what_it_has_cosigned_of_the_other(pair):
     for own, other in (pair, pair[::-1]):
         (client,) = own.services.confirmations._witnesses
         shown = client.latest(own.services.log.key)
-        assert shown.size == own.services.published.newest().size
+        assert 0 < shown.size <= own.services.published.newest().size
         assert other.count("witnessed_log") == 1
 
 
