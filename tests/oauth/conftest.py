@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -342,6 +343,23 @@ class World:
         with self.database.read() as session:
             rows = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
         return [row for row in rows if act is None or row.act == act]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "both_databases: the store matters to this test, so it runs on each kind")
+
+
+def pytest_generate_tests(metafunc):
+    """Let a test of form run on SQLite only, and one marked `both_databases` on each; all with IPX_TEST_ALL=1."""
+    if "database_url" in metafunc.fixturenames:
+        matters = metafunc.definition.get_closest_marker("both_databases") or os.environ.get("IPX_TEST_ALL")
+        kinds = ["sqlite", "postgresql"] if matters else ["sqlite"]
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+@pytest.fixture
+def database_url(request):
+    return request.getfixturevalue(f"{request.param}_url")
 
 
 class StillClock:

@@ -42,6 +42,7 @@ def key_proof(world, keeper):
     return make
 
 
+@pytest.mark.both_databases
 def test_a_client_sees_its_keys(keys, keeper):
     answer = keys()
 
@@ -61,6 +62,7 @@ def test_a_key_that_ends_soon_says_so(world, keys, keeper, days, warnings):
     assert len(answer.json["keys"][0]["warnings"]) == warnings
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("alg", ["ES256", "PS256", "Ed25519"])
 def test_a_new_key_is_added_and_signs_beside_the_old_one(world, keys, keeper, key_proof, alg):
     new = world.new_key(alg)
@@ -75,6 +77,7 @@ def test_a_new_key_is_added_and_signs_beside_the_old_one(world, keys, keeper, ke
     assert [row.actor for row in world.audit("client_key.added")] == ["keeper-xa.system"]
 
 
+@pytest.mark.both_databases
 def test_a_revoked_key_and_its_tokens_end_at_once(world, keys, keeper, key_proof, refused):
     new = world.new_key("ES256")
     keys("POST", json={"jwk": world.jwk_of(new), "proof": key_proof(new)})
@@ -128,6 +131,7 @@ def test_another_kind_of_document_is_no_proof(world, keys, key_proof, refused, h
     refused(answer, "invalid_client_metadata", "GW-604")
 
 
+@pytest.mark.both_databases
 def test_a_proof_serves_once(world, keys, key_proof, refused):
     new, other = world.new_key("ES256"), world.new_key("ES256")
     assert keys("POST", json={"jwk": world.jwk_of(new), "proof": key_proof(new, jti="the-same-jti")}).status_code == 201
@@ -170,12 +174,14 @@ def test_an_ed25519_key_of_small_order_is_refused(world, keys, key_proof, refuse
     )
 
 
+@pytest.mark.both_databases
 def test_a_registered_key_is_refused_even_when_revoked(world, keys, keeper, key_proof, refused):
     answer = keys("POST", json={"jwk": world.jwk_of(keeper.key), "proof": key_proof(keeper.key)})
 
     refused(answer, "invalid_client_metadata", "GW-602")
 
 
+@pytest.mark.both_databases
 def test_five_live_keys_are_the_limit(world, keys, key_proof, refused):
     for _ in range(4):
         new = world.new_key("Ed25519")
@@ -210,6 +216,7 @@ def test_only_json_is_taken(keys, refused):
     refused(keys("POST", data=b"{" + b" " * 70_000, content_type="application/json"), "invalid_request", "GW-013", 413)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("client_id", ["court-xa.registry", "nobody-xa.system"])
 def test_another_clients_keys_are_not_found(world, keys, registry, method, client_id):

@@ -6,6 +6,8 @@ import pytest
 
 from gateway.agencies.models import Agency, Client, ClientKey
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture(params=["/oauth/token", "/oauth/introspect"])
 def send(request, intake):

@@ -24,6 +24,7 @@ def results(steps):
 ALL_PASS = dict.fromkeys(("structure", "claims", "key", "signature", "state", "replay", "scope", "proof"), "pass")
 
 
+@pytest.mark.both_databases
 def test_a_right_assertion_passes_every_step(intake, examine):
     steps = examine(intake.assertion(), dpop_proof=intake.proof(), scope="exchange:request")
 
@@ -31,6 +32,7 @@ def test_a_right_assertion_passes_every_step(intake, examine):
     assert [step["step"] for step in steps] == list(ALL_PASS)
 
 
+@pytest.mark.both_databases
 def test_nothing_is_used_up_or_audited(world, intake, examine):
     assertion, proof = intake.assertion(), intake.proof()
     before = len(world.audit())
@@ -66,6 +68,7 @@ def test_text_that_is_no_assertion_stops_at_its_structure(examine):
     assert {step["result"] for step in steps[1:]} == {"skipped"}
 
 
+@pytest.mark.both_databases
 def test_a_used_assertion_is_recognised(intake, examine):
     assertion = intake.assertion()
     intake.ask(client_assertion=assertion)

@@ -7,6 +7,8 @@ import pytest
 from gateway.agencies.models import Agency
 from gateway.errors import InvalidInputError, UnknownError
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def offer(world, intake, registry):

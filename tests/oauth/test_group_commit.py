@@ -12,6 +12,8 @@ from gateway.oauth.group_commit import GroupCommit
 from gateway.oauth.models import Seen
 from gateway.oauth.replay import ReplayedError, SeenKey, consume
 
+pytestmark = pytest.mark.both_databases
+
 
 def seen(number):
     return SeenKey(number.to_bytes(32, "big"), 10, "proof")

@@ -146,6 +146,7 @@ def test_a_token_ends_after_300_seconds(world, intake, shut_out):
     shut_out(intake.call(token), "invalid_token", "GW-402")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("model", [Client, Agency])
 def test_suspension_holds_from_the_next_call_on(world, intake, shut_out, model):
     token = intake.token()
@@ -158,6 +159,7 @@ def test_suspension_holds_from_the_next_call_on(world, intake, shut_out, model):
     assert intake.call(token).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_tokens_older_than_the_clients_epoch_are_refused(world, intake, shut_out):
     token = intake.token()
     assert intake.call(token).status_code == 200
@@ -187,6 +189,7 @@ def test_insufficient_scope_does_not_use_the_proof_up(world, intake):
         assert world.guard.authenticate(request, "exchange:request").client_id == intake.client_id
 
 
+@pytest.mark.both_databases
 def test_the_second_signature_of_a_token_is_revoked_with_it(world, intake, shut_out):
     token = intake.token()
     head, claims, signature = token.split(".")
@@ -200,6 +203,7 @@ def test_the_second_signature_of_a_token_is_revoked_with_it(world, intake, shut_
     shut_out(intake.call(twin), "invalid_token", "GW-404")
 
 
+@pytest.mark.both_databases
 def test_refusals_of_proven_tokens_are_audited(world, intake):
     intake.call(intake.token(), path="/v1/administration")
 
@@ -207,6 +211,7 @@ def test_refusals_of_proven_tokens_are_audited(world, intake):
     assert (entry.actor, entry.detail["gw"]) == ("customs-xa.intake", "GW-410")
 
 
+@pytest.mark.both_databases
 def test_a_caller_may_use_the_proof_up_in_a_transaction_of_its_own(world, intake):
     token = intake.token()
     proof = intake.proof("GET", f"{ORIGIN}/v1/whoami", token)
@@ -220,6 +225,7 @@ def test_a_caller_may_use_the_proof_up_in_a_transaction_of_its_own(world, intake
         world.replay.consume(session, caller.consume, world.clock())
 
 
+@pytest.mark.both_databases
 def test_the_token_of_a_key_that_was_revoked_in_an_emergency_dies(world, intake, shut_out):
     token = intake.token()
     assert intake.call(token).status_code == 200
@@ -230,6 +236,7 @@ def test_the_token_of_a_key_that_was_revoked_in_an_emergency_dies(world, intake,
     assert intake.call(intake.token()).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_another_worker_sees_a_revoked_key_within_a_second(world, intake, shut_out):
     token = intake.token()
     assert intake.call(token).status_code == 200

@@ -6,6 +6,8 @@ from gateway.agencies.models import Agency, Client
 from gateway.oauth.models import RevokedToken
 from gateway.oauth.standing import sweep
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def examiner(world):

@@ -14,6 +14,8 @@ from gateway.oauth.audit import RowsOnly
 from gateway.oauth.keys import KeyState, KeyTimes, TokenKeyError, TokenKeys
 from gateway.oauth.models import TokenKey
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def keys(database, clock):

@@ -73,6 +73,7 @@ def registered(world, intake, issue):
     return der
 
 
+@pytest.mark.both_databases
 def test_a_client_proves_itself_and_its_calls_by_its_certificate(world, intake, registered, over, call):
     answer = over(registered)
 
@@ -120,6 +121,7 @@ def test_another_certificate_of_the_same_name_is_refused_where_one_is_registered
     refused(over(issue()), "invalid_client", "GW-100")
 
 
+@pytest.mark.both_databases
 def test_a_certificate_registered_by_names_may_be_renewed(world, intake, issue, over, refused):
     world.client_certificates.add(intake.client_id, Certificate(issue()), by_names=True, actor="operator")
 
@@ -135,6 +137,7 @@ def test_garbage_in_place_of_a_certificate_is_refused(over, world, intake, issue
     refused(over(b"no certificate"), "invalid_client", "GW-100")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("client_id", ["court-xa.registry", "nobody-xa.system", "a\x00b", "x" * 300])
 def test_a_certificate_serves_its_own_client_only(over, registry, registered, client_id):
     answer = over(registered, client_id=client_id)
@@ -159,6 +162,7 @@ def test_two_ways_of_authentication_are_refused(registered, over, refused):
     refused(over(registered, client_secret="s"), "invalid_client", "GW-100")
 
 
+@pytest.mark.both_databases
 def test_revoked_certificates_end_at_once_with_their_tokens(world, registered, over, call, refused, shut_out):
     token = over(registered).json["access_token"]
     world.clock.advance(1)
@@ -173,6 +177,7 @@ def test_revoked_certificates_end_at_once_with_their_tokens(world, registered, o
     ]
 
 
+@pytest.mark.both_databases
 def test_only_certificates_of_clients_are_registered(world, intake, issue):
     with pytest.raises(InvalidInputError):
         world.client_certificates.add(intake.client_id, Certificate(b"x"), by_names=False, actor="operator")

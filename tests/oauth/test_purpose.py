@@ -18,6 +18,7 @@ def details(world):
     return text
 
 
+@pytest.mark.both_databases
 def test_the_purpose_is_in_answer_token_and_introspection(intake, details):
     answer = intake.ask(authorization_details=details(case_ref="CX-118", record_types=["trademark"]))
 

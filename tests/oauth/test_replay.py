@@ -11,6 +11,8 @@ from gateway.db.engine import Database
 from gateway.oauth.models import Seen
 from gateway.oauth.replay import DatabaseReplayStore, ReplayedError, SeenKey, assertion_key, consume, proof_key
 
+pytestmark = pytest.mark.both_databases
+
 COPIES = 16
 
 

@@ -146,6 +146,7 @@ def test_a_server_that_does_not_answer_is_not_taken():
         RedisReplayStore("redis://127.0.0.1:1/0")
 
 
+@pytest.mark.both_databases
 def test_tokens_over_redis(world, intake, server, refused):
     world.make_replay = lambda database: RedisReplayStore(server.url)
     world.http = world.start().test_client()

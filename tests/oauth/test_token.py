@@ -14,6 +14,7 @@ def claims_of(token):
     return tuple(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, claims))
 
 
+@pytest.mark.both_databases
 def test_a_client_gets_a_token_and_calls_the_api_with_it(intake):
     answer = intake.ask()
 
@@ -112,11 +113,13 @@ def test_the_scheme_is_known_in_any_case(intake, scheme):
     assert intake.call(token, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_one_jti_may_be_used_by_two_clients(intake, registry):
     for system in (intake, registry):
         assert system.ask(client_assertion=system.assertion(claims={"jti": "the-same-jti"})).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_one_jti_may_be_used_at_two_addresses(intake):
     token = intake.token()
 
@@ -135,6 +138,7 @@ def test_the_resource_may_be_named(world, intake):
     assert claims["aud"] == f"{world.ORIGIN}/v2"
 
 
+@pytest.mark.both_databases
 def test_a_nonce_challenge_does_not_burn_the_assertion(world, intake, refused):
     assertion = intake.assertion()
 
@@ -146,6 +150,7 @@ def test_a_nonce_challenge_does_not_burn_the_assertion(world, intake, refused):
     refused(intake.ask(client_assertion=assertion), "invalid_client", "GW-116")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("wrong", [{"scope": "nobody:has"}, {"resource": "https://other.example"}])
 def test_a_refused_request_uses_nothing_up(world, intake, wrong):
     assertion, proof = intake.assertion(), intake.proof()
@@ -155,6 +160,7 @@ def test_a_refused_request_uses_nothing_up(world, intake, wrong):
     assert intake.ask(proof, client_assertion=assertion).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_what_was_used_is_kept_as_a_hash_only(world, intake):
     intake.token()
 
@@ -163,6 +169,7 @@ def test_what_was_used_is_kept_as_a_hash_only(world, intake):
     assert [len(key) for key in keys] == [32, 32]
 
 
+@pytest.mark.both_databases
 def test_every_token_and_refusal_is_audited(world, intake):
     intake.token()
     intake.ask(scope="nobody:has")
@@ -180,6 +187,7 @@ def test_every_token_and_refusal_is_audited(world, intake):
     ]
 
 
+@pytest.mark.both_databases
 def test_the_last_use_of_a_key_is_noted(world, intake):
     intake.token()
 
@@ -187,6 +195,7 @@ def test_the_last_use_of_a_key_is_noted(world, intake):
         assert session.query(ClientKey).one().last_used_at == world.clock()
 
 
+@pytest.mark.both_databases
 def test_a_token_issued_after_the_client_was_resumed_counts(world, intake):
     world.clock.advance(0.5)
     world.set(Client, Client.id == intake.client_id, not_before=world.clock())

@@ -20,7 +20,7 @@ def live(world, database):
     origin = f"http://127.0.0.1:{server.server_port}"
     live = type(world)(database, utc_now, origin=origin)
     app = live.app
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield live
     server.shutdown()

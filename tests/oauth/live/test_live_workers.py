@@ -3,9 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
 from gateway.oauth.certificates import read_pem
+
+pytestmark = pytest.mark.both_databases
 
 COPIES = 16
 
