@@ -19,10 +19,11 @@ from connectors.deadline import Deadline
 from connectors.errors import SourceFileError, SourceRefusedError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import Row
-from connectors.kinds.sql_account import CONNECT_SECONDS, POOL_SIZE, Dialect, dialect_of
+from connectors.kinds.sql_account import Dialect, dialect_of
 from connectors.kinds.sql_changes import ChangeReader
 from connectors.kinds.sql_filter import PushDown
 from connectors.kinds.sql_key import KeyColumn
+from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
 from connectors.kinds.sql_rows import TooManyChildrenError, row_json, with_children
 from connectors.kinds.sql_tables import Layout, read_layout
 from connectors.kinds.sql_watermark import Progress

@@ -1,11 +1,13 @@
 """Opening a holder's database so that nothing can be written, and refusing an account that could.
 
-Every dialect is spelt out here, because none of this is standard SQL. Built and tested: SQLite, PostgreSQL.
+Every dialect is spelt out, because none of this is standard SQL: SQLite and PostgreSQL here, MySQL with MariaDB, Oracle
+and SQL Server in modules of their own. The last two are written by their manuals and were not run against a server.
 """
 
 import sqlite3
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -16,10 +18,11 @@ from sqlalchemy.engine import make_url as sqlalchemy_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import SourceFault, SourceFileError
+from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
+from connectors.kinds.sql_mysql import MySql
+from connectors.kinds.sql_oracle import Oracle
+from connectors.kinds.sql_server import SqlServer
 from connectors.protocol import FailReason
-
-CONNECT_SECONDS = 5
-POOL_SIZE = 5
 
 
 class Undecodable(bytes):
@@ -54,6 +57,10 @@ class Dialect(Protocol):
 
     def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """The column's text, compared by code points whatever the language of the database is."""
+        ...
+
+    def exact(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The column's text, equal to nothing but itself: no case folded, no accent, no space at its end."""
         ...
 
 
@@ -105,6 +112,9 @@ class Sqlite:
 
     def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return sa.collate(column, "BINARY")
+
+    def exact(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return column
 
 
 def _alarm(seconds: float) -> Callable[[], int]:
@@ -190,8 +200,23 @@ class Postgres:
     def ordered(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return sa.collate(column, "C")
 
+    def exact(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return column
 
-_DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgres()}
+
+_DIALECTS: dict[str, Dialect] = {
+    "sqlite": Sqlite(),
+    "postgresql": Postgres(),
+    "mysql": MySql(),
+    "mariadb": MySql(),
+    "oracle": Oracle(),
+    "mssql": SqlServer(),
+}
+_EXTRAS = {"mysql": ("pymysql", "mysql"), "mariadb": ("pymysql", "mysql")} | {
+    "oracle": ("oracledb", "oracle"),
+    "mssql": ("pyodbc", "sqlserver"),
+}
+"""By kind of database: the driver's module, and the extra of this package that brings it."""
 
 
 def dialect_of(address: str) -> tuple[Dialect, URL]:
@@ -207,4 +232,8 @@ def dialect_of(address: str) -> tuple[Dialect, URL]:
     dialect = _DIALECTS.get(url.get_backend_name())
     if dialect is None:
         raise SourceFileError([SourceFault("/reach/url", f"databases of kind {url.get_backend_name()} are not built")])
+    module, extra = _EXTRAS.get(url.get_backend_name(), (None, None))
+    if module is not None and find_spec(module) is None:
+        fault = f"needs the driver {module}: pip install 'ipx-gateway[{extra}]'"
+        raise SourceFileError([SourceFault("/reach/url", fault)])
     return dialect, url

@@ -140,7 +140,8 @@ class PushDown:
         if not (child.on.is_text and child.parent.is_text):
             return on == parent
         # One of the two may be padded, or both to different widths.
-        return self._dialect.trimmed(on, WHITE_SPACE) == self._dialect.trimmed(parent, WHITE_SPACE)
+        exact, trimmed = self._dialect.exact, self._dialect.trimmed
+        return exact(trimmed(on, WHITE_SPACE)) == exact(trimmed(parent, WHITE_SPACE))
 
     def _of_column(
         self, field: PushedField, column: sa.ColumnElement[Any], op: Op, values: tuple[Scalar, ...]
@@ -159,10 +160,10 @@ class PushDown:
         if op is Op.NE:
             return sa.and_(present, text != stored[0]) if stored else present
         # A text that is no date has its place among the dates as text: only the gateway can say which.
-        return sa.and_(present, self._ordering(field, text, op, stored[0])) if stored else None
+        return sa.and_(present, self._ordering(field, column, op, stored[0])) if stored else None
 
-    def _ordering(self, field: PushedField, text: sa.ColumnElement[Any], op: Op, value: Any) -> Clause:
-        left = self._dialect.ordered(text) if field.column.is_text else text
+    def _ordering(self, field: PushedField, column: sa.ColumnElement[Any], op: Op, value: Any) -> Clause:
+        left = self._dialect.ordered(self._bare(field, column)) if field.column.is_text else column
         orderings: dict[Op, Clause] = {
             Op.LT: left < value,
             Op.LE: left <= value,
@@ -191,8 +192,10 @@ class PushDown:
         return sa.and_(column.is_not(None), self._dialect.trimmed(column, WHITE_SPACE) != "")
 
     def _text(self, field: PushedField, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        if not field.column.is_text:
-            return column
+        """The value as it is compared with others for being the same."""
+        return self._dialect.exact(self._bare(field, column)) if field.column.is_text else column
+
+    def _bare(self, field: PushedField, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         text = self._dialect.trimmed(column, WHITE_SPACE) if field.is_trimmed or field.date_format else column
         if field.date_format is not None:
             # What follows the date is an offset, which the mapping cuts off.

@@ -1,6 +1,6 @@
 """The key of a record, turned back into what its key column holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,9 +57,15 @@ class KeyColumn:
         """
         forms = self._forms(key)
         if forms:
-            yield self._clause.in_(forms)
+            yield self._is_one_of(forms)
             if self._is_trimmed and self.column.is_text:
-                yield self._dialect.trimmed(self._clause, WHITE_SPACE) == forms[0]
+                yield self._dialect.exact(self._dialect.trimmed(self._clause, WHITE_SPACE)) == forms[0]
+
+    def _is_one_of(self, forms: Sequence[str | int]) -> sa.ColumnElement[bool]:
+        """The bare column lets the database use its index; what it finds beyond the very texts does not count."""
+        if not self.column.is_text:
+            return self._clause.in_(forms)
+        return sa.and_(self._clause.in_(forms), self._dialect.exact(self._clause).in_(forms))
 
     def _forms(self, key: RecordKey) -> list[str | int]:
         """What the column may hold for this key, the plain form first; none if no column value could give this key."""
@@ -76,7 +82,7 @@ class KeyColumn:
         forms = [form for key in keys for form in self._forms(key)]
         found: set[RecordKey] = set()
         for start in range(0, len(forms), IN_LIST):
-            query = sa.select(self._clause).where(self._clause.in_(forms[start : start + IN_LIST]))
+            query = sa.select(self._clause).where(self._is_one_of(forms[start : start + IN_LIST]))
             found.update(key for value in connection.scalars(query) if (key := self.from_source(value)) is not None)
         return found
 

@@ -18,6 +18,7 @@ from connectors.protocol import Found
 from connectors.source_file import SourceFile, read_source
 from connectors.sources import OpenSource, open_source
 from connectors.tools import MappingTools
+from tests.connectors.mariadb import mariadb_server
 
 NUMBERS = {"EM.trademark": r"\d{9}", "US.mark_serial": r"\d{8}", "nice": r"0*([1-9]|[1-3]\d|4[0-5])", "checked": r"\d+"}
 CODES = {"st3": {"EM": "EM", "US": "US", "NO": "NO"}, "state": {"Registered": "registered"}}
@@ -130,9 +131,18 @@ class Holder:
                 connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO ipx_reader")
 
 
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[sa.URL]:
+    with mariadb_server() as address:
+        yield address
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Holder]:
-    """A fresh database of a holder, once on SQLite and once on PostgreSQL."""
+    """A fresh database of a holder, once on SQLite and once on PostgreSQL; MariaDB where a test asks for it."""
+    if request.param == "mariadb":
+        yield from _mariadb_holder(request.getfixturevalue("mariadb"))
+        return
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'holder.db'}"
         made = Holder(url, url)
@@ -156,4 +166,24 @@ def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Holder]:
     made.engine.dispose()
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+def _mariadb_holder(server: sa.URL) -> Iterator[Holder]:
+    name = f"holder_{next(COUNTER)}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for statement in (
+            f"CREATE DATABASE {name} CHARACTER SET utf8mb4",
+            "CREATE OR REPLACE USER ipx_reader@localhost IDENTIFIED BY 'r3ader'",
+            f"GRANT SELECT ON {name}.* TO ipx_reader@localhost",
+        ):
+            connection.exec_driver_sql(statement)
+    owner = server.set(database=name)
+    reader = owner.set(username="ipx_reader", password="r3ader")
+    made = Holder(owner.render_as_string(hide_password=False), reader.render_as_string(hide_password=False))
+    yield made
+    made.engine.dispose()
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
     admin.dispose()

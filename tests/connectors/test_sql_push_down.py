@@ -124,6 +124,7 @@ def mapped(source, page):
     return {outcome.key: outcome.fields for outcome in outcomes if isinstance(outcome, Mapped)}
 
 
+@pytest.mark.parametrize("holder", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_pushing_down_equals_judging_every_record(cases):
     everything = mapped(cases, cases.connector.search(from_document({"op": "true"}), None, Deadline.within(60)))
     assert len(everything) > 40
