@@ -34,16 +34,16 @@ class Sizes:
 
 
 SMALL = Sizes(
-    traffic.Size(rounds=3, seconds=1.0, connections=32, alone=50, paced_seconds=2.0),
-    appends.Size(rounds=3, seconds=0.3),
-    decisions.Size(questions=200, many=False),
-    signing.Size(rounds=5, seconds=0.05, tree_sizes=(100_000,)),
+    traffic.Size(rounds=3, seconds=0.7, connections=32, alone=40, paced_seconds=1.0, unseen_marks=256),
+    appends.Size(rounds=2, seconds=0.2),
+    decisions.Size(questions=100, many=False),
+    signing.Size(rounds=3, seconds=0.05, tree_sizes=(100_000,)),
 )
 FULL = Sizes(
-    traffic.Size(rounds=5, seconds=4.0, connections=32, alone=300, paced_seconds=10.0),
-    appends.Size(rounds=5, seconds=1.0),
+    traffic.Size(rounds=5, seconds=3.0, connections=32, alone=200, paced_seconds=8.0, unseen_marks=900),
+    appends.Size(rounds=5, seconds=0.8),
     decisions.Size(questions=1000, many=True),
-    signing.Size(rounds=5, seconds=0.4, tree_sizes=(100_000, 1_000_000)),
+    signing.Size(rounds=5, seconds=0.3, tree_sizes=(100_000, 1_000_000)),
 )
 
 

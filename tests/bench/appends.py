@@ -77,10 +77,7 @@ def _measure_on(folder: Path, name: str, postgres: str | None, size: Size, fault
                     spent += taken.spent_ms
                     batches.append(taken.count / max(1, _checkpoints(database) - before))
             say(f"log{name}, round {number + 1} of {size.rounds}: {_said(rates)}")
-        figures.heading(
-            f"log{name}: 4 KB written and flushed; one row committed; entries logged and published by 1, 8, 32 threads "
-            "(an append is two commits, shared by its batch)"
-        )
+        figures.heading(f"log{name}: 4 KB flushed; one row committed; entries logged and published by 1, 8, 32 threads")
         for kind, values in rates.items():
             figures.rate(f"{kind}{name}", median(values))
         for writers in WRITERS:

@@ -20,9 +20,6 @@ from tests.bench.calls import Prepared, Requester
 from tests.bench.servers import Served, ServerError
 from tests.bench.stores import two_databases
 
-UNSEEN_MARKS = 900
-"""Copies of one mark under numbers of their own, each asked for once; the demo's source takes 1,000 files."""
-
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -36,6 +33,7 @@ class Gateway:
     asks: dict[str, list[Ask]]
     """By the client that makes them."""
     unseen: Iterator[Ask]
+    """For copies of one mark under numbers of their own."""
 
     def exchanges(self, count: int) -> list[Prepared]:
         """Make exchanges ready, both desks in turn, their records again and again."""
@@ -55,8 +53,15 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path, name: str, postgres: str | None) -> Iterator[Gateway]:
-    """Run the demo's real server, and find out which requests of its world are released."""
+def gateway(folder: Path, name: str, postgres: str | None, *, unseen_marks: int) -> Iterator[Gateway]:
+    """Run the demo's real server, and find out which requests of its world are released.
+
+    Args:
+        folder: for all of its files.
+        name: ends the names of its figures.
+        postgres: the server to use instead of SQLite.
+        unseen_marks: how many copies of a mark to add; the demo's source takes 1,000 files in all.
+    """
     with ExitStack() as stack:
         demo = Demo(folder, free_port())
         if postgres is not None:
@@ -64,7 +69,7 @@ def gateway(folder: Path, name: str, postgres: str | None) -> Iterator[Gateway]:
             demo.settings = replace(demo.settings, database_url=first, checkpoint_database_url=second)
         marks = demo.world.sources_root / "ipo-xa" / "trademarks"
         known = [path.stem for path in sorted(marks.glob("*.xml"))]
-        unseen = _copies(marks)
+        unseen = _copies(marks, unseen_marks)
         demo.prepare()
         served = stack.enter_context(demo.serving())
         asks = _asks(demo, known)
@@ -84,11 +89,11 @@ def gateway(folder: Path, name: str, postgres: str | None) -> Iterator[Gateway]:
         )
 
 
-def _copies(marks: Path) -> list[str]:
+def _copies(marks: Path, count: int) -> list[str]:
     """Write the copies into the office's folder; their numbers."""
     known = turns.MARK_AT_THE_BORDER.key
     text = (marks / f"{known}.xml").read_text("utf-8")
-    numbers = [f"{909_000_000 + number}" for number in range(UNSEEN_MARKS)]
+    numbers = [f"{909_000_000 + number}" for number in range(count)]
     for number in numbers:
         (marks / f"{number}.xml").write_text(text.replace(known, number), "utf-8")
     return numbers

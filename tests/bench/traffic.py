@@ -15,7 +15,7 @@ from tests.bench import figures
 from tests.bench.answers import Faults, Release, require_plain, require_releases, require_tokens
 from tests.bench.calls import BARE, Prepared
 from tests.bench.figures import say
-from tests.bench.gateways import UNSEEN_MARKS, Gateway, gateway
+from tests.bench.gateways import Gateway, gateway
 from tests.bench.load import Volley, fire
 from tests.bench.servers import Served, bare_server
 
@@ -37,6 +37,8 @@ class Size:
     alone: int
     """Exchanges over one connection."""
     paced_seconds: float
+    unseen_marks: int
+    """Records that are asked for once, in all volleys together."""
 
 
 @dataclass
@@ -84,10 +86,14 @@ def measure(folder: Path, size: Size, what: Sequence[str], postgres: str | None,
     with ExitStack() as stack:
         bare = Series("bare", stack.enter_context(bare_server()), _plain, require_plain, 500.0)
         say("the bare server is up; preparing the demo world and its gateway")
-        gateways = [stack.enter_context(gateway(folder / "sqlite", "", None))]
+        gateways = [stack.enter_context(gateway(folder / "sqlite", "", None, unseen_marks=size.unseen_marks))]
         if postgres is not None:
             say("the same on PostgreSQL")
-            gateways.append(stack.enter_context(gateway(folder / "postgresql", "-postgresql", postgres)))
+            gateways.append(
+                stack.enter_context(
+                    gateway(folder / "postgresql", "-postgresql", postgres, unseen_marks=size.unseen_marks)
+                )
+            )
         series = [bare, *(one for which in gateways for one in _series_of(which, what, size))]
         _rounds(series, size, faults)
         _print_rates(series, size)
@@ -105,7 +111,7 @@ def _series_of(which: Gateway, what: Sequence[str], size: Size) -> list[Series]:
     if "token" in what:
         series.append(Series(f"token{which.name}", which.server, which.sign_ins, require_tokens, 50.0))
     if "exchange" in what:
-        most = UNSEEN_MARKS // (size.rounds + 1)
+        most = size.unseen_marks // (size.rounds + 1)
         for name, make, limit in (
             (f"exchange{which.name}", which.exchanges, MOST_OF_A_VOLLEY),
             (f"exchange-first{which.name}", which.first_exchanges, most),
