@@ -4,6 +4,7 @@ import click
 
 from ipx.commands.bundle import bundle
 from ipx.commands.keygen import keygen
+from ipx.commands.mutual import mutual
 from ipx.commands.request import request
 from ipx.commands.trouble import TeachingGroup
 from ipx.commands.trust import trust
@@ -29,4 +30,5 @@ main.add_command(keygen)
 main.add_command(request)
 main.add_command(verify)
 main.add_command(bundle)
+main.add_command(mutual)
 main.add_command(trust)

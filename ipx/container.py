@@ -19,7 +19,7 @@ PENDING: Final = "pending.zip"
 ERASED: Final = "erased.json"
 MANIFEST: Final = "manifest.json"
 
-_REQUIRED: Final = frozenset({REQUEST, RECEIPT, OPENING, ENTRY, PROOF})
+REQUIRED: Final = frozenset({REQUEST, RECEIPT, OPENING, ENTRY, PROOF})
 _OPTIONAL: Final = frozenset({RECORD, TIMESTAMP, PENDING, ERASED})
 
 
@@ -70,7 +70,7 @@ def require_names(names: Collection[str]) -> None:
     Raises:
         FormatError: they are not.
     """
-    missing, foreign = _REQUIRED.difference(names), set(names) - _REQUIRED - _OPTIONAL
+    missing, foreign = REQUIRED.difference(names), set(names) - REQUIRED - _OPTIONAL
     if missing or foreign:
         lacks, has = (", ".join(sorted(some)) or "nothing" for some in (missing, foreign))
         raise FormatError(f"The evidence is not whole: it lacks {lacks}; beside its own files it holds {has}.")

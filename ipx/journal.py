@@ -1,6 +1,6 @@
 """What a client keeps of its own: every receipt it was given, and the last checkpoint it saw. Lines are only added.
 
-    receipts.jsonl   {"exchange", "client", "receipt", "index", "entry", "salt", "seen_at"}, one line each
+    receipts.jsonl   {"exchange", "client", "receipt", "index", "entry", "salt", "seen_at", "was_given"}, one line each
     checkpoint       the newest signed checkpoint of the log that was checked
 
 The folder is this client's side of the mutual log: whoever holds it can show what the gateway once said.
@@ -39,6 +39,8 @@ class Kept:
     receipt: str
     place: Place
     seen_at: str
+    was_given: bool
+    """With an answer to this store's own client; False where it was taken over from the gateway's list."""
 
     def line(self) -> bytes:
         members: dict[str, Json] = {
@@ -47,6 +49,7 @@ class Kept:
             "receipt": self.receipt,
             **asdict(self.place),
             "seen_at": self.seen_at,
+            "was_given": self.was_given,
         }
         return dump_json(members) + b"\n"
 
@@ -141,12 +144,12 @@ def kept_of_answer(raw: bytes, client: str, now: datetime) -> Kept:
     if place is None:
         raise FormatError("The answer does not say where it is logged.")
     exchange = text(answer, "id" if "id" in answer else "exchange")
-    return Kept(exchange, client, text(answer, "receipt"), place, _instant(now))
+    return Kept(exchange, client, text(answer, "receipt"), place, _instant(now), was_given=True)
 
 
 def kept_of_line(listed: Listed, place: Place, now: datetime) -> Kept:
     """Take over a line of the gateway's list."""
-    return Kept(listed.exchange, listed.client, listed.receipt, place, _instant(now))
+    return Kept(listed.exchange, listed.client, listed.receipt, place, _instant(now), was_given=False)
 
 
 def _kept(members: dict[str, Json]) -> Kept:
@@ -154,7 +157,12 @@ def _kept(members: dict[str, Json]) -> Kept:
     if place is None:
         raise FormatError("It does not say where the receipt is logged.")
     return Kept(
-        text(members, "exchange"), text(members, "client"), text(members, "receipt"), place, text(members, "seen_at")
+        text(members, "exchange"),
+        text(members, "client"),
+        text(members, "receipt"),
+        place,
+        text(members, "seen_at"),
+        was_given=members.get("was_given") is True,
     )
 
 

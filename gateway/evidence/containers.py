@@ -116,7 +116,7 @@ class Containers:
             reply = tsp.TimeStampResp.load(self._stamp(info["signature"].native))
             attribute = {"type": "signature_time_stamp_token", "values": [reply["time_stamp_token"]]}
             info["unsigned_attrs"] = cms.CMSAttributes([cms.CMSAttribute(attribute)])
-        written: bytes = signed.dump(force=True)
+        written: bytes = signed.dump()
         return written
 
 

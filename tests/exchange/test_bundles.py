@@ -1,7 +1,9 @@
-"""Bundles as the server makes them: they verify offline, for the two parties only, and no byte of them can be changed."""
+"""Bundles as the server makes them: they verify offline, for the two parties only, and no byte can be changed."""
 
 import io
+import shutil
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.evidence.demands import NotYetProvable
-from ipx import evidence, jws
+from ipx import container, evidence, jws, storedzip
 from ipx.errors import EvidenceError
 from ipx.problems import ConflictError, NotFoundError
-from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR
+from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR, Gateway
+
+DENIED = {
+    "client_id": COURT,
+    "agency": "customs-xa",
+    "record_type": "detention",
+    "number": "D2026-0007",
+    "purpose": "court_proceeding",
+}
+FAILED = {"client_id": OFFICE, "agency": "ipo-xb", "number": "2023889012", "purpose": "examination"}
 
 
 def verify(data, gateway):
@@ -34,18 +45,11 @@ def test_a_bundle_of_a_release_verifies_offline_and_says_what_the_answer_says(ga
     assert (report.erased, report.outcome) == (0, "released")
 
 
-@pytest.mark.parametrize(
-    ("client_id", "asked"),
-    [
-        (COURT, {"agency": "customs-xa", "record_type": "detention", "number": "D2026-0007", "purpose": "court_proceeding"}),
-        (OFFICE, {"agency": "ipo-xb", "number": "2023889012", "purpose": "examination"}),
-    ],
-    ids=["denied", "failed"],
-)  # fmt: skip
-def test_a_refusal_and_a_failure_have_bundles_as_well(gateway, client_id, asked):
-    answer = gateway.ask(client_id, **asked)
+@pytest.mark.parametrize("asked", [DENIED, FAILED], ids=["denied", "failed"])
+def test_a_refusal_and_a_failure_have_bundles_as_well(gateway, asked):
+    answer = gateway.ask(**asked)
 
-    report = verify(gateway.client(client_id).bundle(answer.evidence.exchange), gateway)
+    report = verify(gateway.client(asked["client_id"]).bundle(answer.evidence.exchange), gateway)
 
     assert report.outcome == answer.__class__.__name__.lower()
     assert report.claims is None
@@ -85,7 +89,9 @@ def test_a_bundle_that_lacks_what_the_trust_list_demands_is_refused_with_the_tim
 
 
 def test_the_policy_that_withheld_a_group_is_signed(gateway):
-    answer = gateway.ask(COURT, "customs-xa", "detention", "D2026-0007", purpose="court_proceeding", case_ref="IPC 118/2026")
+    answer = gateway.ask(
+        COURT, "customs-xa", "detention", "D2026-0007", purpose="court_proceeding", case_ref="IPC 118/2026"
+    )
     document = jws.parse_object(answer.evidence.raw)
     stated = gateway.receipt(answer)["withheld"]
 
@@ -100,11 +106,6 @@ def test_the_policy_that_withheld_a_group_is_signed(gateway):
 @pytest.fixture(scope="module")
 def some_bundle(demo, tmp_path_factory):
     """One real bundle, and what judges it; made once, because hypothesis asks often."""
-    import shutil  # noqa: PLC0415
-    from dataclasses import replace  # noqa: PLC0415
-
-    from tests.exchange.world import Gateway  # noqa: PLC0415
-
     folder = tmp_path_factory.mktemp("bundle")
     shutil.copy(demo.directory / "gateway.db", folder / "gateway.db")
     shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", folder / "checkpoints.db")
@@ -137,8 +138,6 @@ def test_any_single_changed_byte_is_refused_with_a_sentence(some_bundle, data):
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_changed_byte_inside_a_file_is_refused_even_where_the_bundle_is_packed_anew(some_bundle, data):
-    from ipx import container, storedzip  # noqa: PLC0415
-
     whole, trust, now = some_bundle
     members = container.unpack(whole)
     name = data.draw(st.sampled_from(sorted(members)), label="file")

@@ -162,7 +162,10 @@ def test_what_is_still_running_is_not_erased(gateway):
 
 
 def test_a_class_is_erased_by_its_key_and_others_stay(gateway):
-    mine, other = gateway.ask(), gateway.ask(OFFICE, "customs-xa", "customs_recordal", "R2025-0031", purpose="examination")
+    mine, other = (
+        gateway.ask(),
+        gateway.ask(OFFICE, "customs-xa", "customs_recordal", "R2025-0031", purpose="examination"),
+    )
     again = gateway.ask()
     erasure = gateway.services.erasure
     [kept] = [found for found in erasure.classes() if found.holder == "ipo-xa"]
