@@ -18,7 +18,9 @@ def reach_faults(document: Mapping[str, Any]) -> Iterator[SourceFault]:
                 yield SourceFault("/read", "a database has an encoding and nothing else to say here")
         case "rest":
             yield from _rest_faults(document, read.get("format"))
-        case "push":
+        case "soap" if read.get("format") != "xml":
+            yield SourceFault("/read/format", "must be xml")
+        case "push" | "soap":
             return
         case "upload" if read.get("format") not in ("csv", "xlsx"):
             yield SourceFault("/read/format", "must be csv or xlsx")

@@ -144,7 +144,7 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
 def _read_rules(kind: Kind, read: Mapping[str, Any], reach: Mapping[str, Any]) -> ReadRules:
     format_ = "row" if kind == "sql" else "xml"
     # An item cut out of an API's list is a document of its own.
-    whole = {"records": "/*"} if kind == "rest" and read.get("format") == "xml" and "items" in reach else {}
+    whole = {"records": "/*"} if kind in ("rest", "soap") and read.get("format") == "xml" and "items" in reach else {}
     return ReadRules(**{"format": format_, **whole, **read})
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from connectors.breaker import Breaker
 from connectors.errors import SourceFault, SourceFileError
@@ -13,6 +16,7 @@ from connectors.kinds import rest, sql
 from connectors.kinds.files import FilesConnector
 from connectors.kinds.files_reach import read_reach
 from connectors.kinds.folder_index import FolderIndex
+from connectors.kinds.mirror_reach import mirrored
 from connectors.kinds.push import Inbox, PushConnector
 from connectors.mapping import Mapped, RecordMapping
 from connectors.protocol import Connector, Found
@@ -76,7 +80,7 @@ def open_source(
     return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
 
 
-def _connector(
+def _connector(  # noqa: PLR0911  (one way a kind)
     file: SourceFile,
     resolver: Resolver,
     tools: MappingTools,
@@ -104,5 +108,22 @@ def _connector(
             if inbox is None:
                 raise SourceFileError([SourceFault("/source/kind", "pushed records are kept by a running gateway")])
             return PushConnector(file.name, inbox, clock), SignedMapping(file, tools)
-        case "soap" | "drop" | "store":
-            raise SourceFileError([SourceFault("/source/kind", "is not built")])
+        case "soap":
+            opened: tuple[Connector, RecordMapping] = _extra("soap", "zeep").open_connector(
+                mapping_of, file.reach, resolver, clock
+            )
+            return opened
+        case "drop":
+            peer = _extra("drop", "paramiko", "sftp").SftpPeer(file.reach, resolver)
+            return mirrored(mapping_of, file, peer, clock, state)
+        case "store":
+            peer = _extra("store", "fsspec", "objectstore").StorePeer(file.reach, resolver)
+            return mirrored(mapping_of, file, peer, clock, state)
+
+
+def _extra(kind: str, library: str, extra: str | None = None) -> Any:
+    """Import the module of a kind whose library may not be installed."""
+    if find_spec(library) is None:
+        fault = f"needs the library {library}: pip install 'ipx-gateway[{extra or kind}]'"
+        raise SourceFileError([SourceFault("/source/kind", fault)])
+    return import_module(f"connectors.kinds.{kind}")

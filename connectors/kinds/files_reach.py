@@ -45,11 +45,11 @@ def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> FilesReach:
         quiet,
         files_max,
         Limits(**limits),
-        _archive(reach.get("archive")),
+        archive_rules(reach.get("archive")),
     )
 
 
-def _archive(document: Mapping[str, Any] | None) -> ArchiveRules | None:
+def archive_rules(document: Mapping[str, Any] | None) -> ArchiveRules | None:
     if document is None:
         return None
     bounds = {f"{name}_max": document[name] for name in ("bytes", "files") if name in document}

@@ -94,7 +94,8 @@ class Folder:
                 if len(ready) + len(waiting) >= self._files_max:
                     raise TooManyFilesError(f"more than {self._files_max} files")
                 wait = self._quiet - timedelta(seconds=now - status.st_mtime)
-                if wait > timedelta(0):
+                # Without a quiet time no clock is asked: that of a mount may run ahead.
+                if self._quiet and wait > timedelta(0):
                     waiting[name] = min(wait, self._quiet)
                 else:
                     ready[name] = _stamp(status)

@@ -56,7 +56,7 @@ class Wire(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         failed: Exception | None = None
-        for address in self._addresses(host, port):
+        for address in vetted(host, port, private=self._private):
             try:
                 stream = self._inner.connect_tcp(str(address), port, _bounded(timeout), local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -64,12 +64,6 @@ class Wire(httpcore.NetworkBackend):
                 continue
             return _BoundedStream(stream)
         raise failed or httpcore.ConnectError("the name has no address")
-
-    def _addresses(self, host: str, port: int) -> list[Address]:
-        found = _resolved(host, port)
-        if any(is_forbidden(address, private=self._private) for address in found):
-            raise ForbiddenAddressError("the name leads to an address of a private or reserved network")
-        return found
 
 
 class _BoundedStream(httpcore.NetworkStream):
@@ -92,6 +86,19 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def vetted(host: str, port: int, *, private: bool) -> list[Address]:
+    """Look a name up, once, and judge all of its addresses.
+
+    Raises:
+        ForbiddenAddressError: one of them must not be called.
+        httpcore.ConnectError, httpcore.ConnectTimeout: it cannot be looked up.
+    """
+    found = _resolved(host, port)
+    if any(is_forbidden(address, private=private) for address in found):
+        raise ForbiddenAddressError("the name leads to an address of a private or reserved network")
+    return found
 
 
 def is_forbidden(address: Address, *, private: bool) -> bool:

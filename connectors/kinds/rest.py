@@ -19,8 +19,8 @@ from connectors.formats.document import Limits, Node
 from connectors.kinds.http_caller import Answer, Call, CallFailedError, HttpCaller
 from connectors.kinds.rest_answers import AnswerRules, Carried, number_of
 from connectors.kinds.rest_auth import authenticator
-from connectors.kinds.rest_paging import Place, Turned, paging
-from connectors.kinds.rest_reach import RestReach, Template, read_reach
+from connectors.kinds.rest_paging import Ask, Place, Turned, paging
+from connectors.kinds.rest_reach import Action, RestReach, read_reach, template
 from connectors.kinds.rest_throttle import LIGHTS, Throttle
 from connectors.mapping import RecordMapping
 from connectors.protocol import (
@@ -80,6 +80,7 @@ def open_connector(
     resolver: Resolver,
     clock: Callable[[], datetime],
     wire: httpcore.NetworkBackend | None = None,
+    action: Callable[[Mapping[str, Any]], Action] = template,
 ) -> tuple["RestConnector", RecordMapping]:
     """Open an API. Nothing is called yet.
 
@@ -89,11 +90,12 @@ def open_connector(
         resolver: of references.
         clock: gives the present instant.
         wire: plays a fault instead of a network, in dry runs.
+        action: reads one operation of the source file.
 
     Raises:
         SourceFileError: an address, path, condition or certificate that cannot be used.
     """
-    known = read_reach(reach, resolver)
+    known = read_reach(reach, resolver, action)
     mapping = mapping_of(Limits(file_bytes=known.limits.body_bytes, records=known.limits.rows + 1))
     return RestConnector(mapping, reach, known, resolver, clock, wire), mapping
 
@@ -137,14 +139,14 @@ class RestConnector:
         self._was_answered = False
 
     def capabilities(self) -> Capabilities:
-        operations: dict[Operation, Template | None] = {
+        operations: dict[Operation, Action | None] = {
             "fetch": self._reach.fetch,
             "search": self._reach.search,
             "changes": self._reach.changes,
         }
         pushed = self._reach.search.places if self._reach.search else frozenset()
         return Capabilities(
-            operations=frozenset(name for name, template in operations.items() if template),
+            operations=frozenset(name for name, action in operations.items() if action),
             pushdown={name: frozenset({Op.EQ, Op.CONTAINS}) for name in pushed},
             deletions=self._deleted is not None,
             signs=None,
@@ -199,9 +201,9 @@ class RestConnector:
     def close(self) -> None:
         self._caller.close()
 
-    def _fetch(self, template: Template, key: RecordKey, deadline: Deadline) -> Found | Absent:
-        url = template.filled(self._reach.base, {"key": key}, ())
-        answer, whole = self._asked_and_read(url, (), deadline)
+    def _fetch(self, action: Action, key: RecordKey, deadline: Deadline) -> Found | Absent:
+        call = action.call(self._reach.base, {"key": key}, Ask())
+        answer, whole = self._asked_and_read(call, deadline)
         if isinstance(whole, Absent):
             return whole
         carried = self._fetched(answer, whole)
@@ -214,7 +216,7 @@ class RestConnector:
         return replace(own[0], key=key, findings=findings)
 
     def _pages(
-        self, template: Template, values: Mapping[str, str], place: Place, deadline: Deadline, rows_max: int | None
+        self, action: Action, values: Mapping[str, str], place: Place, deadline: Deadline, rows_max: int | None
     ) -> tuple[list[Found], tuple[RecordKey, ...], Place | None]:
         """Read pages to the end, or (with no `rows_max`) until a batch is full; gives the place that is next, if any.
 
@@ -230,8 +232,8 @@ class RestConnector:
             ask = self._paging.ask(following)
             if ask.url is not None and not self._reach.is_own(ask.url):
                 raise CallFailedError(FailReason.BAD_ANSWER, "the next page lies on another host")
-            url = ask.url or template.filled(self._reach.base, values, ask.query)
-            answer, whole = self._asked_and_read(url, ask.headers, deadline)
+            call = action.call(self._reach.base, values, ask)
+            answer, whole = self._asked_and_read(call, deadline)
             carried = [] if isinstance(whole, Absent) else self._items(answer, whole)
             found += [self._found(item, answer.media_type) for item in carried]
             if self._deleted is not None and not isinstance(whole, Absent):
@@ -241,17 +243,15 @@ class RestConnector:
             if isinstance(whole, Absent):
                 following = None
                 break
-            following = self._paging.following(following, Turned(answer, whole, len(carried), url))
+            following = self._paging.following(following, Turned(answer, whole, len(carried), call.url))
             if rows_max is None and len(found) >= BATCH_ITEMS:
                 break
         brought = [replace(item, findings=item.findings or self._stale(item)) for item in _newest_of_each(found)]
         there = {item.key for item in brought}
         return brought, tuple(key for key in deleted if key not in there), following
 
-    def _asked_and_read(
-        self, url: str, headers: tuple[tuple[str, str], ...], deadline: Deadline
-    ) -> tuple[Answer, Node | Absent]:
-        answer = self._sent(url, headers, deadline)
+    def _asked_and_read(self, call: Call, deadline: Deadline) -> tuple[Answer, Node | Absent]:
+        answer = self._sent(call, deadline)
         whole = None
         if self._has_body_signals and answer.body:
             try:
@@ -267,7 +267,7 @@ class RestConnector:
             self._quota = self._remaining(answer, judged)
         return answer, judged
 
-    def _sent(self, url: str, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> Answer:
+    def _sent(self, call: Call, deadline: Deadline) -> Answer:
         """Send, as often as the source file allows and the deadline lets. A token that died is renewed once."""
         accept = "application/json" if self._source.read.format == "json" else "application/xml, text/xml"
         is_renewed = False
@@ -278,8 +278,9 @@ class RestConnector:
             try:
                 with self._throttle.turn(deadline):
                     used = self._auth.credentials(deadline)
-                    whole = (("Accept", accept), *self._reach.headers, *used.headers, *headers)
-                    answer = self._caller.send(Call(_with_query(url, used.query), whole), deadline)
+                    headers = (("Accept", accept), *self._reach.headers, *used.headers, *call.headers)
+                    whole = replace(call, url=_with_query(call.url, used.query), headers=headers)
+                    answer = self._caller.send(whole, deadline)
             except CallFailedError as error:
                 if error.reason is not FailReason.UNREACHABLE or tries_left <= 0:
                     raise

@@ -2,19 +2,37 @@
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from connectors.errors import SourceFault, SourceFileError
-from connectors.kinds.http_caller import CallFailedError, HttpLimits
+from connectors.kinds.http_caller import Call, CallFailedError, HttpLimits
+from connectors.kinds.rest_paging import Ask
 from connectors.protocol import FailReason
 from connectors.references import Resolver
 
-_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _UNFIT_IN_PATH = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.|^\.$")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Action(Protocol):
+    """One operation of a source as something that can be sent."""
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Names of the values that are put into it."""
+        ...
+
+    def call(self, base: str, values: Mapping[str, str], ask: Ask) -> Call:
+        """Put values in their places.
+
+        Raises:
+            CallFailedError: `unsupported`, for a value that does not fit there.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +42,13 @@ class Template:
     path: str
     query: Mapping[str, str]
 
+    def call(self, base: str, values: Mapping[str, str], ask: Ask) -> Call:
+        return Call(ask.url or self.filled(base, values, ask.query), ask.headers)
+
     @property
     def places(self) -> frozenset[str]:
         texts = (self.path, *self.query.values())
-        return frozenset(name for text in texts for name in _PLACE.findall(text))
+        return frozenset(name for text in texts for name in PLACE.findall(text))
 
     def filled(self, base: str, values: Mapping[str, str], more: Iterable[tuple[str, str]]) -> str:
         """Put values in their places, percent-encoded. A parameter whose value is not given is left out.
@@ -42,11 +63,11 @@ class Template:
                 raise CallFailedError(FailReason.UNSUPPORTED, "a key that cannot be put into this address")
             return quote(value, safe="")
 
-        path = _PLACE.sub(in_path, self.path)
+        path = PLACE.sub(in_path, self.path)
         pairs = []
         for name, text in self.query.items():
-            if all(place in values for place in _PLACE.findall(text)):
-                value = _PLACE.sub(lambda match: values[match[1]], text)
+            if all(place in values for place in PLACE.findall(text)):
+                value = PLACE.sub(lambda match: values[match[1]], text)
                 if _UNFIT.search(value):
                     raise CallFailedError(FailReason.UNSUPPORTED, "a value that cannot be put into this address")
                 pairs.append((name, value))
@@ -59,9 +80,9 @@ class RestReach:
     base: str
     is_private: bool
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    fetch: Template | None
-    search: Template | None
-    changes: Template | None
+    fetch: Action | None
+    search: Action | None
+    changes: Action | None
     limits: HttpLimits
     tls: ssl.SSLContext
 
@@ -80,8 +101,19 @@ class RestReach:
         return place == (ours.scheme, ours.hostname, ours.port, None)
 
 
-def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> RestReach:
+def template(document: Mapping[str, Any]) -> Action:
+    return Template(document["get"], dict(document.get("query", {})))
+
+
+def read_reach(
+    reach: Mapping[str, Any], resolver: Resolver, action: Callable[[Mapping[str, Any]], Action] = template
+) -> RestReach:
     """Read the `reach` part.
+
+    Args:
+        reach: that part.
+        resolver: of references.
+        action: reads one operation.
 
     Raises:
         SourceFileError: a reference without value, an address that must not be used, a certificate that cannot be read.
@@ -98,16 +130,12 @@ def read_reach(reach: Mapping[str, Any], resolver: Resolver) -> RestReach:
         base=base.rstrip("/"),
         is_private=is_private,
         headers=headers,
-        fetch=_template(reach.get("fetch")),
-        search=_template(reach.get("search")),
-        changes=_template(reach.get("changes")),
+        fetch=action(reach["fetch"]) if "fetch" in reach else None,
+        search=action(reach["search"]) if "search" in reach else None,
+        changes=action(reach["changes"]) if "changes" in reach else None,
         limits=HttpLimits(**{name: value for name, value in reach.get("limits", {}).items() if name != "redirects"}),
         tls=_tls(reach.get("tls", {}), resolver),
     )
-
-
-def _template(document: Mapping[str, Any] | None) -> Template | None:
-    return None if document is None else Template(document["get"], dict(document.get("query", {})))
 
 
 def _address(text: str, pointer: str, *, is_private: bool) -> str:
