@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from textwrap import dedent, indent
@@ -14,10 +15,14 @@ import sqlalchemy as sa
 from connectors.deadline import Deadline
 from connectors.formats.document import Limits
 from connectors.mapping import RecordMapping
+from connectors.mapping_packs import read_pack, shipped
 from connectors.protocol import Found
 from connectors.source_file import SourceFile, read_source
 from connectors.sources import OpenSource, open_source
 from connectors.tools import MappingTools
+from gateway.records.codes import code as catalogue_code
+from gateway.records.identifiers import canonical
+from gateway.records.validation import validate
 from tests.connectors.mariadb import mariadb_server
 
 NUMBERS = {"EM.trademark": r"\d{9}", "US.mark_serial": r"\d{8}", "nice": r"0*([1-9]|[1-3]\d|4[0-5])", "checked": r"\d+"}
@@ -187,3 +192,27 @@ def _mariadb_holder(server: sa.URL) -> Iterator[Holder]:
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
     admin.dispose()
+
+
+JUDGED_ON = date(2026, 11, 25)
+
+
+@pytest.fixture(scope="session")
+def catalogue_tools() -> MappingTools:
+    """The functions of the real catalogue, as the gateway hands them in."""
+    return MappingTools(
+        canonical, catalogue_code, lambda record_type, fields: validate(record_type, fields, today=JUDGED_ON)
+    )
+
+
+@pytest.fixture(scope="session")
+def pack(catalogue_tools: MappingTools) -> Callable[[str], RecordMapping]:
+    """A mapping pack, compiled once for all tests."""
+
+    @cache
+    def make(name: str) -> RecordMapping:
+        record_type = read_pack(name, shipped).record_type
+        body = f"reach: {{location: /nowhere, match: '*'}}\npack: {name}\n"
+        return RecordMapping(read_source(source_text(body, record_type=record_type)), catalogue_tools, Limits())
+
+    return make

@@ -2,42 +2,17 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from connectors.formats.document import Limits
-from connectors.mapping import Mapped, RecordMapping
-from connectors.mapping_packs import shipped_names
+from connectors.mapping import Mapped
 from connectors.protocol import Found
 from connectors.quarantine import Quarantined, Reason
-from connectors.source_file import read_source
-from connectors.tools import MappingTools
-from gateway.records.catalogue import CATALOGUE
-from gateway.records.codes import code
-from gateway.records.identifiers import canonical
 from gateway.records.reasons import REASONS
-from gateway.records.validation import validate
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def catalogue_tools():
-    """The functions of the real catalogue, as the gateway hands them in."""
-    return MappingTools(canonical, code, lambda record_type, fields: validate(record_type, fields, today=NOW.date()))
-
-
-@pytest.fixture
-def pack(write_source, catalogue_tools):
-    @cache
-    def make(name):
-        text = write_source(f"reach: {{location: /nowhere, match: '*'}}\npack: {name}\n")
-        return RecordMapping(read_source(text), catalogue_tools, Limits())
-
-    return make
 
 
 @pytest.fixture
@@ -46,10 +21,6 @@ def apply(pack):
         return pack(name).apply(Found(path.read_bytes(), "application/xml", path.name, None, None, NOW))
 
     return run
-
-
-def test_every_pack_has_its_made_up_file():
-    assert sorted(path.stem for path in FIXTURES.glob("*.xml")) == list(shipped_names())
 
 
 def test_a_trade_mark_of_euipo(apply):
@@ -255,14 +226,6 @@ def test_a_pair_fetched_at_different_times_differs_only_in_what_happened_between
     assert differing == {"extensions", "images", "events", "owner_contacts", "representatives"}
     assert st96["events"][-len(st66["events"]) :] == st66["events"]
     assert sorted(map(str, st96["representatives"])) == sorted(map(str, st66["representatives"]))
-
-
-@pytest.mark.parametrize("name", shipped_names())
-def test_a_pack_maps_to_fields_the_catalogue_has(pack, name):
-    source = pack(name).source
-    known = CATALOGUE.types[source.record_type].fields
-
-    assert [field for field in source.fields if field not in known and field != "language"] == []
 
 
 def test_the_reasons_of_quarantine_are_those_of_the_catalogue():
