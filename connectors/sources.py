@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from httpcore import NetworkBackend
+
 from connectors.breaker import Breaker
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import Limits
@@ -52,6 +54,7 @@ def open_source(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     state: Path | None = None,
     inbox: Inbox | None = None,
+    wire: NetworkBackend | None = None,
 ) -> OpenSource:
     """Open a source. A source that is down opens all the same; asking it fails until it is up.
 
@@ -64,6 +67,7 @@ def open_source(
         state: a folder, private to this process's user, in which derived data (an index of keys) is kept over
             restarts; None keeps it in memory.
         inbox: out of which sources of kind `push` are read.
+        wire: takes the place of the network under HTTP, in dry runs that play faults.
 
     Raises:
         SourceFileError: a reference without value, or a path, transform, kind or table that does not exist.
@@ -76,7 +80,7 @@ def open_source(
         raise SourceFileError(
             [SourceFault(f"/reach{place}", f"{reference} is not set") for place, reference in missing]
         )
-    inner, mapping = _connector(file, resolver, tools, clock, state, inbox)
+    inner, mapping = _connector(file, resolver, tools, clock, state, inbox, wire)
     return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
 
 
@@ -87,6 +91,7 @@ def _connector(  # noqa: PLR0911  (one way a kind)
     clock: Callable[[], datetime],
     state: Path | None,
     inbox: Inbox | None,
+    wire: NetworkBackend | None,
 ) -> tuple[Connector, RecordMapping | SignedMapping]:
     trust = read_trust(file.reach["trust"], resolver.resolve) if "trust" in file.reach else None
 
@@ -103,14 +108,14 @@ def _connector(  # noqa: PLR0911  (one way a kind)
             mapping = mapping_of(Limits())
             return sql.open_connector(mapping, resolver, clock), mapping
         case "rest":
-            return rest.open_connector(mapping_of, file.reach, resolver, clock)
+            return rest.open_connector(mapping_of, file.reach, resolver, clock, wire)
         case "push":
             if inbox is None:
                 raise SourceFileError([SourceFault("/source/kind", "pushed records are kept by a running gateway")])
             return PushConnector(file.name, inbox, clock), SignedMapping(file, tools)
         case "soap":
             opened: tuple[Connector, RecordMapping] = _extra("soap", "zeep").open_connector(
-                mapping_of, file.reach, resolver, clock
+                mapping_of, file.reach, resolver, clock, wire
             )
             return opened
         case "drop":

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import zeep
 from lxml import etree
 from zeep.transports import Transport
@@ -63,6 +64,7 @@ def open_connector(
     reach: Mapping[str, Any],
     resolver: Resolver,
     clock: Callable[[], datetime],
+    wire: httpcore.NetworkBackend | None = None,
 ) -> tuple[rest.RestConnector, RecordMapping]:
     """Open a web service. Nothing is called yet.
 
@@ -78,7 +80,7 @@ def open_connector(
             raise SourceFileError([SourceFault("/reach", f"the WSDL file has no operation {name}")])
         return SoapAction(client, service, name, dict(document.get("arguments", {})))
 
-    return rest.open_connector(mapping_of, reach, resolver, clock, action=action)
+    return rest.open_connector(mapping_of, reach, resolver, clock, wire, action)
 
 
 def _client(wsdl: Path, digest: str) -> Any:

@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from connectors.dry_run import FieldGroups, dry_run, render
+from connectors.errors import SourceFileError
+from connectors.fault_play import play, render_played
 from connectors.template import template
 from gateway.agencies.sources import parsed
 from gateway.commands.context import actor, json_option, reported, services, show
@@ -37,8 +40,9 @@ def source_group() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--show", "shown", default=5, show_default=True, help="How many mapped records to print.")
 @click.option("--personal", is_flag=True, help="Print personal values instead of dots.")
+@click.option("--fault", "faults", multiple=True, help="Play a fault to an API source instead: 403, cut …, or all.")
 @reported
-def test_source(file: Path, shown: int, *, personal: bool) -> None:
+def test_source(file: Path, shown: int, faults: tuple[str, ...], *, personal: bool) -> None:
     """Try a source file without writing anything: counts, mapped records, every rejected record with its reason.
 
     Needs no server, no database and no registration. Exit status: 0 clean, 1 something was quarantined, 2 the file or
@@ -46,6 +50,8 @@ def test_source(file: Path, shown: int, *, personal: bool) -> None:
 
     Example: IPX_SOURCES=/data ipx-gateway source test trademarks.yaml
     """
+    if faults:
+        _play(file, list(faults))
     outcome = dry_run(
         file.read_text("utf-8"),
         secrets=secrets_in_environment(),
@@ -56,6 +62,22 @@ def test_source(file: Path, shown: int, *, personal: bool) -> None:
     )
     click.echo(render(outcome, personal=personal))
     sys.exit(outcome.exit_code)
+
+
+def _play(file: Path, faults: list[str]) -> NoReturn:
+    try:
+        played = play(
+            file.read_text("utf-8"),
+            faults,
+            secrets=secrets_in_environment(),
+            variables=variables_in_environment(),
+            tools=mapping_tools(),
+        )
+    except SourceFileError as error:
+        click.echo("\n".join(f"{fault.pointer or '/'}  {fault.detail}" for fault in error.faults))
+        sys.exit(2)
+    click.echo(render_played(played), nl=False)
+    sys.exit(0 if all(one.is_right for one in played) else 1)
 
 
 def _field_groups(record_type: str) -> FieldGroups:
