@@ -176,14 +176,17 @@ class ObjectEntry:
         if not self.is_list and len(nodes) > 1:
             reading.reject(trail, Reason.MORE_THAN_ONE, self.where)
             return None
-        objects, faults = [], len(reading.rejections)
+        objects = []
         for index, found in enumerate(nodes):
             below, origin = (found, None) if self.split is None else found
+            faults = len(reading.rejections)
             made = self._object(below, (*trail, index) if self.is_list else trail, reading)
             if made:
                 objects.append(made)
-            if origin is not None and len(reading.rejections) == faults:
+            if origin is not None:
                 reading.covered.append(origin)
+            if origin is not None and len(reading.rejections) > faults:
+                reading.failed.add(origin)  # a text of which one part does not fit stays in the leftover whole
         if not objects and self.required:
             reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
         if self.is_list:

@@ -72,7 +72,9 @@ def kipris(success, count):
 
 
 def jpo(code):
-    return f'{{"result": {{"statusCode": "{code}", "errorMessage": "…", "remainAccessCount": "0", "data": {{}}}}}}'.encode()
+    return json.dumps(
+        {"result": {"statusCode": code, "errorMessage": "…", "remainAccessCount": "0", "data": {}}}
+    ).encode()
 
 
 @pytest.mark.parametrize(
