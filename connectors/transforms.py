@@ -9,13 +9,9 @@ from typing import Any
 
 from connectors.dates import date_step, datetime_step
 from connectors.formats.document import WHITE_SPACE, Json, Value
+from connectors.matching import matcher
 from connectors.quarantine import Reason, UnfitValueError
 from connectors.tools import MappingTools
-
-MATCH_CHARACTERS = 1_000
-"""Longest text that `match` looks at: a bound on what a clumsy expression can cost."""
-
-_REFERENCE = re.compile(r"\\([0-9])")
 
 Step = Callable[[Any], Any]
 
@@ -118,37 +114,9 @@ def _strip_prefix(text: str, prefix: str) -> str:
 
 
 def _match(argument: Any, tools: MappingTools) -> Step:
-    r"""`match: regex`, its one group; `match: {find: regex, write: "\1/\2"}`, its groups written in another way."""
     del tools
-    match argument:
-        case str():
-            find, write = argument, None
-        case {"find": str(find), "write": str(write), **rest} if not rest:
-            pass
-        case _:
-            raise ValueError("needs a regular expression, or {find: regular expression, write: text}")
-    try:
-        pattern = re.compile(find)
-    except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
-    if write is None and pattern.groups != 1:
-        raise ValueError("needs a regular expression with exactly one group")
-    wanted = {int(number) for number in _REFERENCE.findall(write or "")}
-    if write is not None and (not wanted or max(wanted) > pattern.groups or min(wanted) < 1):
-        raise ValueError("write must name groups of the regular expression")
-
-    def step(value: Value) -> str | None:
-        text = as_text(value)
-        if len(text) > MATCH_CHARACTERS:
-            raise UnfitValueError(Reason.TOO_LARGE, f"longer than {MATCH_CHARACTERS} characters")
-        found = pattern.search(text)
-        if found is None:
-            raise UnfitValueError(Reason.WRONG_TYPE, "the expression does not match")
-        if write is None:
-            return found.group(1) or None
-        return _REFERENCE.sub(lambda number: found.group(int(number[1])) or "", write) or None
-
-    return step
+    rewrite = matcher(argument)
+    return lambda value: rewrite(as_text(value))
 
 
 def _decimal(argument: Any, tools: MappingTools) -> Step:

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from signxml import SignatureConfiguration, XMLVerifier
 from signxml.exceptions import SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from connectors.errors import SourceFault, SourceFileError
 from connectors.quarantine import Reason, Rejection
@@ -46,7 +46,7 @@ class XmlTrust:
             yield _rejected(Reason.SIGNATURE_INVALID, "the signature does not hold over the whole document")
             return
         yield from self._chain(certificate, at)
-        if key in self.revoked:
+        if key is not None and key in self.revoked:
             yield _rejected(Reason.SIGNER_REVOKED, f"taken back by the register on {self.revoked[key]}")
 
     def _chain(self, certificate: x509.Certificate, at: datetime) -> Iterator[Rejection]:
@@ -90,7 +90,9 @@ def read_trust(said: Mapping[str, Any], resolve: Callable[[str, str], str]) -> X
             faults.append(SourceFault(f"/reach/trust/{pointer}", f"cannot be read: {type(error).__name__}"))
             return _NOTHING
 
-    anchors, crls, revoked = [], [], {}
+    anchors: list[x509.Certificate] = []
+    crls: list[x509.CertificateRevocationList] = []
+    revoked: dict[str, str] = {}
     for index, path in enumerate(said["anchors"]):
         try:
             anchors += x509.load_pem_x509_certificates(read(f"anchors/{index}", path))
