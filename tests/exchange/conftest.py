@@ -76,3 +76,19 @@ def gateway(demo, settings) -> Iterator[Gateway]:
     gateway = Gateway(demo, settings)
     yield gateway
     gateway.close()
+
+
+@pytest.fixture(scope="module")
+def one_gateway(demo, tmp_path_factory) -> Iterator[Gateway]:
+    """A gateway on SQLite for a whole module of tests, which do not care what others of them asked."""
+    folder = tmp_path_factory.mktemp("gateway")
+    shutil.copy(demo.directory / "gateway.db", folder / "gateway.db")
+    shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", folder / "checkpoints.db")
+    settings = replace(
+        demo.settings,
+        database_url=f"sqlite:///{folder / 'gateway.db'}",
+        checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
+    )
+    gateway = Gateway(demo, settings)
+    yield gateway
+    gateway.close()

@@ -1,9 +1,7 @@
 """Bundles as the server makes them: they verify offline, for the two parties only, and no byte can be changed."""
 
 import io
-import shutil
 import zipfile
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +12,7 @@ from gateway.evidence.demands import NotYetProvable
 from ipx import container, evidence, jws, storedzip
 from ipx.errors import EvidenceError
 from ipx.problems import ConflictError, NotFoundError
-from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR, Gateway
+from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR
 
 DENIED = {
     "client_id": COURT,
@@ -104,20 +102,10 @@ def test_the_policy_that_withheld_a_group_is_signed(gateway):
 
 
 @pytest.fixture(scope="module")
-def some_bundle(demo, tmp_path_factory):
+def some_bundle(one_gateway):
     """One real bundle, and what judges it; made once, because hypothesis asks often."""
-    folder = tmp_path_factory.mktemp("bundle")
-    shutil.copy(demo.directory / "gateway.db", folder / "gateway.db")
-    shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", folder / "checkpoints.db")
-    there = replace(
-        demo.settings,
-        database_url=f"sqlite:///{folder / 'gateway.db'}",
-        checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
-    )
-    gateway = Gateway(demo, there)
-    data = raw_bundle(gateway, gateway.ask().evidence.exchange)
-    yield data, gateway.trust, gateway.services.clock()
-    gateway.close()
+    data = raw_bundle(one_gateway, one_gateway.ask().evidence.exchange)
+    return data, one_gateway.trust, one_gateway.services.clock()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
