@@ -1,7 +1,8 @@
 """Opening a source: from a checked source file to a connector that can be asked and a mapping to apply."""
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,6 +30,9 @@ from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
 from connectors.xml_signatures import read_trust
 
+MAPPED_MAX = 512
+"""How many mapped records a source remembers."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
@@ -37,9 +41,30 @@ class OpenSource:
     file: SourceFile
     connector: Connector
     mapping: RecordMapping | SignedMapping
+    _known: dict[tuple[object, ...], Mapped] = field(default_factory=dict, compare=False, repr=False)
 
     def apply(self, found: Found) -> Mapped | Quarantined:
-        return self.mapping.apply(found)
+        """Map one record; unchanged bytes are not mapped again on the same day.
+
+        The day counts because the catalogue refuses dates in the future. A record that passed goes on passing later
+        that day; a quarantined one is looked at anew each time, and so is a signed one, whose signer may have been
+        revoked meanwhile. What comes back is shared: it is read only.
+        """
+        if not isinstance(self.mapping, RecordMapping):
+            return self.mapping.apply(found)
+        key = (
+            hashlib.sha256(found.raw).digest(),
+            *(found.key, found.position, found.source_ref, found.revised, found.findings, found.fetched_at.date()),
+        )
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        mapped = self.mapping.apply(found)
+        if isinstance(mapped, Mapped):
+            if len(self._known) >= MAPPED_MAX:
+                self._known.clear()
+            self._known[key] = mapped
+        return mapped
 
     def close(self) -> None:
         self.connector.close()

@@ -42,6 +42,8 @@ class Slice:
     permits: Any
     asks_as: Mapping[str, str]
     granted: frozenset[str]
+    reads_now: bool
+    """Whether the same question may get another answer later."""
 
     def refs(self, names: Iterable[str]) -> tuple[PolicyRef, ...]:
         """Turn Cedar's policy names into references, sorted and each once."""
@@ -219,6 +221,7 @@ def _slice(
             for action in actions
             if any(policy.effect == "permit" and action in policy.actions for policy in chosen.values())
         ),
+        reads_now=any(policy.reads_now for policy in chosen.values()),
     )
 
 

@@ -27,6 +27,8 @@ class CompiledPolicy:
     actions: frozenset[str]
     record_types: frozenset[str]
     reads_action: bool
+    reads_now: bool
+    """Its answer may change by the passing of time alone."""
     approvals: frozenset[str]
 
     @property
@@ -58,8 +60,21 @@ def compile_policy(catalogue: Catalogue, text: PolicyText) -> CompiledPolicy:
         actions=_actions(catalogue, tree["action"]),
         record_types=_record_types(catalogue, tree["resource"]),
         reads_action="action" in variables(tree["conditions"]),
+        reads_now=_reads_now(nodes),
         approvals=frozenset(node["id"] for node in nodes if node.get("type") == _APPROVAL and "id" in node),
     )
+
+
+def _reads_now(nodes: list[Mapping[str, Any]]) -> bool:
+    """Tell whether conditions read the time: by its name, or by taking the context as a whole."""
+    context = {"Var": "context"}
+    members = [
+        inner
+        for node in nodes
+        for inner in (node.get("."), node.get("has"))
+        if isinstance(inner, dict) and inner.get("left") == context
+    ]
+    return any(inner.get("attr") == "now" for inner in members) or len(members) < nodes.count(context)
 
 
 def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy:
@@ -98,6 +113,7 @@ def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy
         actions=template.actions,
         record_types=template.record_types,
         reads_action=template.reads_action,
+        reads_now=True,
         approvals=template.approvals,
     )
 

@@ -1,7 +1,12 @@
 """Engines for SQLite and PostgreSQL whose transactions mean the same on both."""
 
+import os
+import random
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -14,6 +19,8 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import StoreUnavailableError
 
+SHORTEST_PAUSE_SECONDS = 0.0002
+LONGEST_PAUSE_SECONDS = 0.002
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up."""
 
@@ -30,6 +37,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.writer = _engine(self.url, "BEGIN IMMEDIATE", pool_size)
         self.reader = _engine(self.url, "BEGIN", pool_size) if self.is_sqlite else self.writer
+        self._turn: AbstractContextManager[object] = _Turn() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -38,7 +46,7 @@ class Database:
         Raises:
             StoreUnavailableError: the database is down, read-only, full or locked for too long.
         """
-        with _translated(), Session(self.writer, expire_on_commit=False) as session, session.begin():
+        with _translated(), self._turn, Session(self.writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -50,7 +58,7 @@ class Database:
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """Like `write`, without the object mapper: for paths where a row is a row."""
-        with _translated(), self.writer.begin() as connection:
+        with _translated(), self._turn, self.writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -72,10 +80,34 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+class _Turn:
+    """Lets the threads of this process write one after the other.
+
+    SQLite's own lock is what guarantees that; but it is waited for by sleeping and trying again, up to a tenth of a
+    second at a time, and sixteen threads that do so starve each other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise StoreUnavailableError("other threads of this process have been writing for too long")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.RLock()
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailableError("OperationalError") from error
     except (OperationalError, InternalError, InterfaceError) as error:
         # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
         raise StoreUnavailableError(type(error.orig).__name__) from error
@@ -102,6 +134,34 @@ def _engine(url: URL, begin: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.dbapi_connection
+        if begin == "BEGIN IMMEDIATE":
+            _begin_immediate(raw)
+        else:
+            raw.execute(begin)
 
     return engine
+
+
+def _begin_immediate(raw: SQLiteConnection) -> None:
+    """Take SQLite's write lock, trying again every millisecond or so instead of with the driver's long pauses.
+
+    Raises:
+        sqlite3.OperationalError: another process has held the lock for `BUSY_SECONDS`, or the database is read-only.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    pause = SHORTEST_PAUSE_SECONDS
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+            else:
+                return
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (spreads processes apart; nothing secret)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")

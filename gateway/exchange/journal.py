@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
+from gateway.db.group_commit import GroupCommit
 from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.evidence.errors import DuplicateStepError
 from gateway.evidence.leaf import Leaf
@@ -72,6 +73,7 @@ class Journal:
         exchange_seconds: float,
     ) -> None:
         self._database = database
+        self._group = GroupCommit(database)
         self._log = log
         self._receipts = receipts
         self._payloads = payloads
@@ -114,7 +116,8 @@ class Journal:
         cipher = self._payloads.new(exchange_id, key)
         sealed_request = cipher.encrypt("request", request.raw.encode("ascii"))
         now = self._clock()
-        with self._database.write_connection() as connection:
+
+        def write(connection: Connection) -> Filed | Row[str, bytes, str] | None:
             self._use_up(connection, caller)
             known = self._find(connection, request)
             if known is None:
@@ -143,11 +146,16 @@ class Journal:
                 }
                 if self._insert(connection, values):
                     connection.execute(
-                        insert(_PAYLOAD),
+                        _INSERT_PAYLOAD,
                         {"exchange_id": exchange_id, "name": "request", "ciphertext": sealed_request},
                     )
                     return Filed(exchange_id, request.raw, request.holder, caller.agency, cipher)
                 known = self._find(connection, request)
+            return known
+
+        known = self._group.run(write)
+        if isinstance(known, Filed):
+            return known
         if known is None or known.request_sha256 != request.sha256:
             raise JtiReusedError(f"jti {request.jti} was used for another request")
         if known.state == RECEIVED:
@@ -179,24 +187,20 @@ class Journal:
             timing.update(watch.spent_ms() if watch else {})
             if watch:
                 timing["log"] = round(timing.get("log", 0.0) + watch.running_ms(), 3)
-            finished = connection.execute(
-                update(_EXCHANGE)
-                .where(_EXCHANGE.c.id == filed.exchange_id, _EXCHANGE.c.state == RECEIVED)
-                .values(
-                    state=ending.outcome,
-                    stage=ending.stage,
-                    reason=ending.reason,
-                    finished_at=self._clock(),
-                    timing_ms=timing,
-                    receipt=receipt.token,
-                    salt=receipt.salt,
-                    log_index=_LOG_INDEX,
-                ),
-                {"step_id": step},
-            )
-            if finished.rowcount != 1:
+            values = {
+                "exchange": filed.exchange_id,
+                "step": step,
+                "new_state": ending.outcome,
+                "new_stage": ending.stage,
+                "new_reason": ending.reason,
+                "new_finished_at": self._clock(),
+                "new_timing_ms": timing,
+                "new_receipt": receipt.token,
+                "new_salt": receipt.salt,
+            }
+            if connection.execute(_FINISH, values).rowcount != 1:
                 raise LostRaceError(filed.exchange_id)
-            connection.execute(insert(_PAYLOAD), stored)
+            connection.execute(_INSERT_PAYLOAD, stored)
 
         try:
             logged = self._log.append(Leaf(step, receipt.entry, finish))
@@ -279,8 +283,21 @@ _FIND = select(Exchange.id, Exchange.request_sha256, Exchange.state).where(
     Exchange.client_id == bindparam("client_id"), Exchange.jti == bindparam("jti")
 )
 
-_LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step_id")).scalar_subquery()
+_LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step")).scalar_subquery()
 """Of the leaf that was appended in the same transaction."""
+
+_FINISH = (
+    update(_EXCHANGE)
+    .where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == RECEIVED)
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("state", "stage", "reason", "finished_at", "timing_ms", "receipt", "salt")
+        }
+        | {"log_index": _LOG_INDEX}
+    )
+)
+_INSERT_PAYLOAD = insert(_PAYLOAD)
 
 
 class _ClassKeyGoneError(Exception):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from gateway.db.engine import Database
-from gateway.evidence.models import LogEntry
+from gateway.evidence.models import LogEntry, LogShard
 from gateway.exchange.cases import CaseHashes
 from gateway.exchange.models import Exchange
 from gateway.exchange.readers import Reader, Side
@@ -32,6 +32,9 @@ class Line:
     received_at: datetime
     receipt: str
     log_index: int
+    """Its place among the entries of all shards."""
+    first: int
+    """The place at which the shard begins in whose tree its leaf stands; the receipt names that log."""
     entry: bytes
     salt: bytes | None
     """None once the exchange was erased: from then on nothing ties the receipt to the log."""
@@ -41,7 +44,7 @@ class Line:
     def document(self) -> dict[str, Any]:
         log = None
         if self.salt is not None:
-            log = {"index": self.log_index, "entry": self.entry.decode("ascii"), "salt": b64url(self.salt)}
+            log = {"index": self.log_index - self.first, "entry": self.entry.decode("ascii"), "salt": b64url(self.salt)}
         return {
             "id": self.exchange_id,
             "client": self.client_id,
@@ -87,7 +90,7 @@ class MutualLog:
             limit: at most so many, no more than 200.
         """
         query = (
-            select(Exchange, LogEntry.entry)
+            select(Exchange, LogEntry.entry, _FIRST)
             .join(LogEntry, LogEntry.idx == Exchange.log_index)
             .where(reader.side(side), Exchange.log_index > after)
             .order_by(Exchange.log_index)
@@ -100,8 +103,11 @@ class MutualLog:
         return Page([_line(row) for row in found[:limit]], len(found) <= limit)
 
 
-def _line(row: Row[Exchange, bytes]) -> Line:
-    exchange, entry = row
+_FIRST = select(func.max(LogShard.first)).where(LogShard.first <= Exchange.log_index).scalar_subquery()
+
+
+def _line(row: Row[Exchange, bytes, int]) -> Line:
+    exchange, entry, first = row
     return Line(
         exchange_id=exchange.id,
         client_id=exchange.client_id,
@@ -113,6 +119,7 @@ def _line(row: Row[Exchange, bytes]) -> Line:
         received_at=exchange.received_at,
         receipt=exchange.receipt or "",
         log_index=exchange.log_index or 0,
+        first=first,
         entry=entry,
         salt=exchange.salt,
         erased_at=exchange.erased_at,

@@ -3,9 +3,9 @@
 import json
 import secrets
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 
 from connectors.deadline import Deadline
 from gateway.agencies.models import Agency as AgencyRow
@@ -66,14 +66,12 @@ class Questions:
             AccessRefusedError: the request is outside the purpose that the caller's token is bound to.
         """
         codes = {code for code in (caller.agency, request.holder, caller.supplier) if code}
-        with self._database.read() as session:
-            agencies = {row.code: row for row in session.scalars(select(AgencyRow).where(AgencyRow.code.in_(codes)))}
-            client = session.get_one(ClientRow, caller.client_id)
-            source = session.scalar(
-                select(SourceRow).where(
-                    SourceRow.holder == request.holder, SourceRow.record_type == request.record_type
-                )
-            )
+        with self._database.read_connection() as connection:
+            agencies = {row.code: row for row in connection.execute(_AGENCIES, {"codes": sorted(codes)})}
+            client = connection.execute(_CLIENT, {"id": caller.client_id}).one()
+            source = connection.execute(
+                _SOURCE, {"holder": request.holder, "record_type": request.record_type}
+            ).one_or_none()
         if request.holder not in agencies:
             raise InvalidInputError([Fault("/holder", "unknown_agency", "no agency of this code is registered here")])
         if source is None:
@@ -160,5 +158,15 @@ class Questions:
         return json.dumps({"nonce": nonce, "entities": entities, "context": context}).encode()
 
 
-def _agency(row: AgencyRow) -> Agency:
+def _agency(row: Row[str, str, list[str], list[str], datetime | None]) -> Agency:
     return Agency(row.code, row.kind, frozenset(row.jurisdictions), row.suspended_at is not None)
+
+
+# Built once: a statement made anew for each call costs more than its execution.
+_AGENCIES = select(
+    AgencyRow.code, AgencyRow.kind, AgencyRow.jurisdictions, AgencyRow.purposes, AgencyRow.suspended_at
+).where(AgencyRow.code.in_(bindparam("codes", expanding=True)))
+_CLIENT = select(ClientRow.id, ClientRow.suspended_at).where(ClientRow.id == bindparam("id"))
+_SOURCE = select(SourceRow.name, SourceRow.sha256, SourceRow.record_type, SourceRow.suspended_at).where(
+    SourceRow.holder == bindparam("holder"), SourceRow.record_type == bindparam("record_type")
+)

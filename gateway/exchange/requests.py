@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway.agencies.models import ClientKey
 from gateway.clock import Clock
@@ -155,9 +155,8 @@ class _KeysOfClient:
 
     def key(self, roles: frozenset[Role], kid: str) -> TrustedKey:
         del roles  # a client's key has one role
-        wanted = select(ClientKey).where(ClientKey.client_id == self._client_id, ClientKey.kid == kid)
-        with self._database.read() as session:
-            row = session.scalar(wanted)
+        with self._database.read_connection() as connection:
+            row = connection.execute(_KEY, {"client_id": self._client_id, "kid": kid}).one_or_none()
         now = self._clock()
         if (
             row is None
@@ -167,6 +166,11 @@ class _KeysOfClient:
         ):
             raise SignatureError("the key is not registered for this client, expired, suspended or revoked")
         return TrustedKey("requester", kid, self._client_id, _imported(kid, json.dumps(row.jwk)))
+
+
+_KEY = select(
+    ClientKey.jwk, ClientKey.valid_from, ClientKey.valid_until, ClientKey.revoked_at, ClientKey.suspended_at
+).where(ClientKey.client_id == bindparam("client_id"), ClientKey.kid == bindparam("kid"))
 
 
 @lru_cache(maxsize=4096)

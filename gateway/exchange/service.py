@@ -18,7 +18,7 @@ from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.governance.books import PolicyBooks
 from gateway.oauth.guard import Caller
-from policies.engine import Denial, Release, decide, decide_early
+from policies.engine import Denial, Release
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +73,11 @@ class Broker:
     def _outcome(  # noqa: PLR0911  (every way an exchange can end is a return)
         self, request: SignedRequest, parties: Parties, watch: Stopwatch
     ) -> Outcome:
-        book = self._books.current().book
+        book = self._books.current().remembered
         question = self._questions.ask(request, parties, watch.deadline)
         if isinstance(question, Unavailable):
             return Failed(question.stage, question.reason)
-        early = decide_early(book, question)
+        early = book.decide_early(question)
         watch.reached(Step.DECIDE_EARLY)
         if isinstance(early, Denial):
             return denied(early, self._questions.snapshot(question))
@@ -99,7 +99,7 @@ class Broker:
         whole = self._questions.about(question, sealed, watch.deadline)
         if isinstance(whole, Unavailable):
             return Failed(whole.stage, whole.reason, self._questions.snapshot(question))
-        decision = decide(book, whole)
+        decision = book.decide(whole)
         watch.reached(Step.DECIDE)
         match decision:
             case Denial():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.governance.service import Policies
 from policies.engine import PolicyBook, compile_book
+from policies.remembered import RememberedBook
 from policies.schema import Catalogue
 
 POLL_SECONDS = 0.5
@@ -18,6 +19,7 @@ class BookInForce:
 
     activation: int
     book: PolicyBook
+    remembered: RememberedBook
     versions: Mapping[tuple[str, str], str]
 
 
@@ -52,7 +54,7 @@ class PolicyBooks:
         if current is None or self._policies.newest_activation() != current.activation:
             activation, texts = self._policies.active()
             book = compile_book(self._catalogue, texts, (), previous=current.book if current else None)
-            current = BookInForce(activation, book, self._policies.versions())
+            current = BookInForce(activation, book, RememberedBook(book), self._policies.versions())
             self._current = current
         self._checked = time.monotonic()
         return current

@@ -8,12 +8,12 @@ import flask
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
+from gateway.db.group_commit import GroupCommit
 from gateway.oauth.audit import record
 from gateway.oauth.certificates import CertificateSource
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
 from gateway.oauth.form import MEDIA_TYPE, read_form
-from gateway.oauth.group_commit import GroupCommit
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.purpose import Purpose, purpose_of
 from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey

@@ -12,6 +12,7 @@ from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 from gateway.agencies.names import CLIENT_ID
 from gateway.clock import Clock
 from gateway.db.engine import Database
+from gateway.db.group_commit import GroupCommit
 from gateway.errors import StoreUnavailableError
 from gateway.oauth.audit import record
 from gateway.oauth.certificates import CertificateSource, ClientCertificates
@@ -23,7 +24,6 @@ from gateway.oauth.endpoints import Introspection, Revocation
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.form import read_form
 from gateway.oauth.grant import GatewayClientCredentialsGrant
-from gateway.oauth.group_commit import GroupCommit
 from gateway.oauth.keys import TokenKeyError
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import ReplayStore, SeenKey

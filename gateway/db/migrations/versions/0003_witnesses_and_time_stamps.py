@@ -1,4 +1,4 @@
-"""Witnesses and time-stamps: turns of the processes, what witnesses said, peers' logs witnessed here
+"""Witnesses, time-stamps, shards: turns of the processes, what witnesses said, peers' logs, one tree for each log key
 
 Revision: 0003
 Before: 0002
@@ -16,12 +16,30 @@ INDEXES = (
     ("ix_log_checkpoint_cosigned", sa.text("cosigned IS NOT NULL")),
     ("ix_log_checkpoint_stamped", sa.text("tst IS NOT NULL")),
 )
+KEYS = {"log_tile": ["lvl", "n"], "log_checkpoint": ["size"]}
 
 
 def upgrade() -> None:
+    op.create_table(
+        "log_shard",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.String(length=255), nullable=False),
+        sa.Column("vkey", sa.String(length=512), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("root", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_log_shard")),
+        sa.UniqueConstraint("origin", name=op.f("uq_log_shard_origin")),
+    )
+    for table, columns in KEYS.items():
+        _number_shards(table)
+        with op.batch_alter_table(table) as batch:
+            batch.drop_constraint(f"pk_{table}", type_="primary")
+            batch.create_primary_key(f"pk_{table}", ["shard", *columns])
+    _number_shards("log_head")
     for name, condition in INDEXES:
         op.create_index(
-            name, "log_checkpoint", ["size"], unique=False, sqlite_where=condition, postgresql_where=condition
+            name, "log_checkpoint", ["shard", "size"], unique=False, sqlite_where=condition, postgresql_where=condition
         )
     op.create_table(
         "evidence_duty",
@@ -53,7 +71,24 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Only a log whose key was never rotated goes back: its shards have no other place."""
     for table in ("witnessed_log", "witness_standing", "evidence_duty"):
         op.drop_table(table)
     for name, _ in INDEXES:
         op.drop_index(name, table_name="log_checkpoint")
+    for table, columns in KEYS.items():
+        with op.batch_alter_table(table) as batch:
+            batch.drop_constraint(f"pk_{table}", type_="primary")
+            batch.create_primary_key(f"pk_{table}", columns)
+            batch.drop_column("shard")
+    with op.batch_alter_table("log_head") as batch:
+        batch.drop_column("shard")
+    op.drop_table("log_shard")
+
+
+def _number_shards(table: str) -> None:
+    """Call what is there the first shard. The gateway registers its name and key when it starts."""
+    with op.batch_alter_table(table) as batch:
+        batch.add_column(sa.Column("shard", sa.Integer(), nullable=False, server_default="1"))
+    with op.batch_alter_table(table) as batch:
+        batch.alter_column("shard", server_default=None)
