@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, cast
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,12 @@ _INSERT_ONCE: Final = {
 class ClassKey:
     id: str
     wrap: KeyWrap
+
+
+# SQLite has one writer at a time; there SQLAlchemy leaves the lock clause out.
+_LOCK_SHARED = (
+    select(PayloadClassKey.id).where(PayloadClassKey.id == bindparam("id")).with_for_update(read=True, key_share=True)
+)
 
 
 class ClassKeys:
@@ -74,10 +80,7 @@ class ClassKeys:
 
         False: somebody has destroyed it; `current` gives another one now.
         """
-        # SQLite has one writer at a time; there SQLAlchemy leaves the lock clause out.
-        row = connection.execute(
-            select(PayloadClassKey.id).where(PayloadClassKey.id == key.id).with_for_update(read=True, key_share=True)
-        ).one_or_none()
+        row = connection.execute(_LOCK_SHARED, {"id": key.id}).one_or_none()
         if row is None:
             self._forget()
         return row is not None
