@@ -40,7 +40,7 @@ def test_there_is_an_example_of_every_kind_and_a_line_for_every_failure():
 
 
 TABLES = (
-    "CREATE TABLE cases (case_no TEXT, office TEXT, decided DATE, state CHAR(2), changed_at TIMESTAMP, decision_no TEXT)",
+    "CREATE TABLE cases (case_no TEXT, office TEXT, decided DATE, state TEXT, changed_at TIMESTAMP, decision_no TEXT)",
     "CREATE TABLE case_parties (party_id INTEGER PRIMARY KEY, case_no TEXT, party_name TEXT)",
     "INSERT INTO cases VALUES ('A-1', 'Regulator', '2026-01-10', 'D', '2026-01-10 08:00:00', 'R/7')",
     "INSERT INTO cases VALUES ('A-2', 'Regulator', NULL, 'O', '2026-01-11 08:00:00', NULL)",
