@@ -22,15 +22,16 @@ from gateway.errors import SettingsError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.class_keys import ClassKeys
-from gateway.evidence.confirmations import Confirmations
+from gateway.evidence.confirmations import Confirmations, Rounds
 from gateway.evidence.containers import Containers, read_seal
 from gateway.evidence.keys import HolderKeys, read_signer
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.outsiders import Authority, Outsiders, Witness, read_roots
 from gateway.evidence.payloads import Payloads
-from gateway.evidence.published import PublishedLog
+from gateway.evidence.published import PublishedLog, PublishedShards
 from gateway.evidence.receipts import Receipts
 from gateway.evidence.seals import Seals
+from gateway.evidence.shard import current_shard
 from gateway.evidence.state import EvidenceState
 from gateway.evidence.timestamps import TimestampClient
 from gateway.evidence.trust_list import TrustLists
@@ -95,8 +96,10 @@ class Services:
     database: Database
     checkpoint_database: Database
     log: EvidenceLog
+    checkpoints: CheckpointStore
     published: PublishedLog
-    confirmations: Confirmations
+    shards: PublishedShards
+    confirmations: Rounds
     evidence_state: EvidenceState
     witness: WitnessService
     audit: AuditTrail
@@ -144,12 +147,13 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     _require_tables(database)
     wrap = KeyWrap(settings.key_encryption_key)
     receipt_signer = read_signer(settings.receipt_key)
-    note_signer = NoteSigner(settings.log_origin, read_signer(settings.log_key, "Ed25519"))
+    log_signer = read_signer(settings.log_key, "Ed25519")
+    shard = current_shard(database, settings.log_origin, log_signer)
 
     checkpoint_database = Database(settings.checkpoint_database_url)
     checkpoints = CheckpointStore(checkpoint_database)
     checkpoints.create_table()
-    log = EvidenceLog(database, checkpoints, note_signer, clock)
+    log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, log_signer), clock, shard=shard)
     log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)
@@ -157,7 +161,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         database,
         requester_keys=requester_keys,
         receipt_signer=receipt_signer,
-        log_key=note_signer.key,
+        log_key=log.key,
         issuer=settings.origin,
         acts=audit,
         clock=clock,
@@ -166,7 +170,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     )
     evidence_state = EvidenceState(
         database,
-        settings.log_origin,
+        shard,
         outsiders.demands,
         clock,
         overdue=timedelta(hours=settings.evidence_overdue_hours),
@@ -194,7 +198,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     payloads = Payloads(wrap, class_keys)
     finished = FinishedExchanges(database, log, payloads)
     cases = CaseHashes(_derived(settings, b"case-refs"))
-    receipts = Receipts(receipt_signer, settings.origin, settings.log_origin, clock)
+    receipts = Receipts(receipt_signer, settings.origin, log.origin, clock)
     journal = Journal(
         database,
         log,
@@ -211,8 +215,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         node=settings.node,
         exchange_seconds=settings.exchange_seconds,
     )
-    published = PublishedLog(database, checkpoints, settings.log_origin, demands=trust_lists.demands, clock=clock)
-    confirmations = _confirmations(outsiders, database, log, published, clock)
+    shards = PublishedShards(database, checkpoints, trust_lists.demands, clock)
+    confirmations = _confirmations(outsiders, database, log, shards, clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -220,7 +224,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         database=database,
         checkpoint_database=checkpoint_database,
         log=log,
-        published=published,
+        checkpoints=checkpoints,
+        published=shards.number(shard.number),
+        shards=shards,
         confirmations=confirmations,
         evidence_state=evidence_state,
         witness=_witness(settings, database, clock),
@@ -239,7 +245,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         receipts=receipts,
         journal=journal,
         finished=finished,
-        bundles=Bundles(published, finished.documents, clock),
+        bundles=Bundles(shards, finished.documents, clock),
         containers=containers,
         mutual_log=MutualLog(database, cases),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
@@ -313,20 +319,25 @@ def _outsiders(settings: Settings) -> Outsiders:
 
 
 def _confirmations(
-    outsiders: Outsiders, database: Database, log: EvidenceLog, published: PublishedLog, clock: Clock
-) -> Confirmations:
+    outsiders: Outsiders, database: Database, log: EvidenceLog, shards: PublishedShards, clock: Clock
+) -> Rounds:
     if not outsiders.witnesses and outsiders.authority is None:
-        return Confirmations(database, log, published, clock=clock)
+        return Rounds([])
     http = httpx.Client()
-    return Confirmations(
-        database,
-        log,
-        published,
-        clock=clock,
-        witnesses=[WitnessClient(witness, http, clock) for witness in outsiders.witnesses],
-        quorum=outsiders.quorum,
-        authority=TimestampClient(outsiders.authority, http, clock) if outsiders.authority else None,
-        on_close=http.close,
+    return Rounds(
+        [
+            Confirmations(
+                database,
+                log,
+                shards.number(number),
+                clock=clock,
+                witnesses=[WitnessClient(witness, http, clock) for witness in outsiders.witnesses],
+                quorum=outsiders.quorum,
+                authority=TimestampClient(outsiders.authority, http, clock) if outsiders.authority else None,
+            )
+            for number in range(1, log.shard.number + 1)
+        ],
+        http.close,
     )
 
 
@@ -420,7 +431,7 @@ def register(app: Flask, services: Services) -> None:
         (Settings, services.settings),
         (Database, services.database),
         (EvidenceLog, services.log),
-        (PublishedLog, services.published),
+        (PublishedShards, services.shards),
         (EvidenceState, services.evidence_state),
         (Receipts, services.receipts),
         (WitnessService, services.witness),

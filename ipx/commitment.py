@@ -12,7 +12,7 @@ from ipx.errors import FormatError
 from ipx.jws import dump_json
 
 Outcome = Literal["released", "denied", "pending", "failed", "withdrawn"]
-LoggedOutcome = Outcome | Literal["act", "erased"]
+LoggedOutcome = Outcome | Literal["act", "erased", "shard"]
 
 SALT_BYTES: Final = 32
 
@@ -20,6 +20,7 @@ _HASH_BYTES: Final = 32
 
 _EXCHANGE: Final = b"ipx-exchange/v1\x00"
 _ACT: Final = b"ipx-act/v1\x00"
+_SHARD: Final = b"ipx-shard/v1\x00"
 
 
 def commitment(salt: bytes, request: str, issuer_jwt: str, receipt: str) -> bytes:
@@ -65,6 +66,15 @@ def act_commitment(salt: bytes, audit_entry: bytes) -> bytes:
         FormatError: as `commitment`.
     """
     return _commit(salt, _ACT, _sha256(audit_entry))
+
+
+def shard_commitment(checkpoint_text: str) -> bytes:
+    """Commit to how the shard before ended, in the first entry of a new one. Nothing is hidden, so there is no salt.
+
+    Args:
+        checkpoint_text: of its last checkpoint: origin, size, root, a line each.
+    """
+    return _sha256(_SHARD + checkpoint_text.encode())
 
 
 def entry(commitment: bytes, outcome: LoggedOutcome, at: int) -> bytes:

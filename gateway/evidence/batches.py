@@ -13,28 +13,33 @@ from gateway.errors import StoreUnavailableError
 from gateway.evidence.errors import DuplicateStepError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Pending
 from gateway.evidence.sequencer import Commit, Ticket
-from gateway.evidence.tree import EdgeReader, Head, create_head, index_of, lock_head, store
+from gateway.evidence.shard import Shard, keep_first
+from gateway.evidence.tree import EdgeReader, Head, create_head, lock_head, position_of, store
 from ipx.note import Checkpoint, NoteSigner, sign
 
 _KEEP_CHECKPOINT = text(
-    "INSERT INTO log_checkpoint (size, root, note, at) VALUES (:size, :root, :note, :at) ON CONFLICT (size) DO NOTHING"
+    "INSERT INTO log_checkpoint (shard, size, root, note, at) VALUES (:shard, :size, :root, :note, :at) "
+    "ON CONFLICT (shard, size) DO NOTHING"
 ).bindparams(bindparam("at", type_=UtcDateTime))
 
 
 class Batches:
     """The writing half of a log. Every method raises `LogForkedError` where the log contradicts itself."""
 
-    def __init__(self, database: Database, signer: NoteSigner, clock: Clock) -> None:
+    def __init__(self, database: Database, shard: Shard, signer: NoteSigner, clock: Clock) -> None:
         self._database = database
+        self._shard = shard
         self._signer = signer
         self._clock = clock
-        self._edges = EdgeReader()
+        self._edges = EdgeReader(shard)
 
     def begin(self) -> None:
         """Make the head where there is none, with the checkpoint of the empty tree, and check the right edge."""
         with self._transaction() as connection:
-            create_head(connection)
-            head = lock_head(connection)
+            if self._shard.number == 1:
+                keep_first(connection, self._shard)
+                create_head(connection, self._shard)
+            head = lock_head(connection, self._shard)
             self._edges.read(connection, head)
             if head.size == 0:
                 self._keep_checkpoint(connection, head)
@@ -63,14 +68,14 @@ class Batches:
         Raises:
             DuplicateStepError: the step is a leaf already.
         """
-        head = lock_head(connection)
+        head = lock_head(connection, self._shard)
         _refuse_duplicate(connection, leaf)
         edge = self._edges.read(connection, head)
-        grown = store(connection, edge, head, [(leaf.step_id, leaf.entry)])
+        grown = store(connection, self._shard, edge, head, [(leaf.step_id, leaf.entry)])
         if leaf.then is not None:
             leaf.then(connection)
         self._keep_checkpoint(connection, grown)
-        return Pending(head.size)
+        return Pending(self._shard.first + head.size)
 
     def probe(self) -> None:
         """Write without a change.
@@ -79,18 +84,20 @@ class Batches:
             LogUnavailableError: that is not possible.
         """
         with self._transaction() as connection:
-            lock_head(connection)
+            lock_head(connection, self._shard)
 
     def note(self, head: Head) -> str:
         return sign(Checkpoint(self._signer.name, head.size, head.root).text(), self._signer)
 
     def _commit_together(self, batch: Sequence[Ticket], *, is_alone: bool = False) -> list[tuple[Ticket, Commit]]:
         with self._transaction() as connection:
-            head = lock_head(connection)
+            head = lock_head(connection, self._shard)
             if is_alone:
                 _refuse_duplicate(connection, batch[0].leaf)
             edge = self._edges.read(connection, head)
-            grown = store(connection, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch])
+            grown = store(
+                connection, self._shard, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch]
+            )
             for ticket in batch:
                 _write_callers_part(ticket.leaf, connection)
             note = self._keep_checkpoint(connection, grown)
@@ -128,7 +135,10 @@ class Batches:
 
     def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
         note = self.note(head)
-        connection.execute(_KEEP_CHECKPOINT, {"size": head.size, "root": head.root, "note": note, "at": self._clock()})
+        connection.execute(
+            _KEEP_CHECKPOINT,
+            {"shard": self._shard.number, "size": head.size, "root": head.root, "note": note, "at": self._clock()},
+        )
         return note
 
 
@@ -150,7 +160,7 @@ def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
 
 
 def _refuse_duplicate(connection: Connection, leaf: Leaf) -> None:
-    existing = index_of(connection, leaf.step_id)
+    existing = position_of(connection, leaf.step_id)
     if existing is not None:
         raise DuplicateStepError(leaf.step_id, existing)
 

@@ -7,7 +7,7 @@ from math import ceil
 from gateway.clock import Clock
 from gateway.evidence.demands import NotYetProvable
 from gateway.evidence.errors import NotYetProvableError
-from gateway.evidence.published import PublishedLog
+from gateway.evidence.published import PublishedShards
 from ipx import bundle, container
 from ipx.encoding import b64url, b64url_bytes
 from ipx.jws import dump_json, parse_object
@@ -31,7 +31,7 @@ class Documents:
 
 
 class Bundles:
-    def __init__(self, published: PublishedLog, documents: Callable[[str], Documents], clock: Clock) -> None:
+    def __init__(self, published: PublishedShards, documents: Callable[[str], Documents], clock: Clock) -> None:
         """Take where exchanges and checkpoints are kept.
 
         Args:

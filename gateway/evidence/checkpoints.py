@@ -13,6 +13,7 @@ from sqlalchemy import select, text, update
 from gateway.db.engine import Database
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.models import LogCheckpoint, checkpoint_cas, checkpoint_metadata
+from gateway.evidence.shard import Shard
 from gateway.evidence.tree import Head, read_head, root_at
 from ipx.errors import NoteError
 from ipx.note import Checkpoint, NoteKey, open_note
@@ -79,16 +80,17 @@ class Tree(Protocol):
 
 
 class StoredTree:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shard: Shard) -> None:
         self._database = database
+        self._shard = shard
 
     def head(self) -> Head:
         with self._database.read_connection() as connection:
-            return read_head(connection) or Head(0, b"")
+            return read_head(connection, self._shard) or Head(0, b"")
 
     def root_at(self, size: int) -> bytes:
         with self._database.read_connection() as connection:
-            return root_at(connection, size)
+            return root_at(connection, self._shard, size)
 
 
 def require_extension(log: Tree, published: Checkpoint) -> None:
@@ -108,6 +110,11 @@ def require_extension(log: Tree, published: Checkpoint) -> None:
             f"the log here has {here} leaves, and at the published size {published.size} another root than was "
             "published: two copies of one log were running, or leaves were changed"
         )
+
+
+def size_of(body: str) -> int:
+    """Read the size of a checkpoint of this log's own making."""
+    return Checkpoint.parse(body.partition("\n\n")[0] + "\n").size
 
 
 def open_own(body: str, key: NoteKey) -> Checkpoint:
@@ -130,11 +137,12 @@ def open_own(body: str, key: NoteKey) -> Checkpoint:
 class Publisher:
     """Moves the store forward; several processes may, each proving first that it holds what another has published."""
 
-    def __init__(self, database: Database, store: CheckpointStore, key: NoteKey) -> None:
+    def __init__(self, database: Database, store: CheckpointStore, shard: Shard) -> None:
         self._database = database
         self._store = store
-        self._key = key
-        self._tree = StoredTree(database)
+        self._shard = shard
+        self._key = shard.key
+        self._tree = StoredTree(database, shard)
         self._lock = threading.Lock()
         self._seen: str | None = None
         """What the store held when this process last looked."""
@@ -166,7 +174,10 @@ class Publisher:
         """Publish the newest committed checkpoint, where that has not happened (a crash, an administrative act)."""
         with self._database.read_connection() as connection:
             newest = connection.execute(
-                select(LogCheckpoint.size, LogCheckpoint.note).order_by(LogCheckpoint.size.desc()).limit(1)
+                select(LogCheckpoint.size, LogCheckpoint.note)
+                .where(LogCheckpoint.shard == self._shard.number)
+                .order_by(LogCheckpoint.size.desc())
+                .limit(1)
             ).one_or_none()
         if newest is not None:
             self.publish(newest.note, newest.size)

@@ -31,6 +31,7 @@ from gateway.evidence.errors import (
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import WitnessStanding
 from gateway.evidence.published import PublishedLog
+from gateway.evidence.shard import Shard
 from gateway.evidence.timestamps import TimestampClient
 from gateway.evidence.witnesses import WitnessClient
 
@@ -43,7 +44,6 @@ PERIOD: Final = timedelta(minutes=10)
 CLOCK_ALARM_SECONDS: Final = 2.0
 PATIENCE: Final = timedelta(seconds=STAMP_SECONDS + 30)
 """For a quorum, before a checkpoint without one is stamped."""
-COSIGN, STAMP = "cosign", "stamp"
 
 _STANDING = text(
     "INSERT INTO witness_standing (vkey, origin, size, asked_at, failure, contradiction) "
@@ -53,8 +53,13 @@ _STANDING = text(
 ).bindparams(bindparam("asked_at", type_=UtcDateTime))
 
 
+def stamp_duty(shard: Shard) -> str:
+    """Name the duty to have a shard's checkpoints stamped."""
+    return f"stamp-{shard.number}"
+
+
 class Confirmations:
-    """Collects cosignatures and time-stamps; it never makes a checkpoint, and none waits for it."""
+    """Collects cosignatures and time-stamps of one shard; it never makes a checkpoint, and none waits for it."""
 
     def __init__(
         self,
@@ -66,11 +71,11 @@ class Confirmations:
         witnesses: Sequence[WitnessClient] = (),
         quorum: int = 0,
         authority: TimestampClient | None = None,
-        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._log = evidence_log
         self._published = published
+        self._shard = published.shard
         self._witnesses = witnesses
         self._demands = Demands(
             frozenset(client.witness.key for client in witnesses), quorum, is_stamped=authority is not None
@@ -78,25 +83,25 @@ class Confirmations:
         self._authority = authority
         self._clock = clock
         self._duties = Duties(database, clock)
+        self._cosign_duty, self._stamp_duty = f"cosign-{self._shard.number}", stamp_duty(self._shard)
         self._stamp_failure: str | None = None
-        self.close = on_close
+        self._is_done = False
 
     def go_round(self) -> None:
-        """Do what is due.
-
-        Raises:
-            LogForkedError: a witness has shown, with this log's own signature, that the log was forked or set back.
-        """
+        """Do what is due. Where a witness shows that the log was forked or set back, the log stops."""
+        if self._is_done:
+            return
         if self._witnesses:
             self._cosign()
         if self._authority is not None:
             self._stamp(self._authority)
+        self._is_done = self._shard.final is not None and self._is_confirmed(self._shard.final.size)
 
     def _cosign(self) -> None:
         newest = self._newest()
         if newest is None or not self._due(newest):
             return
-        if not self._duties.take(COSIGN, RETRY_SECONDS + 4 * len(self._witnesses)):
+        if not self._duties.take(self._cosign_duty, RETRY_SECONDS + 4 * len(self._witnesses)):
             return
         lines = dict(newest.lines(self._demands.witnesses))
         had = len(lines)
@@ -108,7 +113,16 @@ class Confirmations:
             replaces = had < self._demands.quorum <= len(lines)
             with self._database.write_connection() as connection:
                 confirmed.keep_cosigned(connection, newest, lines, replaces_stamp=replaces)
-        self._duties.finish(COSIGN, COSIGN_SECONDS)
+        self._duties.finish(self._cosign_duty, COSIGN_SECONDS)
+
+    def _is_confirmed(self, size: int) -> bool:
+        with self._database.read_connection() as connection:
+            last = confirmed.of_size(connection, self._shard, size)
+        return (
+            last is not None
+            and self._demands.cosignatures(last.carried) >= self._demands.quorum
+            and (last.is_stamped or not self._demands.is_stamped)
+        )
 
     def _newest(self) -> Confirmed | None:
         """Give the newest published checkpoint; None where nothing was logged yet."""
@@ -117,13 +131,13 @@ class Confirmations:
         except UnknownError:
             return None
         with self._database.read_connection() as connection:
-            return confirmed.of_size(connection, size) if size else None
+            return confirmed.of_size(connection, self._shard, size) if size else None
 
     def _due(self, newest: Confirmed) -> list[tuple[WitnessClient, WitnessStanding | None]]:
         """Name the witnesses to be asked about this checkpoint now, with what they said last."""
         now = self._clock()
         with self._database.read() as session:
-            rows = session.scalars(select(WitnessStanding).where(WitnessStanding.origin == self._log.origin))
+            rows = session.scalars(select(WitnessStanding).where(WitnessStanding.origin == self._shard.origin))
             standings = {row.vkey: row for row in rows}
         asked = [(client, standings.get(client.witness.key.vkey)) for client in self._witnesses]
         return [(client, last) for client, last in asked if last is None or now >= _next_at(last, newest)]
@@ -161,11 +175,11 @@ class Confirmations:
         is_ahead = isinstance(error, WitnessAheadError)
         if not is_ahead and not (isinstance(error, WitnessRefusedError) and error.is_fork):
             return None
-        shown = client.latest(self._log.key)
+        shown = client.latest(self._shard.key)
         if shown is None:
             return None
         try:
-            require_extension(StoredTree(self._database), shown)
+            require_extension(StoredTree(self._database, self._shard), shown)
         except LogForkedError as forked:
             return f"the witness {client.witness.key.name} shows a checkpoint signed by this log: {forked}"
         return None
@@ -176,7 +190,7 @@ class Confirmations:
                 _STANDING,
                 {
                     "vkey": client.witness.key.vkey,
-                    "origin": self._log.origin,
+                    "origin": self._shard.origin,
                     "size": size,
                     "asked_at": self._clock(),
                     "failure": failure,
@@ -186,7 +200,7 @@ class Confirmations:
 
     def _stamp(self, authority: TimestampClient) -> None:
         wanted = self._to_be_stamped()
-        if wanted is None or not self._duties.take(STAMP, RETRY_SECONDS * 3):
+        if wanted is None or not self._duties.take(self._stamp_duty, RETRY_SECONDS * 3):
             return
         try:
             stamp = authority.stamp(wanted.carried)
@@ -194,29 +208,41 @@ class Confirmations:
             if self._stamp_failure != str(error):
                 log.warning("time-stamp failed", reason=str(error))
             self._stamp_failure = str(error)
-            self._duties.finish(STAMP, RETRY_SECONDS, str(error))
+            self._duties.finish(self._stamp_duty, RETRY_SECONDS, str(error))
             return
         self._stamp_failure = None
         if abs(stamp.offset_seconds) > CLOCK_ALARM_SECONDS:
             log.warning("clock is off", seconds=round(stamp.offset_seconds, 3))
         with self._database.write_connection() as connection:
             is_kept = confirmed.keep_stamp(connection, wanted, stamp.token)
-        self._duties.finish(STAMP, STAMP_SECONDS if is_kept else COSIGN_SECONDS)
+        self._duties.finish(self._stamp_duty, STAMP_SECONDS if is_kept else COSIGN_SECONDS)
 
     def _to_be_stamped(self) -> Confirmed | None:
         """Choose the newest checkpoint with a quorum; where there was none for a while, the newest as it is."""
         with self._database.read_connection() as connection:
-            stamped = confirmed.last_stamped(connection)
-            since = confirmed.waits_since(connection, stamped)
+            stamped = confirmed.last_stamped(connection, self._shard)
+            since = confirmed.waits_since(connection, self._shard, stamped)
             if since is None:
                 return None
-            witnessed = confirmed.newest_with_quorum(connection, self._demands)
+            witnessed = confirmed.newest_with_quorum(connection, self._shard, self._demands)
         if witnessed is not None and witnessed.size > stamped:
             return witnessed
         if self._demands.quorum and self._clock() < since + PATIENCE:
             return None
         newest = self._newest()
         return newest if newest is not None and newest.size > stamped else None
+
+
+class Rounds:
+    """The confirmations of all shards: of those that have ended, until their last checkpoint is confirmed."""
+
+    def __init__(self, confirmations: Sequence[Confirmations], on_close: Callable[[], None] = lambda: None) -> None:
+        self._confirmations = confirmations
+        self.close = on_close
+
+    def go_round(self) -> None:
+        for confirmations in self._confirmations:
+            confirmations.go_round()
 
 
 def _next_at(last: WitnessStanding, newest: Confirmed) -> datetime:

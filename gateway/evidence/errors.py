@@ -22,6 +22,10 @@ class LogUnavailableError(GatewayError):
     """
 
 
+class LogRotatedError(LogUnavailableError):
+    """The log's key was rotated: this process signs for a shard that has ended, and needs a start with the new key."""
+
+
 class LogForkedError(GatewayError):
     """The log contradicts itself or what was published of it. Never caught: the process stops serving for good."""
 

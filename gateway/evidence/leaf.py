@@ -26,6 +26,7 @@ class Logged:
     """Where a leaf stands, committed and published: what a receipt's reader needs to check that it is logged."""
 
     index: int
+    """In the tree of its shard."""
     size: int
     """Of the tree that `checkpoint_note` signs: the first one published with this leaf in it."""
     checkpoint_note: str
@@ -38,3 +39,4 @@ class Pending:
     """A leaf that stands once the caller's transaction commits."""
 
     index: int
+    """Its position among the entries of all shards."""

@@ -17,12 +17,13 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import StoreUnavailableError, UnknownError
 from gateway.evidence.batches import Batches
-from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree
-from gateway.evidence.errors import LogForkedError, LogUnavailableError
+from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree, size_of
+from gateway.evidence.errors import LogForkedError, LogRotatedError, LogUnavailableError
 from gateway.evidence.keys import require_ready
 from gateway.evidence.leaf import Leaf, Logged, Pending
 from gateway.evidence.sequencer import Commit, Sequencer, Ticket
-from gateway.evidence.tree import ColdTiles, Head, index_of, prove, read_head
+from gateway.evidence.shard import Shard, first_shard, read_shards
+from gateway.evidence.tree import ColdTiles, Head, position_of, prove, read_head
 from gateway.evidence.tree_audit import audit
 from ipx.errors import ProofError
 from ipx.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, leaf_hash, verify_inclusion
@@ -32,7 +33,9 @@ APPEND_SECONDS: Final = 25.0
 PROBE_SECONDS: Final = 5.0
 """How long a success stands for the next one before `ready` tries by writing."""
 
-_FIRST_WITH = text("SELECT size, root, note FROM log_checkpoint WHERE size > :index ORDER BY size LIMIT 1")
+_FIRST_WITH = text(
+    "SELECT size, root, note FROM log_checkpoint WHERE shard = :shard AND size > :index ORDER BY size LIMIT 1"
+)
 
 
 class EvidenceLog:
@@ -45,6 +48,7 @@ class EvidenceLog:
         signer: NoteSigner,
         clock: Clock,
         *,
+        shard: Shard | None = None,
         append_seconds: float = APPEND_SECONDS,
     ) -> None:
         """Take what the log stands on.
@@ -54,16 +58,18 @@ class EvidenceLog:
             checkpoints: the separate store of what was published.
             signer: the log's key; its name is the log's origin line.
             clock: dates checkpoints.
+            shard: the one that grows; the first where the log's key was never rotated.
             append_seconds: how long a caller waits to be taken up, and as long again for its batch to end.
         """
         self.origin = signer.name
         self.key = signer.key
+        self.shard = shard or first_shard(signer.key)
         self._signer = signer.signer
         self._database = database
         self._checkpoints = checkpoints
         self._append_seconds = append_seconds
-        self._batches = Batches(database, signer, clock)
-        self._publisher = Publisher(database, checkpoints, signer.key)
+        self._batches = Batches(database, self.shard, signer, clock)
+        self._publisher = Publisher(database, checkpoints, self.shard)
         self._sequencer = Sequencer(self._settle)
         self._succeeded_at = float("-inf")
 
@@ -78,7 +84,8 @@ class EvidenceLog:
         """
         # The head first, the store second: the other way round, a process that starts between another one's first
         # commit and its publication would take the store for lost.
-        head = StoredTree(self._database).head()
+        head = StoredTree(self._database, self.shard).head()
+        self._require_last()
         if self._checkpoints.get(self.origin) is None:
             if head.size:
                 raise LogForkedError(
@@ -86,6 +93,7 @@ class EvidenceLog:
                     "the store was lost or replaced, or the log was renamed"
                 )
             self._checkpoints.create(self.origin, self._batches.note(Head(0, EMPTY_ROOT)))
+        self._check_ended()
         # Reads the head anew: others may have appended and published since the first look.
         self._publisher.check()
         self._batches.begin()
@@ -128,12 +136,14 @@ class EvidenceLog:
         """
         with self._serving():
             with self._database.read_connection() as connection:
-                index = index_of(connection, step_id)
-                if index is None:
+                position = position_of(connection, step_id)
+                if position is None:
                     raise UnknownError(f"no leaf {step_id}")
-                first = connection.execute(_FIRST_WITH, {"index": index}).one()
-                proof = prove(connection, index, Head(first.size, bytes(first.root)))
-            if self._publisher.size < first.size:
+                shard = self.shard if position >= self.shard.first else _shard_of(connection, position)
+                index = position - shard.first
+                first = connection.execute(_FIRST_WITH, {"shard": shard.number, "index": index}).one()
+                proof = prove(connection, shard, index, Head(first.size, bytes(first.root)))
+            if shard is self.shard and self._publisher.size < first.size:
                 try:
                     self._publisher.publish(first.note, first.size)
                 except (StoreUnavailableError, DBAPIError) as error:
@@ -149,7 +159,7 @@ class EvidenceLog:
         with self._database.read_connection() as connection:
             self._require_size(connection, size)
             try:
-                return inclusion_proof(ColdTiles(connection).node, index, size)
+                return inclusion_proof(ColdTiles(connection, self.shard).node, index, size)
             except ProofError as error:
                 raise UnknownError(str(error)) from error
 
@@ -162,7 +172,7 @@ class EvidenceLog:
         with self._database.read_connection() as connection:
             self._require_size(connection, new)
             try:
-                return consistency_proof(ColdTiles(connection).node, old, new)
+                return consistency_proof(ColdTiles(connection, self.shard).node, old, new)
             except ProofError as error:
                 raise UnknownError(str(error)) from error
 
@@ -193,7 +203,7 @@ class EvidenceLog:
         Raises:
             LogDamagedError: entries, tiles, head, checkpoints or what was published do not fit together.
         """
-        audit(self._database, self._checkpoints, self.key)
+        audit(self._database, self._checkpoints, self.shard)
 
     def stop(self, reason: LogForkedError) -> None:
         """Append and prove nothing more in this process: somebody outside has shown that the log contradicts itself."""
@@ -232,10 +242,43 @@ class EvidenceLog:
             self._sequencer.stop(error)
             raise
 
+    def _require_last(self) -> None:
+        """Make sure that no later shard was published: this one would go on where it had ended.
+
+        Raises:
+            LogRotatedError: this database knows the later shard.
+            LogForkedError: only the checkpoint store does.
+        """
+        later = self._checkpoints.get(self.shard.next_origin)
+        if later is None or size_of(later) == 0:
+            return
+        with self._database.read_connection() as connection:
+            last = read_shards(connection)[-1].number
+        if last > self.shard.number:
+            raise LogRotatedError(f"{self.origin} has ended: set IPX_LOG_KEY to the key of shard {last}")
+        raise LogForkedError(
+            f"{self.shard.next_origin} was published, and here {self.origin} has not ended: "
+            "a backup from before the rotation was restored"
+        )
+
+    def _check_ended(self) -> None:
+        """Check the shards before this one as well, and publish how the last of them ended if a crash prevented it."""
+        with self._database.read_connection() as connection:
+            ended = [shard for shard in read_shards(connection) if shard.number < self.shard.number]
+        for shard in ended:
+            publisher = Publisher(self._database, self._checkpoints, shard)
+            publisher.check()
+            publisher.run_once()
+
     def _require_size(self, connection: Connection, size: int) -> None:
-        head = read_head(connection)
+        head = read_head(connection, self.shard)
         if head is None or size > head.size:
             raise UnknownError(f"the log has no size {size} yet")
+
+
+def _shard_of(connection: Connection, position: int) -> Shard:
+    """Find the shard in which a leaf stands that is older than the current one."""
+    return [shard for shard in read_shards(connection) if shard.first <= position][-1]
 
 
 def _prove(commit: Commit, leaf: bytes) -> Logged:

@@ -33,10 +33,26 @@ class LogEntry(Base):
     __tablename__ = "log_entry"
 
     idx: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
+    """Counts through all shards: a leaf's index in its own tree is `idx` less the shard's `first`."""
     step_id: Mapped[str] = mapped_column(Text, unique=True)
     """`exchange:<id>:pending`, `exchange:<id>:final`, `act:<id>`, `event:<id>`."""
     leaf_hash: Mapped[bytes] = mapped_column(LargeBinary)
     entry: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogShard(Base):
+    """One tree of the log: rotating the log's key ends one and begins the next."""
+
+    __tablename__ = "log_shard"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    origin: Mapped[str] = mapped_column(String(255), unique=True)
+    vkey: Mapped[str] = mapped_column(String(512))
+    first: Mapped[int] = mapped_column(BigInteger)
+    """`log_entry.idx` of its first leaf."""
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    """With which it ended; empty while it grows."""
+    root: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class LogTile(Base):
@@ -44,6 +60,7 @@ class LogTile(Base):
 
     __tablename__ = "log_tile"
 
+    shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     lvl: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     n: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
     w: Mapped[int] = mapped_column(Integer)
@@ -51,10 +68,13 @@ class LogTile(Base):
 
 
 class LogHead(Base):
+    """The head of the shard that grows; its one row is what every writer locks."""
+
     __tablename__ = "log_head"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    shard: Mapped[int] = mapped_column(Integer)
     size: Mapped[int] = mapped_column(BigInteger)
     root: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -64,10 +84,11 @@ class LogCheckpoint(Base):
 
     __tablename__ = "log_checkpoint"
     __table_args__ = (
-        Index("ix_log_checkpoint_cosigned", "size", sqlite_where=_COSIGNED, postgresql_where=_COSIGNED),
-        Index("ix_log_checkpoint_stamped", "size", sqlite_where=_STAMPED, postgresql_where=_STAMPED),
+        Index("ix_log_checkpoint_cosigned", "shard", "size", sqlite_where=_COSIGNED, postgresql_where=_COSIGNED),
+        Index("ix_log_checkpoint_stamped", "shard", "size", sqlite_where=_STAMPED, postgresql_where=_STAMPED),
     )
 
+    shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     size: Mapped[int] = mapped_column(_Position, primary_key=True, autoincrement=False)
     root: Mapped[bytes] = mapped_column(LargeBinary)
     note: Mapped[str] = mapped_column(Text)
@@ -84,7 +105,7 @@ class EvidenceDuty(Base):
     __tablename__ = "evidence_duty"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """`cosign` or `stamp`."""
+    """`cosign-<shard>` or `stamp-<shard>`."""
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime] = mapped_column(UtcDateTime)
     failure: Mapped[str | None] = mapped_column(Text)

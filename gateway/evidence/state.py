@@ -13,10 +13,11 @@ from sqlalchemy import select
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.evidence import confirmed
-from gateway.evidence.confirmations import STAMP
+from gateway.evidence.confirmations import stamp_duty
 from gateway.evidence.demands import Demands
 from gateway.evidence.errors import EvidenceOverdueError, LogForkedError
 from gateway.evidence.models import EvidenceDuty, WitnessStanding
+from gateway.evidence.shard import Shard
 
 log = structlog.get_logger(__name__)
 
@@ -62,18 +63,18 @@ class Standing:
 class EvidenceState:
     """Looks at most every few seconds; any thread may ask."""
 
-    def __init__(self, database: Database, origin: str, demands: Demands, clock: Clock, *, overdue: timedelta) -> None:
+    def __init__(self, database: Database, shard: Shard, demands: Demands, clock: Clock, *, overdue: timedelta) -> None:
         """Take what is looked at.
 
         Args:
             database: holds the log's tables.
-            origin: the log.
+            shard: the one that grows.
             demands: what is configured: witnesses, quorum, whether there is an authority.
             clock: the present.
             overdue: how long an entry may wait for a time-stamp before no new exchange is taken.
         """
         self._database = database
-        self._origin = origin
+        self._shard = shard
         self._demands = demands
         self._clock = clock
         self._overdue = overdue
@@ -131,17 +132,17 @@ class EvidenceState:
         now = self._clock()
         demands = self._demands
         with self._database.read_connection() as connection:
-            stamped = confirmed.last_stamped(connection) if demands.is_stamped else None
-            unstamped = confirmed.waits_since(connection, stamped) if stamped is not None else None
-            newest = confirmed.newest_with_quorum(connection, demands)
+            stamped = confirmed.last_stamped(connection, self._shard) if demands.is_stamped else None
+            unstamped = confirmed.waits_since(connection, self._shard, stamped) if stamped is not None else None
+            newest = confirmed.newest_with_quorum(connection, self._shard, demands)
             witnessed = (newest.size if newest else 0) if demands.quorum else None
-            unwitnessed = confirmed.waits_since(connection, witnessed) if witnessed is not None else None
+            unwitnessed = confirmed.waits_since(connection, self._shard, witnessed) if witnessed is not None else None
             duty = connection.execute(
-                select(EvidenceDuty.since, EvidenceDuty.failure).where(EvidenceDuty.name == STAMP)
+                select(EvidenceDuty.since, EvidenceDuty.failure).where(EvidenceDuty.name == stamp_duty(self._shard))
             ).one_or_none()
             standings = connection.execute(
                 select(WitnessStanding.failure, WitnessStanding.contradiction).where(
-                    WitnessStanding.origin == self._origin,
+                    WitnessStanding.origin == self._shard.origin,
                     WitnessStanding.vkey.in_([key.vkey for key in demands.witnesses]),
                 )
             ).all()

@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import Connection, TextClause, select, text
 
 from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
-from gateway.evidence.errors import LogDamagedError, LogForkedError, LogUnavailableError
+from gateway.evidence.errors import LogDamagedError, LogForkedError, LogRotatedError, LogUnavailableError
 from gateway.evidence.models import LogEntry, LogTile
+from gateway.evidence.shard import Shard, read_shards
 from ipx.errors import ProofError
 from ipx.merkle import EMPTY_ROOT, HASH_BYTES, inclusion_proof, leaf_hash, root, verify_inclusion
 from ipx.tiles import MAX_ENTRY_BYTES
@@ -17,19 +18,22 @@ from ipx.tiles import MAX_ENTRY_BYTES
 LOCK_SECONDS: Final = 10
 
 # These run in every batch, so they are plain text: building expressions would cost more than running them.
-_READ_HEAD = text("SELECT size, root FROM log_head WHERE id = 1")
-_READ_HEAD_LOCKING = text("SELECT size, root FROM log_head WHERE id = 1 FOR UPDATE")
+_READ_HEAD = text("SELECT shard, size, root FROM log_head WHERE id = 1")
+_READ_HEAD_LOCKING = text("SELECT shard, size, root FROM log_head WHERE id = 1 FOR UPDATE")
 _MOVE_HEAD = text(
-    "UPDATE log_head SET size = :size, root = :root WHERE id = 1 AND size = :old_size AND root = :old_root"
+    "UPDATE log_head SET size = :size, root = :root "
+    "WHERE id = 1 AND shard = :shard AND size = :old_size AND root = :old_root"
 )
 _STORE_ENTRY = text(
     "INSERT INTO log_entry (idx, step_id, leaf_hash, entry) VALUES (:idx, :step_id, :leaf_hash, :entry)"
 )
 _STORE_TILE = text(
-    "INSERT INTO log_tile (lvl, n, w, data) VALUES (:lvl, :n, :w, :data) "
-    "ON CONFLICT (lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
+    "INSERT INTO log_tile (shard, lvl, n, w, data) VALUES (:shard, :lvl, :n, :w, :data) "
+    "ON CONFLICT (shard, lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
 )
-_CREATE_HEAD = text("INSERT INTO log_head (id, size, root) VALUES (1, 0, :root) ON CONFLICT (id) DO NOTHING")
+_CREATE_HEAD = text(
+    "INSERT INTO log_head (id, shard, size, root) VALUES (1, :shard, 0, :root) ON CONFLICT (id) DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,21 @@ class Head:
     root: bytes
 
 
-def create_head(connection: Connection) -> None:
+def create_head(connection: Connection, shard: Shard) -> None:
     """Make the head of an empty tree; another process may do the same at the same time."""
-    connection.execute(_CREATE_HEAD, {"root": EMPTY_ROOT})
+    connection.execute(_CREATE_HEAD, {"shard": shard.number, "root": EMPTY_ROOT})
 
 
-def read_head(connection: Connection) -> Head | None:
+def read_head(connection: Connection, shard: Shard) -> Head | None:
+    """Give the head of a shard; None where it has none yet."""
     row = connection.execute(_READ_HEAD).one_or_none()
-    return None if row is None else Head(row.size, bytes(row.root))
+    if row is not None and row.shard == shard.number:
+        return Head(row.size, bytes(row.root))
+    ended = next((one.final for one in read_shards(connection) if one.number == shard.number), None)
+    return None if ended is None else Head(ended.size, ended.root)
 
 
-def lock_head(connection: Connection) -> Head:
+def lock_head(connection: Connection, shard: Shard) -> Head:
     """Read the head and keep every other writer of the log out until this transaction ends.
 
     PostgreSQL locks the row. SQLite has one lock for all: an update that changes nothing takes it even where the caller
@@ -57,6 +65,7 @@ def lock_head(connection: Connection) -> Head:
 
     Raises:
         LogUnavailableError: no log was created in this database.
+        LogRotatedError: the shard has ended.
     """
     statement = _READ_HEAD
     if connection.dialect.name == "sqlite":
@@ -67,13 +76,16 @@ def lock_head(connection: Connection) -> Head:
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
+    if row.shard != shard.number:
+        raise LogRotatedError(f"{shard.origin} has ended: start again with the key of shard {row.shard} in IPX_LOG_KEY")
     return Head(row.size, bytes(row.root))
 
 
 class EdgeReader:
     """Reads the right edge before an append, and spares hashing again what the database still has byte for byte."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
         self._known: dict[Place, GrowingTile] = {}
 
     def read(self, connection: Connection, head: Head) -> Edge:
@@ -84,7 +96,7 @@ class EdgeReader:
         """
         tiles = {
             place: self._tile(place, data)
-            for place, data in _read_tiles(connection, places_at_edge(head.size), "the head").items()
+            for place, data in _read_tiles(connection, self._shard, places_at_edge(head.size), "the head").items()
         }
         edge = Edge(head.size, tiles)
         if edge.root() != head.root:
@@ -103,11 +115,12 @@ class EdgeReader:
         return known
 
 
-def store(connection: Connection, edge: Edge, head: Head, new: Sequence[tuple[str, bytes]]) -> Head:
+def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Sequence[tuple[str, bytes]]) -> Head:
     """Append entries behind the locked head.
 
     Args:
         connection: the transaction that locked the head.
+        shard: whose head it is.
         edge: the right edge at `head`; it grows.
         head: as `lock_head` gave it.
         new: step id and entry of each leaf, in order.
@@ -124,68 +137,81 @@ def store(connection: Connection, edge: Edge, head: Head, new: Sequence[tuple[st
         if not 0 < len(entry) <= MAX_ENTRY_BYTES:
             raise ValueError(f"an entry of {len(entry)} bytes")
         digest = leaf_hash(entry)
-        rows.append({"idx": edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
+        rows.append({"idx": shard.first + edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
         edge.append(digest)
     connection.execute(_STORE_ENTRY, rows)
     connection.execute(
         _STORE_TILE,
         [
-            {"lvl": level, "n": n, "w": edge.tiles[level, n].width, "data": edge.tiles[level, n].data}
-            for level, n in sorted(edge.changed)
+            {"shard": shard.number, "lvl": place[0], "n": place[1], "w": tile.width, "data": tile.data}
+            for place, tile in ((place, edge.tiles[place]) for place in sorted(edge.changed))
         ],
     )
     grown = Head(edge.size, edge.root())
     moved = connection.execute(
-        _MOVE_HEAD, {"size": grown.size, "root": grown.root, "old_size": head.size, "old_root": head.root}
+        _MOVE_HEAD,
+        {
+            "shard": shard.number,
+            "size": grown.size,
+            "root": grown.root,
+            "old_size": head.size,
+            "old_root": head.root,
+        },
     )
     if moved.rowcount != 1:
         raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
     return grown
 
 
-def root_at(connection: Connection, size: int) -> bytes:
+def root_at(connection: Connection, shard: Shard, size: int) -> bytes:
     """Derive the root of the first `size` leaves from the tiles.
 
     Raises:
         LogForkedError: a tile is missing or too narrow.
     """
     places = places_at_edge(size)
-    tiles = {place: GrowingTile(data) for place, data in _read_tiles(connection, places, f"size {size}").items()}
+    found = _read_tiles(connection, shard, places, f"size {size}")
+    tiles = {place: GrowingTile(data) for place, data in found.items()}
     return root(Edge(size, tiles).node, size)
 
 
-def index_of(connection: Connection, step_id: str) -> int | None:
+def position_of(connection: Connection, step_id: str) -> int | None:
+    """Find a leaf among those of all shards."""
     return connection.execute(select(LogEntry.idx).where(LogEntry.step_id == step_id)).scalar_one_or_none()
 
 
-def read_entries(connection: Connection, start: int, end: int) -> list[bytes]:
+def read_entries(connection: Connection, shard: Shard, start: int, end: int) -> list[bytes]:
     """Read the entries from index `start` to before `end`, in order."""
     rows = connection.execute(
-        select(LogEntry.entry).where(LogEntry.idx >= start, LogEntry.idx < end).order_by(LogEntry.idx)
+        select(LogEntry.entry)
+        .where(LogEntry.idx >= shard.first + start, LogEntry.idx < shard.first + end)
+        .order_by(LogEntry.idx)
     )
     return [bytes(row.entry) for row in rows]
 
 
-def read_tile(connection: Connection, level: int, number: int, width: int) -> bytes:
+def read_tile(connection: Connection, shard: Shard, level: int, number: int, width: int) -> bytes:
     """Read the first `width` hashes of a tile.
 
     Raises:
         LogDamagedError: it is missing or too narrow.
     """
     try:
-        return _read_tiles(connection, {(level, number): width}, "its reader")[level, number]
+        return _read_tiles(connection, shard, {(level, number): width}, "its reader")[level, number]
     except LogForkedError as error:
         raise LogDamagedError([str(error)]) from error
 
 
-def prove(connection: Connection, index: int, head: Head) -> tuple[bytes, ...]:
+def prove(connection: Connection, shard: Shard, index: int, head: Head) -> tuple[bytes, ...]:
     """Prove a leaf in the tree of an earlier head, and check the proof before it is handed out.
 
     Raises:
         LogDamagedError: entries and tiles do not lead to that head any more.
     """
-    leaf = connection.execute(select(LogEntry.leaf_hash).where(LogEntry.idx == index)).scalar_one_or_none()
-    proof = tuple(inclusion_proof(ColdTiles(connection).node, index, head.size))
+    leaf = connection.execute(
+        select(LogEntry.leaf_hash).where(LogEntry.idx == shard.first + index)
+    ).scalar_one_or_none()
+    proof = tuple(inclusion_proof(ColdTiles(connection, shard).node, index, head.size))
     try:
         verify_inclusion(index, head.size, bytes(leaf or b""), proof, head.root)
     except ProofError as error:
@@ -196,8 +222,9 @@ def prove(connection: Connection, index: int, head: Head) -> tuple[bytes, ...]:
 class ColdTiles:
     """The nodes of the whole tree, read from the database tile by tile as they are asked for; for one use."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, shard: Shard) -> None:
         self._connection = connection
+        self._shard = shard
         self._edge = Edge(0, {})
 
     def node(self, level: int, index: int) -> bytes:
@@ -209,7 +236,9 @@ class ColdTiles:
         place = place_of(level, index)
         if place not in self._edge.tiles:
             row = self._connection.execute(
-                select(LogTile.data).where(LogTile.lvl == place[0], LogTile.n == place[1])
+                select(LogTile.data).where(
+                    LogTile.shard == self._shard.number, LogTile.lvl == place[0], LogTile.n == place[1]
+                )
             ).one_or_none()
             if row is None:
                 raise LogDamagedError([f"tile {place[1]} of level {place[0]} is missing"])
@@ -220,13 +249,13 @@ class ColdTiles:
             raise LogDamagedError([f"tile {place[1]} of level {place[0]} is too narrow"]) from error
 
 
-def _read_tiles(connection: Connection, places: dict[Place, int], claim: str) -> dict[Place, bytes]:
+def _read_tiles(connection: Connection, shard: Shard, places: dict[Place, int], claim: str) -> dict[Place, bytes]:
     if not places:
         return {}
     wanted = {f"l{at}": place[0] for at, place in enumerate(places)} | {
         f"n{at}": place[1] for at, place in enumerate(places)
     }
-    rows = connection.execute(_select_tiles(len(places)), wanted)
+    rows = connection.execute(_select_tiles(len(places)), wanted | {"shard": shard.number})
     found = {(row.lvl, row.n): bytes(row.data) for row in rows}
     for (level, number), width in places.items():
         if len(found.get((level, number), b"")) < width * HASH_BYTES:
@@ -237,4 +266,4 @@ def _read_tiles(connection: Connection, places: dict[Place, int], claim: str) ->
 @cache
 def _select_tiles(count: int) -> TextClause:
     places = " OR ".join(f"(lvl = :l{at} AND n = :n{at})" for at in range(count))
-    return text(f"SELECT lvl, n, data FROM log_tile WHERE {places}")  # noqa: S608  (only names of parameters)
+    return text(f"SELECT lvl, n, data FROM log_tile WHERE shard = :shard AND ({places})")  # noqa: S608  (only names of parameters)

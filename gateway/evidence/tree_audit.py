@@ -10,37 +10,49 @@ from gateway.evidence.checkpoints import CheckpointStore, open_own
 from gateway.evidence.edge import Edge
 from gateway.evidence.errors import LogDamagedError, LogForkedError
 from gateway.evidence.models import LogCheckpoint, LogEntry, LogTile
-from gateway.evidence.tree import Head, read_head
+from gateway.evidence.shard import Shard, follows, read_shards
+from gateway.evidence.tree import Head, read_entries, read_head
 from ipx.errors import NoteError
 from ipx.merkle import HASH_BYTES, leaf_hash
-from ipx.note import Checkpoint, NoteKey, open_note
+from ipx.note import Checkpoint, open_note
 
 MAX_FINDINGS: Final = 20
 PAGE_ROWS: Final = 1024
 
 
-def audit(database: Database, store: CheckpointStore, key: NoteKey) -> None:
-    """Derive the whole log again.
+def audit(database: Database, store: CheckpointStore, newest: Shard) -> None:
+    """Derive the whole log again, every shard of it up to `newest`.
 
     Raises:
-        LogDamagedError: names what does not fit, at most 20 findings.
+        LogDamagedError: names what does not fit, at most 20 findings a shard.
     """
-    # The published checkpoint first: the log read after it can only be longer.
-    body = store.get(key.name)
     with database.read_connection() as connection:
-        head = read_head(connection)
-        if head is None:
-            raise LogDamagedError(["there is no log in this database"])
-        findings = _Audit(connection, head, key).run(body)
+        shards = [shard for shard in read_shards(connection) if shard.number < newest.number]
+    findings: list[str] = []
+    before: Checkpoint | None = None
+    for shard in (*shards, newest):
+        # The published checkpoint first: the log read after it can only be longer.
+        body = store.get(shard.origin)
+        with database.read_connection() as connection:
+            head = read_head(connection, shard)
+            if head is None:
+                raise LogDamagedError(["there is no log in this database"])
+            found = _Audit(connection, shard, head).run(body)
+            first = read_entries(connection, shard, 0, 1)
+            if before is not None and not (first and follows(first[0], before)):
+                found.append("the first entry does not commit to how the shard before it ended")
+        findings += [f"{shard.origin}: {finding}" if shards else finding for finding in found]
+        before = shard.final
     if findings:
         raise LogDamagedError(findings)
 
 
 class _Audit:
-    def __init__(self, connection: Connection, head: Head, key: NoteKey) -> None:
+    def __init__(self, connection: Connection, shard: Shard, head: Head) -> None:
         self._connection = connection
+        self._shard = shard
         self._head = head
-        self._key = key
+        self._key = shard.key
         self._edge = Edge(0, {})
         self._findings: list[str] = []
 
@@ -76,12 +88,13 @@ class _Audit:
             end = min(start + PAGE_ROWS, self._head.size)
             rows = self._connection.execute(
                 select(LogEntry.idx, LogEntry.entry, LogEntry.leaf_hash)
-                .where(LogEntry.idx >= start, LogEntry.idx < end)
+                .where(LogEntry.idx >= self._shard.first + start, LogEntry.idx < self._shard.first + end)
                 .order_by(LogEntry.idx)
             ).all()
-            missing = next((at for at, row in enumerate(rows, start) if row.idx != at), start + len(rows))
-            for row in rows[: missing - start]:
-                yield row.idx, bytes(row.entry), bytes(row.leaf_hash)
+            indices = [row.idx - self._shard.first for row in rows]
+            missing = next((at for at, index in enumerate(indices, start) if index != at), start + len(rows))
+            for index, row in zip(indices, rows[: missing - start], strict=False):
+                yield index, bytes(row.entry), bytes(row.leaf_hash)
             if missing < end:
                 self._find(f"entry {missing} is missing")
                 return
@@ -90,6 +103,7 @@ class _Audit:
         last = -1
         while rows := self._connection.execute(
             select(LogCheckpoint.size, LogCheckpoint.root, LogCheckpoint.note)
+            .where(LogCheckpoint.shard == self._shard.number)
             .where(LogCheckpoint.size > last, LogCheckpoint.size <= self._head.size)
             .order_by(LogCheckpoint.size)
             .limit(PAGE_ROWS)
@@ -129,7 +143,9 @@ class _Audit:
         for level, number in sorted(self._edge.changed):
             tile = self._edge.tiles[level, number]
             stored = self._connection.execute(
-                select(LogTile.data).where(LogTile.lvl == level, LogTile.n == number)
+                select(LogTile.data).where(
+                    LogTile.shard == self._shard.number, LogTile.lvl == level, LogTile.n == number
+                )
             ).scalar_one_or_none()
             if stored is None or bytes(stored)[: tile.width * HASH_BYTES] != tile.data:
                 self._find(f"tile {number} of level {level} does not hold the hashes of the entries")

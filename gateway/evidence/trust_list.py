@@ -19,6 +19,7 @@ from gateway.evidence.errors import UnpublishableError
 from gateway.evidence.keys import holder_keys
 from gateway.evidence.models import TrustList
 from gateway.evidence.outsiders import Outsiders
+from gateway.evidence.shard import Shard, read_shards
 from ipx import jws
 from ipx.encoding import b64, b64url, b64url_bytes
 from ipx.errors import EvidenceError
@@ -147,6 +148,7 @@ class TrustLists:
         return {
             "keys": [*self._gateway_keys(before), *(_member(key) for key in keys)],
             "log": {"origin": self._log_key.name, "vkeys": [self._log_key.vkey]},
+            **_ended(read_shards(session.connection())),
             **_confirmed_by(self._outsiders),
         }
 
@@ -181,6 +183,21 @@ class TrustLists:
             return jws.sign(payload, signer, typ=TYP)
         except EvidenceError as error:
             raise UnpublishableError(f"every reader would refuse this trust list: {error}") from error
+
+
+def _ended(shards: Sequence[Shard]) -> dict[str, Json]:
+    """List the shards that have ended, with how: nobody who has their keys can lengthen them any more."""
+    ended: list[Json] = [
+        {
+            "origin": shard.origin,
+            "vkeys": [shard.key.vkey],
+            "size": shard.final.size,
+            "root": b64(shard.final.root),
+        }
+        for shard in shards
+        if shard.final is not None
+    ]
+    return {"shards": ended} if ended else {}
 
 
 def _confirmed_by(outsiders: Outsiders) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from gateway.evidence.errors import (
     KeyFileError,
     LogDamagedError,
     LogForkedError,
+    LogRotatedError,
     LogUnavailableError,
     NoContainerError,
     NotYetProvableError,
@@ -29,7 +30,7 @@ from gateway.evidence.errors import (
     WitnessError,
     WitnessRefusedError,
 )
-from gateway.evidence.published import PublishedLog
+from gateway.evidence.published import PublishedLog, PublishedShards
 from gateway.evidence.trust_list import TrustLists
 from gateway.evidence.witness_service import WitnessService
 from gateway.web import problem
@@ -52,6 +53,7 @@ for _error, _slug in (
     (KeyFileError, "internal"),
     (LogDamagedError, "log-unavailable"),
     (LogForkedError, "log-unavailable"),
+    (LogRotatedError, "log-unavailable"),
     (LogUnavailableError, "log-unavailable"),
     (NoContainerError, "no-container"),
     (NotYetProvableError, "not-yet-provable"),
@@ -69,13 +71,14 @@ for _error, _slug in (
 
 
 def blueprint() -> Blueprint:
-    log = Blueprint("log", __name__, url_prefix="/log")
-    log.add_url_rule("/checkpoint", view_func=checkpoint)
-    log.add_url_rule("/tile/<path:path>", view_func=tile)
-    log.add_url_rule("/proof", view_func=proof)
-    log.add_url_rule("/consistency", view_func=consistency)
-    log.add_url_rule("/trust.jws", view_func=trust_list)
-    log.add_url_rule("/trust.jwk", view_func=trust_key)
+    log = Blueprint("log", __name__)
+    for prefix in ("/log", "/log-<int(min=2):number>"):  # the first shard, and those after it
+        log.add_url_rule(f"{prefix}/checkpoint", view_func=checkpoint)
+        log.add_url_rule(f"{prefix}/tile/<path:path>", view_func=tile)
+        log.add_url_rule(f"{prefix}/proof", view_func=proof)
+        log.add_url_rule(f"{prefix}/consistency", view_func=consistency)
+    log.add_url_rule("/log/trust.jws", view_func=trust_list)
+    log.add_url_rule("/log/trust.jwk", view_func=trust_key)
     return log
 
 
@@ -87,9 +90,9 @@ def witness_blueprint() -> Blueprint:
     return witness
 
 
-def checkpoint() -> Response:
+def checkpoint(number: int = 1) -> Response:
     """Give the newest checkpoint that a quorum of witnesses has cosigned; the newest, where none is or it is old."""
-    shown = svcs.flask.get(PublishedLog).shown()
+    shown = _shard(number).shown()
     response = _cached(shown.note, TEXT, CHECKPOINT_CACHE)
     response.headers["IPX-Witnessed"] = (
         f"?{int(shown.is_witnessed)};cosigned={shown.cosignatures};quorum={shown.quorum}"
@@ -108,24 +111,24 @@ def cosigned_checkpoint(origin_hash: str) -> Response:
     return _cached(svcs.flask.get(WitnessService).latest(f"{origin_hash}/checkpoint"), TEXT, CHECKPOINT_CACHE)
 
 
-def tile(path: str) -> Response:
+def tile(path: str, number: int = 1) -> Response:
     try:
         named = parse_path(path)
     except ProofError as error:
         raise UnknownError(str(error)) from error
-    return _forever(svcs.flask.get(PublishedLog).tile(named), "application/octet-stream")
+    return _forever(_shard(number).tile(named), "application/octet-stream")
 
 
-def proof() -> Response:
+def proof(number: int = 1) -> Response:
     """Prove `index` under the checkpoint of `size`, or under the first one that has it."""
     index, size = _numbers("index", "size", optional={"size"})
-    return _forever(svcs.flask.get(PublishedLog).proof(index or 0, size).text(), TEXT)
+    return _forever(_shard(number).proof(index or 0, size).text(), TEXT)
 
 
-def consistency() -> Response:
+def consistency(number: int = 1) -> Response:
     """Prove that the log of `new` leaves begins with the log of `old` leaves: one base64 hash a line."""
     old, new = _numbers("old", "new", optional=set())
-    hashes = svcs.flask.get(PublishedLog).consistency(old or 0, new or 0)
+    hashes = _shard(number).consistency(old or 0, new or 0)
     return _forever("".join(f"{b64(value)}\n" for value in hashes), TEXT)
 
 
@@ -137,6 +140,10 @@ def trust_key() -> Response:
     """Give the key to pin on first use; compare its thumbprint with the one the operator publishes elsewhere."""
     key = dict(svcs.flask.get(TrustLists).signed_by())
     return _cached(json.dumps(key, sort_keys=True), "application/jwk+json", TRUST_CACHE)
+
+
+def _shard(number: int) -> PublishedLog:
+    return svcs.flask.get(PublishedShards).number(number)
 
 
 def _numbers(*names: str, optional: set[str]) -> tuple[int | None, ...]:

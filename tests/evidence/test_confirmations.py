@@ -92,7 +92,7 @@ def demands(peers):
 
 @pytest.fixture
 def published(database, checkpoints, log, demands, clock):
-    return PublishedLog(database, checkpoints, log.origin, demands=lambda: demands, clock=clock)
+    return PublishedLog(database, checkpoints, log.shard, demands=lambda: demands, clock=clock)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def rounds(new_rounds):
 def state(database, log, demands, clock):
     def look(*, is_stamped=False, quorum=2):
         wanted = Demands(demands.witnesses if quorum else frozenset(), quorum, is_stamped=is_stamped)
-        return EvidenceState(database, log.origin, wanted, clock, overdue=HOURS)
+        return EvidenceState(database, log.shard, wanted, clock, overdue=HOURS)
 
     return look
 

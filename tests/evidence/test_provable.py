@@ -20,7 +20,7 @@ KEYS = frozenset({FIRST.key, SECOND.key, THIRD.key})
 @pytest.fixture
 def published(database, checkpoints, log, clock):
     def make(**demands):
-        return PublishedLog(database, checkpoints, log.origin, demands=lambda: Demands(**demands), clock=clock)
+        return PublishedLog(database, checkpoints, log.shard, demands=lambda: Demands(**demands), clock=clock)
 
     return make
 

@@ -47,7 +47,10 @@ def released(record: str, **changed) -> Ending:
             "book": "b" * 43,
             "snapshot": b"what was asked",
             "obligations": {"retain_days": 90},
-            "withheld": [("trademark.owner.contact", "not_granted", "holder/ipo-xa/border@4"), ("trademark.agent", "not_granted", None)],
+            "withheld": [
+                ("trademark.owner.contact", "not_granted", "holder/ipo-xa/border@4"),
+                ("trademark.agent", "not_granted", None),
+            ],
             "timing_ms": {"auth": 3.1, "policy": 1.0},
             **changed,
         }

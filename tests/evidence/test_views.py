@@ -9,9 +9,10 @@ import svcs
 from sqlalchemy import select
 
 from gateway.agencies.trusted_keys import requester_keys
+from gateway.evidence.demands import Demands
 from gateway.evidence.leaf import Leaf
 from gateway.evidence.models import LogCheckpoint
-from gateway.evidence.published import PublishedLog
+from gateway.evidence.published import PublishedShards
 from gateway.evidence.trust_list import TrustLists
 from gateway.evidence.views import blueprint
 from gateway.web import problem
@@ -40,10 +41,10 @@ def lists(database, log, acts, clock):
 
 
 @pytest.fixture
-def client(database, checkpoints, log, lists):
+def client(database, checkpoints, log, lists, clock):
     app = flask.Flask("test")
     svcs.flask.init_app(app)
-    svcs.flask.register_value(app, PublishedLog, PublishedLog(database, checkpoints, log.origin))
+    svcs.flask.register_value(app, PublishedShards, PublishedShards(database, checkpoints, Demands, clock))
     svcs.flask.register_value(app, TrustLists, lists)
     problem.install(app, "https://gw.example")
     app.register_blueprint(blueprint())

@@ -116,6 +116,7 @@ def test_evidence_is_whole_once_a_peer_has_cosigned_and_the_authority_has_stampe
         evidence.verify(answer.evidence.raw, trust, now=now)  # the answer alone was confirmed by nobody yet
     for gateway in pair:
         assert gateway.http.get("/log/checkpoint").headers["IPX-Witnessed"] == "?1;cosigned=1;quorum=1"
+        gateway.services.evidence_state.look()
         assert gateway.http.get("/readyz").json()["evidence"]["state"] == "current"
 
 
@@ -124,7 +125,7 @@ def test_each_shows_what_it_has_cosigned_of_the_other(pair):
         gateway.services.confirmations.go_round()
 
     for own, other in (pair, pair[::-1]):
-        (client,) = own.services.confirmations._witnesses
+        (client,) = own.services.confirmations._confirmations[0]._witnesses
         shown = client.latest(own.services.log.key)
         assert 0 < shown.size <= own.services.published.newest().size
         assert other.count("witnessed_log") == 1

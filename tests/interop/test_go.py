@@ -9,10 +9,11 @@ import svcs
 from gateway.clock import utc_now
 from gateway.db.engine import Database
 from gateway.evidence.checkpoints import CheckpointStore
+from gateway.evidence.demands import Demands
 from gateway.evidence.edge import Edge
 from gateway.evidence.leaf import Leaf
 from gateway.evidence.log import EvidenceLog
-from gateway.evidence.published import PublishedLog
+from gateway.evidence.published import PublishedShards
 from gateway.evidence.views import blueprint
 from gateway.tables import Base
 from gateway.web import problem
@@ -61,7 +62,7 @@ def mirrors(tmp_path_factory):
     log.open()
     app = flask.Flask("served")
     svcs.flask.init_app(app)
-    svcs.flask.register_value(app, PublishedLog, PublishedLog(database, checkpoints, log.origin))
+    svcs.flask.register_value(app, PublishedShards, PublishedShards(database, checkpoints, Demands, utc_now))
     problem.install(app, "https://gw.example")
     app.register_blueprint(blueprint())
     client = app.test_client()
