@@ -120,6 +120,9 @@ class HttpCaller:
             raise CallFailedError(FailReason.MISCONFIGURED, str(error)) from error
         except httpcore.TimeoutException as error:
             raise CallFailedError(FailReason.TIMEOUT, type(error).__name__) from error
+        except httpcore.LocalProtocolError as error:
+            # Its message repeats the header that cannot be sent (a line feed after a key), which may be a secret.
+            raise CallFailedError(FailReason.MISCONFIGURED, "a header that cannot be sent") from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise CallFailedError(FailReason.UNREACHABLE, f"{type(error).__name__}: {error}") from error
         except UnicodeEncodeError as error:

@@ -20,7 +20,7 @@ from connectors.deadline import Deadline
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_resolvers = ThreadPoolExecutor(4, thread_name_prefix="resolve")
+_resolvers = ThreadPoolExecutor(16, thread_name_prefix="resolve")
 _until: ContextVar[Deadline | None] = ContextVar("_until", default=None)
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

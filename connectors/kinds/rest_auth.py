@@ -64,7 +64,6 @@ class ClientCredentials:
 
     def __init__(self, document: Mapping[str, Any], resolver: Resolver, caller: HttpCaller) -> None:
         self._caller = caller
-        self._resolver = resolver
         self._url = resolver.resolve(document["token"], "/reach/auth/token")
         client = resolver.resolve(document["client"], "/reach/auth/client")
         secret = resolver.resolve(document["secret"], "/reach/auth/secret")
@@ -120,7 +119,6 @@ class ClientCredentials:
         if str(said.get("token_type", "bearer")).lower() != "bearer":
             raise CallFailedError(FailReason.BAD_ANSWER, "token endpoint: no bearer token")
         lifetime = _lifetime(said.get("expires_in"))
-        self._resolver.keep_secret(token)
         self._token = token
         self._renew_at = time.monotonic() + max(lifetime - self._renew_before, lifetime / 2)
 

@@ -354,6 +354,14 @@ def test_a_key_in_the_query_reaches_no_log_no_record_and_no_error(api, server, d
     assert "s3cr3t" not in told
 
 
+def test_a_key_with_a_line_feed_behind_it_is_refused_and_not_logged(api, server, deadline, caplog):
+    put = {"  fetch:": '  auth: {key: "${secret:KEY}", header: X-Api-Key}\n  fetch:'}
+    source = api(answer=lambda asked: good(), put=put, KEY=f"{SECRET}\n")
+
+    assert fetched(source, deadline) == Failed(FailReason.MISCONFIGURED)
+    assert (server.asked, SECRET in caplog.text, "s3cr3t" in caplog.text) == ([], False, False)
+
+
 def test_a_key_is_percent_encoded(api, server, deadline):
     source = api(answer=lambda asked: Reply({"code": "NO_DATA"}))
 
