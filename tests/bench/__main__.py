@@ -16,13 +16,13 @@ from time import monotonic
 import click
 
 from gateway.demo.run import DemoError
-from tests.bench import appends, decisions, figures, machine, signing, traffic
+from tests.bench import appends, decisions, figures, machine, signing, sources, traffic
 from tests.bench.answers import Faults
 from tests.bench.load import LoadError
 from tests.bench.servers import ServerError
 from tests.bench.stores import NoPostgresError, postgres_server
 
-PARTS = ("exchange", "token", "log", "policy", "evidence")
+PARTS = ("exchange", "token", "log", "policy", "evidence", "sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Sizes:
     log: appends.Size
     policy: decisions.Size
     evidence: signing.Size
+    sources: sources.Size
 
 
 SMALL = Sizes(
@@ -38,12 +39,14 @@ SMALL = Sizes(
     appends.Size(rounds=2, seconds=0.2),
     decisions.Size(questions=100, many=False),
     signing.Size(rounds=3, seconds=0.05, tree_sizes=(100_000,)),
+    sources.Size(records=300, rows=3_000, megabytes=32),
 )
 FULL = Sizes(
     traffic.Size(rounds=5, seconds=3.0, connections=32, alone=200, paced_seconds=8.0, unseen_marks=900),
     appends.Size(rounds=5, seconds=0.8),
     decisions.Size(questions=1000, many=True),
     signing.Size(rounds=5, seconds=0.3, tree_sizes=(100_000, 1_000_000)),
+    sources.Size(records=2_000, rows=20_000, megabytes=1_000),
 )
 
 
@@ -88,6 +91,8 @@ def _run(folder: Path, sizes: Sizes, only: list[str], postgres: str | None, data
         decisions.measure(folder, sizes.policy, faults)
     if "evidence" in only:
         signing.measure(sizes.evidence)
+    if "sources" in only:
+        sources.measure(folder, sizes.sources, faults)
 
 
 def _postgres(stack: ExitStack, only: list[str], database: str) -> str | None:
