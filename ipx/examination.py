@@ -18,7 +18,7 @@ from ipx.errors import BindingError, EvidenceError, FormatError, SignatureError,
 from ipx.jws import CLOCK_SKEW_SECONDS, instant, parse_json, parse_object, text
 from ipx.keys import TrustedKey
 from ipx.merkle import leaf_hash, verify_inclusion
-from ipx.note import Cosigned, InclusionProof, open_checkpoint, parse_proof
+from ipx.note import Cosigned, InclusionProof, LogPolicy, open_checkpoint, parse_proof
 from ipx.report import Report, TimeSource
 from ipx.sdjwt import Presentation
 from ipx.statement import STATEMENT, require_agreement
@@ -72,7 +72,7 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
         presentation = _record(members, trust, request, receipt)
     erased = _erased(members, receipt, presentation)
     logged = _require_entry(members, request, receipt, presentation)
-    proof, cosigned = _require_inclusion(members, trust, logged, now)
+    proof, cosigned = _require_inclusion(members, trust.log_named(receipt.log), logged, now)
     time = _time(members, trust, proof, cosigned, now)
     _require_in_force(_signatures(requested, acknowledged, presentation, filing), receipt, time)
     if STATEMENT in members:
@@ -124,8 +124,7 @@ def _require_same_exchange(request: Request, receipt: Receipt, trust: Trust, now
         raise BindingError("The request was made to another gateway than the one that signed the receipt.")
     if receipt.holder != request.holder:
         raise BindingError("The receipt names another holder than the one that was asked.")
-    if receipt.log != trust.log.origin:
-        raise BindingError("The receipt names another log than the trust list.")
+    trust.log_named(receipt.log)
     if receipt.issued_at > now.timestamp() + CLOCK_SKEW_SECONDS:
         raise BindingError("The receipt is dated in the future: the gateway's clock or this machine's is wrong.")
 
@@ -213,13 +212,13 @@ def _require_entry(
 
 
 def _require_inclusion(
-    members: Mapping[str, bytes], trust: Trust, logged: bytes, now: datetime
+    members: Mapping[str, bytes], policy: LogPolicy, logged: bytes, now: datetime
 ) -> tuple[InclusionProof, Cosigned]:
     try:
         proof = parse_proof(members[container.PROOF].decode())
     except UnicodeDecodeError as error:
         raise FormatError("The proof of inclusion is not UTF-8.") from error
-    cosigned = open_checkpoint(proof.checkpoint_note, trust.log, now=now)
+    cosigned = open_checkpoint(proof.checkpoint_note, policy, now=now)
     head = cosigned.checkpoint
     verify_inclusion(proof.index, head.size, leaf_hash(logged), proof.hashes, head.root)
     return proof, cosigned

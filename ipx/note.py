@@ -105,6 +105,8 @@ class LogPolicy:
     keys: frozenset[NoteKey]
     witnesses: frozenset[NoteKey] = frozenset()
     quorum: int = 0
+    final: "Checkpoint | None" = None
+    """How the log ended, where it has: from then on nobody can lengthen it, not even with its key."""
 
     def __post_init__(self) -> None:
         if not self.keys or any(SIGNATURE_TYPES[key.type].is_timed for key in self.keys):
@@ -191,7 +193,8 @@ def open_checkpoint(raw: str | bytes, policy: LogPolicy, *, now: datetime) -> Co
     """Check a signed checkpoint against what is demanded of this log.
 
     Raises:
-        NoteError: malformed, of another log, not signed by the log, short of witnesses, or cosigned in the future.
+        NoteError: malformed, of another log, not signed by the log, beyond its end, short of witnesses, or cosigned in
+            the future.
     """
     opened = open_note(raw, policy.keys | policy.witnesses)
     if not policy.keys & opened.valid.keys():
@@ -199,6 +202,10 @@ def open_checkpoint(raw: str | bytes, policy: LogPolicy, *, now: datetime) -> Co
     checkpoint = Checkpoint.parse(opened.text)
     if checkpoint.origin != policy.origin:
         raise NoteError(f"The checkpoint is of the log {checkpoint.origin[:128]!r}, not of {policy.origin!r}.")
+    if policy.final is not None and (
+        checkpoint.size > policy.final.size or (checkpoint.size == policy.final.size and checkpoint != policy.final)
+    ):
+        raise NoteError(f"The log ended with {policy.final.size} entries, and this checkpoint is not of its time.")
     times = tuple(sorted(at for at in opened.valid.values() if at is not None))
     if times and (times[-1] - now).total_seconds() > CLOCK_SKEW_SECONDS:
         raise NoteError("The checkpoint is cosigned in the future: a witness's clock or this machine's is wrong.")

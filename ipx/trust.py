@@ -6,10 +6,11 @@ write the payload himself, unsigned. Times are whole seconds since 1970, UTC.
     {"iss": "https://gw.example", "version": 3, "iat": 1790000000, "prev": "<b64url SHA-256 of list 2>" or null,
      "keys": [{"role": "requester|holder|seal|gateway", "kid": …, "iss": <owner>, "alg": "Ed25519|ES256", "jwk": {…},
                "valid_from": 1790000000, "valid_until": 1821536000 or null, "revoked_at"?: …, "reason"?: …}],
-     "log": {"origin": "gw.example/log", "vkeys": ["gw.example/log+24554a41+Abvn…"]},
+     "log": {"origin": "gw.example/log-2", "vkeys": ["gw.example/log-2+24554a41+Abvn…"]},
+     "shards": [{"origin": "gw.example/log", "vkeys": […], "size": 88240, "root": "<base64>"}],    those that have ended
      "witnesses": [{"vkey": …, "url": …}], "quorum": 2, "tsa_roots": ["<base64 DER>"], "tsa_policy": "1.3.6.1…" or null}
 
-Of these `witnesses quorum tsa_roots tsa_policy prev` may be absent, which means none.
+Of these `shards witnesses quorum tsa_roots tsa_policy prev` may be absent, which means none.
 """
 
 import hashlib
@@ -22,10 +23,11 @@ from cryptography.x509 import Certificate, ObjectIdentifier, load_der_x509_certi
 
 from ipx import jws
 from ipx.encoding import b64_bytes, b64url
-from ipx.errors import EvidenceError, FormatError, TrustError
+from ipx.errors import BindingError, EvidenceError, FormatError, TrustError
 from ipx.jws import Json, instant, parse_object, text
 from ipx.keys import KeyRing, PublicKey, Role, TrustedKey, public_key
-from ipx.note import LogPolicy, NoteKey
+from ipx.merkle import HASH_BYTES
+from ipx.note import Checkpoint, LogPolicy, NoteKey
 
 __all__ = ["TYP", "Trust", "TrustedKey", "load"]
 
@@ -47,6 +49,9 @@ class Trust:
     """b64url SHA-256 of the list before, as its bytes were carried."""
     keys: tuple[TrustedKey, ...]
     log: LogPolicy
+    """The log that grows."""
+    ended: tuple[LogPolicy, ...]
+    """Shards of it that have ended, each with how."""
     witness_urls: Mapping[NoteKey, str]
     tsa_roots: tuple[Certificate, ...]
     """Roots of the authorities whose time-stamps are demanded; none where none is."""
@@ -66,12 +71,24 @@ class Trust:
         """
         return self._ring.key(roles, kid)
 
+    def log_named(self, origin: str) -> LogPolicy:
+        """Find the log, or the ended shard of it, of this origin.
+
+        Raises:
+            BindingError: there is none.
+        """
+        for policy in (self.log, *self.ended):
+            if policy.origin == origin:
+                return policy
+        raise BindingError("The receipt names another log than the trust list.")
+
     def unconfirmed(self) -> "Trust":
         """Give the same list without the demand for witnesses and time-stamps: nobody has confirmed a fresh answer yet.
 
         It is for whoever has just asked. What is kept as evidence is judged by the whole list.
         """
-        return replace(self, log=replace(self.log, quorum=0), tsa_roots=(), tsa_policy=None)
+        ended = tuple(replace(policy, quorum=0) for policy in self.ended)
+        return replace(self, log=replace(self.log, quorum=0), ended=ended, tsa_roots=(), tsa_policy=None)
 
 
 def load(data: bytes, *, pinned: PublicKey | None, at_least: int) -> Trust:
@@ -118,7 +135,7 @@ def _trust(payload: dict[str, Json], digest: str) -> Trust:
         raise TrustError("The trust list names one witness twice.")
     policy = LogPolicy(
         origin=text(log, "origin"),
-        keys=frozenset(NoteKey.parse(_text(vkey, "vkeys")) for vkey in _list(log, "vkeys")),
+        keys=_vkeys(log),
         witnesses=frozenset(key for key, _ in witnesses),
         quorum=_quorum(payload),
     )
@@ -129,6 +146,7 @@ def _trust(payload: dict[str, Json], digest: str) -> Trust:
         prev=_optional(payload, "prev"),
         keys=tuple(_key(_member(item, "keys")) for item in _list(payload, "keys")),
         log=policy,
+        ended=tuple(_ended(_member(item, "shards"), policy) for item in _list(payload, "shards")),
         witness_urls=dict(witnesses),
         tsa_roots=tuple(_certificate(root) for root in _list(payload, "tsa_roots")),
         tsa_policy=_policy(payload),
@@ -156,6 +174,19 @@ def _key(members: Mapping[str, Json]) -> TrustedKey:
     if key.valid_from and key.valid_until and key.valid_from >= key.valid_until:
         raise FormatError(f"The key {key.kid[:64]!r} ends before it begins.")
     return key
+
+
+def _vkeys(members: Mapping[str, Json]) -> frozenset[NoteKey]:
+    return frozenset(NoteKey.parse(_text(vkey, "vkeys")) for vkey in _list(members, "vkeys"))
+
+
+def _ended(members: Mapping[str, Json], current: LogPolicy) -> LogPolicy:
+    """Read a shard that has ended; the witnesses are those of the log."""
+    origin, root = text(members, "origin"), b64_bytes(text(members, "root"))
+    size = members.get("size")
+    if type(size) is not int or size < 1 or len(root) != HASH_BYTES:
+        raise FormatError("A shard of the log ends with no size or no root.")
+    return replace(current, origin=origin, keys=_vkeys(members), final=Checkpoint(origin, size, root))
 
 
 def _witness(members: Mapping[str, Json]) -> tuple[NoteKey, str]:
@@ -189,7 +220,10 @@ def _refuse_shared_keys(trust: Trust) -> None:
     for key in trust.keys:
         if key.role in _SINGLE_PURPOSE:
             uses.setdefault(key.public.kid, set()).add((key.role, key.owner))
-    for note_key in (*trust.log.keys, *trust.log.witnesses):
+    logs = (trust.log, *trust.ended)
+    if len({policy.origin for policy in logs}) != len(logs):
+        raise TrustError("The trust list names one log twice.")
+    for note_key in (*(key for policy in logs for key in policy.keys), *trust.log.witnesses):
         uses.setdefault(note_key.public_key.kid, set()).add(("note", note_key.name))
     if any(len(of_one_key) > 1 for of_one_key in uses.values()):
         raise TrustError("The trust list lets one key sign two kinds of documents, or for two owners.")

@@ -69,10 +69,11 @@ class Rotation:
         note_signer = NoteSigner(self._log.shard.next_origin, signer)
         self._begin_in_store(note_signer)
         with self._database.write() as session:
-            shard = self._begin(session, note_signer, actor)
-        Publisher(self._database, self._checkpoints, self._log.shard).run_once()
-        Publisher(self._database, self._checkpoints, shard).run_once()
-        return shard
+            log = self._begin(session, note_signer, actor)
+        log.close()  # a thread of its own has published the act
+        for shard in (self._log.shard, log.shard):
+            Publisher(self._database, self._checkpoints, shard).run_once()
+        return log.shard
 
     def _begin_in_store(self, signer: NoteSigner) -> None:
         """Let the store know the new shard before the database does: a start that finds leaves and no row refuses."""
@@ -85,7 +86,7 @@ class Rotation:
         else:  # a rotation that was given up, with another key
             self._checkpoints.swap(signer.name, known, empty)
 
-    def _begin(self, session: Session, signer: NoteSigner, actor: str) -> Shard:
+    def _begin(self, session: Session, signer: NoteSigner, actor: str) -> EvidenceLog:
         connection = session.connection()
         old = self._log.shard
         head = lock_head(connection, old)
@@ -98,7 +99,7 @@ class Rotation:
         log.append_within(connection, Leaf(f"shard:{shard.number}", first_entry(final, self._clock())))
         detail = {"ended": old.origin, "size": head.size, "root": head.root.hex(), "vkey": signer.key.vkey}
         self._acts(log).record(session, actor, "log.rotated", shard.origin, detail)
-        return shard
+        return log
 
 
 def _store(connection: Connection, old: Shard, head: Head, new: Shard) -> None:
