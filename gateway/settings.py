@@ -59,6 +59,13 @@ class Settings:
     """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
     trusted_proxies: tuple[str, ...] = ()
     redis_url: str | None = None
+    is_key_set_private: bool = False
+    """Whether clients' key sets may be fetched from addresses of private networks and of this machine."""
+    tls_certificate: Path | None = None
+    """With its key: the gateway ends TLS itself. Read by `gunicorn_conf`."""
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """Who issues clients' certificates; with it the gateway's own socket asks for one."""
     container_key: Path | None = None
     """Signs ASiC-E containers and nothing else; with its certificate, or neither."""
     container_certificate: Path | None = None
@@ -78,6 +85,11 @@ class Settings:
     witness_key: KeyPlace | None = None
     """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
     witnessed_logs: tuple[NoteKey, ...] = ()
+
+    @property
+    def has_mutual_tls(self) -> bool:
+        """Whether a client's certificate can reach this gateway at all."""
+        return self.tls_client_ca is not None or self.client_certificate_header is not None
 
     @property
     def witness_name(self) -> str:
@@ -122,6 +134,10 @@ def read_settings() -> Settings:
     client_certificate_header = env.str("CLIENT_CERTIFICATE_HEADER", default=None)
     trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", default=[])
     redis_url = env.str("REDIS_URL", default=None)
+    is_key_set_private = env.bool("KEY_SET_PRIVATE", default=False)
+    tls_certificate = env.path("TLS_CERTIFICATE", default=None, validate=_is_file)
+    tls_key = env.path("TLS_KEY", default=None, validate=_is_file)
+    tls_client_ca = env.path("TLS_CLIENT_CA", default=None, validate=_is_file)
     container_key = env.path("CONTAINER_KEY", default=None, validate=_is_file)
     container_certificate = env.path("CONTAINER_CERTIFICATE", default=None, validate=_is_file)
     answer_days = env.float("ANSWER_DAYS", default=7.0, validate=_is_duration)
@@ -140,6 +156,8 @@ def read_settings() -> Settings:
         env.seal()
     except EnvValidationError as error:
         raise SettingsError(_explain(error)) from error
+    if (tls_certificate is None) != (tls_key is None) or (tls_client_ca is not None and tls_certificate is None):
+        raise SettingsError("IPX_TLS_CERTIFICATE and IPX_TLS_KEY go together, and IPX_TLS_CLIENT_CA needs both")
     return Settings(
         origin=origin,
         database_url=database_url,
@@ -159,6 +177,10 @@ def read_settings() -> Settings:
         client_certificate_header=client_certificate_header,
         trusted_proxies=tuple(trusted_proxies),
         redis_url=redis_url,
+        is_key_set_private=is_key_set_private,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
         container_key=container_key,
         container_certificate=container_certificate,
         answer_days=answer_days,

@@ -11,6 +11,8 @@ from flask import Flask
 
 from connectors.tools import MappingTools
 from gateway.agencies.client_keys import ClientKeys
+from gateway.agencies.key_set_fetch import KeySetFetcher
+from gateway.agencies.key_sets import KeySets
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
@@ -105,6 +107,7 @@ class Services:
     audit: AuditTrail
     agencies: Agencies
     client_keys: ClientKeys
+    key_sets: KeySets
     sources: Sources
     policies: Policies
     books: PolicyBooks
@@ -181,9 +184,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     books = PolicyBooks(policies, catalogue)
 
     replay = _replay_store(settings, database)
-    sign_in = _sign_in(settings, database, wrap, replay, audit, clock)
+    key_sets = KeySets(database, audit, clock, KeySetFetcher(private=settings.is_key_set_private))
+    clients = ClientRegister(database, key_sets, clock)
+    sign_in = _sign_in(settings, database, wrap, replay, clients, audit, clock)
 
-    requests = Requests(database, clock, settings.origin)
+    requests = Requests(clients, clock, settings.origin)
     intake = _intake(settings, database, wrap, holder_keys, clock)
     holders, sealing = intake.holders, intake.seals
     seals = RecordSeals(sealing, PartyKeys(_derived(settings, b"party-keys")), clock)
@@ -233,6 +238,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),
+        key_sets=key_sets,
         sources=Sources(database, audit, clock),
         policies=policies,
         books=books,
@@ -381,18 +387,23 @@ class SignIn:
 
 
 def _sign_in(
-    settings: Settings, database: Database, wrap: KeyWrap, replay: ReplayStore, audit: AuditTrail, clock: Clock
+    settings: Settings,
+    database: Database,
+    wrap: KeyWrap,
+    replay: ReplayStore,
+    clients: ClientRegister,
+    audit: AuditTrail,
+    clock: Clock,
 ) -> SignIn:
     keys = TokenKeys(database, wrap, clock, acts=audit)
     keys.ensure_active()
-    clients = ClientRegister(database)
     standing = Standing(database, clock)
     tokens = AccessTokens(settings.origin, keys, clock)
     nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
     dpop = DpopVerifier(settings.origin, nonces, clock)
     assertions = AssertionVerifier(settings.origin, clock)
     certificates = CertificateSource(settings.client_certificate_header, settings.trusted_proxies)
-    metadata = Metadata(settings.origin, [settings.resource])
+    metadata = Metadata(settings.origin, [settings.resource], has_mutual_tls=settings.has_mutual_tls)
     parts = Parts(
         issuer=settings.origin,
         resources=metadata.resources,

@@ -52,9 +52,9 @@ class Worker:
             "interrupted exchanges": services.recovery.close_overdue,
             "trust list": self._publish_trust,
             "token keys": services.sign_in.keys.advance,
+            "key sets of clients": services.key_sets.refresh_due,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
-            "token signing keys": services.sign_in.keys.advance,
             "retention": self._let_go,
         }
         for name, task in tasks.items():

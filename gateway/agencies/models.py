@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
@@ -68,6 +68,27 @@ class ClientKey(Base):
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     suspended_reason: Mapped[str | None] = mapped_column(Text)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_fetched: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Taken from the client's key set, and ended when the set no longer lists it; else it was registered here."""
+    listed_as: Mapped[str | None] = mapped_column(String(128))
+    """The `kid` under which the client's key set lists it, where that is not the thumbprint."""
+    warned_days: Mapped[int | None] = mapped_column(Integer)
+    """The last threshold, in days before its end, of which a warning was written."""
+
+
+class ClientKeySet(Base):
+    """The address where a client publishes its keys (`jwks_uri`, RFC 7591), and when it was last asked."""
+
+    __tablename__ = "client_key_set"
+
+    client_id: Mapped[str] = mapped_column(ForeignKey("client.id"), primary_key=True)
+    uri: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last attempt began, whatever came of it: there is at most one a minute, by all workers together."""
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fresh_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem: Mapped[str | None] = mapped_column(Text)
+    """Why the last attempt brought nothing, in our own words; absent after a success."""
 
 
 class Source(Base):

@@ -6,6 +6,7 @@ signature are one refusal, in words and in time. Nothing is used up here: a nonc
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.clock import Clock
@@ -53,7 +54,8 @@ _DUMMY_KEYS: Final[Mapping[str, PublicKey]] = {
     ),
 }
 
-FindClient = Callable[[str], RegisteredClient | None]
+FindClient = Callable[[str, str | None, str], RegisteredClient | None]
+"""Finds the client of an id whose key of this name and algorithm is to be tried (`ClientRegister.find_for_key`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class AssertionVerifier:
     def _authenticate(self, assertion: Assertion, find: FindClient, client_id: str | None) -> Authenticated:
         if client_id is not None and client_id != assertion.client_id:
             raise RefusedError(Reason.ISSUER_SUBJECT, claim="client_id")
-        client = find(assertion.client_id)
+        client = find(assertion.client_id, assertion.jws.header.get("kid"), assertion.jws.alg)
         key = self.signed_by(assertion, client)
         if client is None or key is None:
             raise RefusedError(Reason.CLIENT_AUTHENTICATION)
@@ -158,7 +160,7 @@ class AssertionVerifier:
     def signed_by(self, assertion: Assertion, client: RegisteredClient | None) -> RegisteredKey | None:
         """Give the registered key, live or not, that signed; None, after the same work, where there is none."""
         jws = assertion.jws
-        key = _named_key(client, jws.header.get("kid")) if client else None
+        key = _named_key(client, jws, self._clock()) if client else None
         usable = key is not None and key.public.alg == jws.alg
         try:
             verify(jws, key.public if key is not None and usable else _DUMMY_KEYS[jws.alg])
@@ -170,12 +172,14 @@ class AssertionVerifier:
         """Refuse a client that proved itself but is shut out: key, client, agency in this order.
 
         Raises:
-            RefusedError: `KEY_EXPIRED KEY_REVOKED CLIENT_SUSPENDED AGENCY_SUSPENDED`.
+            RefusedError: `KEY_EXPIRED KEY_REVOKED KEY_SET_LOST CLIENT_SUSPENDED AGENCY_SUSPENDED`.
         """
         if key is not None and key.revoked_at is not None:
             raise RefusedError(Reason.KEY_REVOKED)
         if key is not None and not key.is_in_time(self._clock()):
             raise RefusedError(Reason.KEY_EXPIRED)
+        if key is not None and key.is_lost(self._clock()):
+            raise RefusedError(Reason.KEY_SET_LOST)
         if client.is_suspended:
             raise RefusedError(Reason.CLIENT_SUSPENDED)
         if client.agency_is_suspended:
@@ -218,9 +222,11 @@ def _form_of(claims: Mapping[str, Any]) -> list[tuple[str, Reason]]:
     return found
 
 
-def _named_key(client: RegisteredClient, kid: str | None) -> RegisteredKey | None:
-    """Find the key by `kid`, which only a client with one single key (that is not revoked) may leave out."""
+def _named_key(client: RegisteredClient, jws: Jws, now: datetime) -> RegisteredKey | None:
+    """Find the key by `kid`, which only a client with one key (not revoked, nor gone from its set) may leave out."""
+    kid = jws.header.get("kid")
     if kid is None:
-        candidates = [key for key in client.keys if key.revoked_at is None] or client.keys
+        left = [k for k in client.keys if k.revoked_at is None and not (k.is_fetched and k.valid_until <= now)]
+        candidates = left or client.keys
         return candidates[0] if len(candidates) == 1 else None
-    return next((key for key in client.keys if key.kid == kid), None)
+    return client.key_named(kid, jws.alg)

@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 
-from gateway.agencies.models import Agency, Client, ClientKey
+from gateway.agencies.key_sets import KEPT, KeySets
+from gateway.agencies.models import Agency, Client, ClientKey, ClientKeySet
 from gateway.agencies.names import CLIENT_ID
+from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.oauth.jose import KEY_ALGS
 from ipx.keys import PublicKey, public_key
@@ -29,9 +31,27 @@ class RegisteredKey:
     valid_until: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    listed_as: str | None
+    is_fetched: bool
+    confirmed_until: datetime | None
+    """Of a key from the client's key set: until when it counts without the set being read again."""
 
     def is_in_time(self, now: datetime) -> bool:
         return self.valid_from <= now < self.valid_until
+
+    def is_lost(self, now: datetime) -> bool:
+        """Whether its set could not be read for so long that the key may have ended without our knowing."""
+        return self.is_fetched and (self.confirmed_until is None or now >= self.confirmed_until)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySetState:
+    """A client publishes its keys at an address of its own."""
+
+    fresh_until: datetime | None
+
+    def is_fresh(self, now: datetime) -> bool:
+        return self.fresh_until is not None and now < self.fresh_until
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,19 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
     agency_scopes: frozenset[str]
     agency_purposes: frozenset[str]
     keys: Sequence[RegisteredKey] = field(repr=False)
+    key_set: KeySetState | None = None
+    """Absent where the client publishes no keys at an address of its own."""
+
+    def key_named(self, kid: str, alg: str) -> RegisteredKey | None:
+        """Find a key by its thumbprint, or by the one name under which the client's key set lists it.
+
+        Of several keys that had the name, the one that the set lists now counts.
+        """
+        exact = next((key for key in self.keys if key.kid == kid), None)
+        if exact is not None:
+            return exact
+        named = [key for key in self.keys if key.listed_as == kid and key.public.alg == alg]
+        return max(named, key=lambda key: (key.valid_until, key.id), default=None)
 
     def may(self, right: str) -> bool:
         """Whether a scope is on the client and granted to its agency."""
@@ -64,6 +97,20 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
         return grant_type in GRANTS
 
 
+_KEY_COLUMNS = (
+    ClientKey.id.label("key_id"),
+    ClientKey.kid,
+    ClientKey.jwk,
+    ClientKey.valid_from,
+    ClientKey.valid_until,
+    func.coalesce(ClientKey.revoked_at, ClientKey.suspended_at).label("revoked_at"),
+    ClientKey.last_used_at,
+    ClientKey.listed_as,
+    ClientKey.is_fetched,
+    ClientKeySet.client_id.label("key_set"),
+    ClientKeySet.fetched_at,
+    ClientKeySet.fresh_until,
+)
 _FIND = (
     select(
         Client.id,
@@ -74,48 +121,93 @@ _FIND = (
         Agency.suspended_at.label("agency_suspended_at"),
         Agency.scopes.label("agency_scopes"),
         Agency.purposes,
-        ClientKey.id.label("key_id"),
-        ClientKey.kid,
-        ClientKey.jwk,
-        ClientKey.valid_from,
-        ClientKey.valid_until,
-        func.coalesce(ClientKey.revoked_at, ClientKey.suspended_at).label("revoked_at"),
-        ClientKey.last_used_at,
+        *_KEY_COLUMNS,
     )
     .join(Agency, Agency.code == Client.agency_code)
     .join(ClientKey, ClientKey.client_id == Client.id, isouter=True)
+    .join(ClientKeySet, ClientKeySet.client_id == Client.id, isouter=True)
+    .where(Client.id == bindparam("client_id"))
+)
+_FIND_KEY = (
+    select(*_KEY_COLUMNS)
+    .select_from(Client)
+    .join(ClientKey, and_(ClientKey.client_id == Client.id, ClientKey.kid == bindparam("kid")), isouter=True)
+    .join(ClientKeySet, ClientKeySet.client_id == Client.id, isouter=True)
     .where(Client.id == bindparam("client_id"))
 )
 
 
 class ClientRegister:
-    """Reads clients; nothing but imported keys is remembered between requests."""
+    """Reads clients and their keys; nothing but imported keys is remembered between requests.
 
-    def __init__(self, database: Database) -> None:
+    Keys that a client publishes are looked at again when they are no longer fresh, or lack the one asked for.
+    """
+
+    def __init__(self, database: Database, key_sets: KeySets, clock: Clock) -> None:
         self._database = database
+        self._key_sets = key_sets
+        self._clock = clock
 
     def find(self, client_id: str) -> RegisteredClient | None:
         if not CLIENT_ID.fullmatch(client_id):
             return None  # and no stranger's text reaches the database: PostgreSQL raises on a zero byte
         with self._database.read_connection() as connection:
             rows = connection.execute(_FIND, {"client_id": client_id}).all()
-        if not rows:
-            return None
-        first = rows[0]
-        return RegisteredClient(
-            id=first.id,
-            agency=first.agency_code,
-            is_suspended=first.suspended_at is not None,
-            agency_is_suspended=first.agency_suspended_at is not None,
-            not_before=first.not_before,
-            scopes=frozenset(first.scopes),
-            agency_scopes=frozenset(first.agency_scopes),
-            agency_purposes=frozenset(first.purposes),
-            keys=tuple(_key(row) for row in rows if row.key_id is not None),
-        )
+        return _client(rows) if rows else None
+
+    def find_for_key(self, client_id: str, kid: str | None, alg: str) -> RegisteredClient | None:
+        """Find a client to check a signature of its.
+
+        Args:
+            client_id: whom the signed text names.
+            kid: the name of the key in that text, where there is one.
+            alg: its algorithm.
+        """
+        client = self.find(client_id)
+        if client is None or client.key_set is None:
+            return client
+        is_known = bool(client.keys) if kid is None else client.key_named(kid, alg) is not None
+        return self.find(client_id) if self._is_renewed(client_id, client.key_set, is_known=is_known) else client
+
+    def find_key(self, client_id: str, kid: str) -> RegisteredKey | None:
+        """Find a key of a client that is known to exist, by the key's thumbprint."""
+        key, key_set = self._key(client_id, kid)
+        if key_set is not None and self._is_renewed(client_id, key_set, is_known=key is not None):
+            key, _ = self._key(client_id, kid)
+        return key
+
+    def _is_renewed(self, client_id: str, key_set: KeySetState, *, is_known: bool) -> bool:
+        return not (is_known and key_set.is_fresh(self._clock())) and self._key_sets.refresh(client_id)
+
+    def _key(self, client_id: str, kid: str) -> tuple[RegisteredKey | None, KeySetState | None]:
+        with self._database.read_connection() as connection:
+            row = connection.execute(_FIND_KEY, {"client_id": client_id, "kid": kid}).one_or_none()
+        return (None, None) if row is None else (_registered(row), _key_set(row))
 
 
-def _key(row: Any) -> RegisteredKey:
+def _client(rows: Sequence[Any]) -> RegisteredClient:
+    first = rows[0]
+    return RegisteredClient(
+        id=first.id,
+        agency=first.agency_code,
+        is_suspended=first.suspended_at is not None,
+        agency_is_suspended=first.agency_suspended_at is not None,
+        not_before=first.not_before,
+        scopes=frozenset(first.scopes),
+        agency_scopes=frozenset(first.agency_scopes),
+        agency_purposes=frozenset(first.purposes),
+        keys=tuple(key for key in map(_registered, rows) if key is not None),
+        key_set=_key_set(first),
+    )
+
+
+def _key_set(row: Any) -> KeySetState | None:
+    return KeySetState(row.fresh_until) if row.key_set is not None else None
+
+
+def _registered(row: Any) -> RegisteredKey | None:
+    if row.key_id is None:
+        return None
     return RegisteredKey(
         id=row.key_id,
         kid=row.kid,
@@ -124,6 +216,9 @@ def _key(row: Any) -> RegisteredKey:
         valid_until=row.valid_until,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        listed_as=row.listed_as,
+        is_fetched=row.is_fetched,
+        confirmed_until=row.fetched_at + KEPT if row.fetched_at is not None else None,
     )
 
 

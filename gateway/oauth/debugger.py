@@ -105,7 +105,7 @@ class AssertionDebugger:
         subject = jws.claims.get("sub")
         if not isinstance(subject, str):
             return findings
-        client = self._register.find(subject)
+        client = self._register.find_for_key(subject, jws.header.get("kid"), jws.alg)
         assertion = Assertion(jws, subject, str(jws.claims.get("jti")), 0)
         key = self._assertions.signed_by(assertion, client)
         if client is None or key is None:

@@ -95,6 +95,12 @@ class Reason(Enum):
         "too many failed authentications",
         "Wait as Retry-After says and mend the client; the token debugger shows what fails.",
     )
+    KEY_SET_LOST = (
+        126,
+        "invalid_client",
+        "the key set of the client cannot be read",
+        "See that the address registered as jwks_uri answers with 200 within 3 seconds; the operator sees the reason.",
+    )
 
     SCOPE_MALFORMED = (
         200,

@@ -105,6 +105,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self._dpop = parts.dpop
         self._nonces = parts.nonces
         self._failures = parts.failures
+        self._register = parts.register
         self._certificates = parts.certificates
         self.client_certificates = parts.client_certificates
         self.register_client_auth_method("private_key_jwt", self._private_key_jwt)
@@ -206,7 +207,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         request.authenticated = Authenticated(client, "tls_client_auth", consume=())
         return client
 
-    def _private_key_jwt(self, find: Any, request: StrictRequest) -> RegisteredClient | None:
+    def _private_key_jwt(self, _find: Any, request: StrictRequest) -> RegisteredClient | None:
         form = request.form
         if "client_assertion" not in form and "client_assertion_type" not in form:
             return None  # Authlib tries the next method
@@ -217,7 +218,9 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         if self._failures.is_exhausted(*name):
             raise RefusedError(Reason.THROTTLED)
         try:
-            request.authenticated = self._assertions.authenticate(assertion, find, client_id=form.get("client_id"))
+            request.authenticated = self._assertions.authenticate(
+                assertion, self._register.find_for_key, client_id=form.get("client_id")
+            )
         except RefusedError as refusal:
             if refusal.reason is Reason.CLIENT_AUTHENTICATION:
                 self._failures.count(*name)

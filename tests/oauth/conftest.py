@@ -18,6 +18,8 @@ from sqlalchemy import delete, select, update
 
 import gateway.oauth.models  # noqa: F401
 from gateway.agencies.client_keys import ClientKeys
+from gateway.agencies.key_set_text import Unusable
+from gateway.agencies.key_sets import KeySets
 from gateway.agencies.models import Agency, Client, ClientKey
 from gateway.audit.models import AuditEntry
 from gateway.db.base import Base
@@ -202,6 +204,7 @@ class World:
     failures_per_minute = 1000
     make_replay = staticmethod(DatabaseReplayStore)
     questions_per_minute = 30
+    fetch = staticmethod(lambda uri: Unusable("no answer"))  # of a key set; tests put a server in its place
 
     def __init__(self, database, clock, kek=bytes(32), origin=ORIGIN):
         self.database, self.clock, self.origin, self.kek = database, clock, origin, kek
@@ -219,6 +222,8 @@ class World:
         self.replay = self.make_replay(database)
         self.tokens = AccessTokens(self.origin, self.keys, clock)
         self.delegations = Delegations(database, clock, acts=self.acts)
+        self.key_sets = KeySets(database, self.acts, clock, self.fetch)
+        register = ClientRegister(database, self.key_sets, clock)
         standing = Standing(database, clock)
         certificates = CertificateSource("Client-Cert", ["192.0.2.0/24"])
         self.client_certificates = ClientCertificates(database, clock, acts=self.acts)
@@ -230,7 +235,7 @@ class World:
                 resources=[resource, *others],
                 database=database,
                 clock=clock,
-                register=ClientRegister(database),
+                register=register,
                 assertions=self.assertions,
                 dpop=dpop,
                 nonces=self.nonces,
@@ -244,7 +249,7 @@ class World:
             )
         )
         questions = Throttle(self.questions_per_minute, clock)
-        debugger = AssertionDebugger(self.assertions, ClientRegister(database), dpop, self.replay, questions)
+        debugger = AssertionDebugger(self.assertions, register, dpop, self.replay, questions)
         self.guard = guard = Guard(
             resource,
             database=database,

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import event, select
 
 from gateway.db.engine import Database
-from gateway.errors import StoreUnavailableError
 from gateway.db.group_commit import GroupCommit
+from gateway.errors import StoreUnavailableError
 from gateway.oauth.models import Seen
 from gateway.oauth.replay import ReplayedError, SeenKey, consume
 
