@@ -1,15 +1,13 @@
 """Kind `rest`: an API over HTTP that answers in JSON or XML, as its source file describes it."""
 
-import json
 import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import httpcore
 
@@ -19,8 +17,10 @@ from connectors.formats.document import Limits, Node
 from connectors.kinds.http_caller import Answer, Call, CallFailedError, HttpCaller
 from connectors.kinds.rest_answers import AnswerRules, Carried, number_of
 from connectors.kinds.rest_auth import authenticator
+from connectors.kinds.rest_changes import Progress, newest_of_each, values_asked
 from connectors.kinds.rest_paging import Ask, Place, Turned, paging
 from connectors.kinds.rest_reach import Action, RestReach, read_reach, template
+from connectors.kinds.rest_sender import Sender
 from connectors.kinds.rest_throttle import LIGHTS, Throttle
 from connectors.mapping import RecordMapping
 from connectors.protocol import (
@@ -39,7 +39,7 @@ from connectors.protocol import (
 )
 from connectors.quarantine import Reason, UnreadableError
 from connectors.references import Resolver
-from connectors.row_filter import AllOf, Compare, Op, RowFilter
+from connectors.row_filter import Op, RowFilter
 from connectors.source_file import parse_duration
 
 _log = logging.getLogger(__name__)
@@ -48,30 +48,7 @@ BATCH_ITEMS = 500
 """Changes are handed over once so many have come, at the end of a page."""
 
 REMEMBERED_REVISIONS = 4096
-BACK_OFF_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a watermark says: changes are asked for since an instant; the place among the pages, if one is open."""
-
-    since: str | None = None
-    newest: str | None = None
-    place: Place | None = None
-
-    @classmethod
-    def read(cls, mark: Watermark | None) -> "Progress | None":
-        """Read a watermark; None if it is not one of ours."""
-        if mark is None:
-            return cls()
-        try:
-            since, newest, place = json.loads(mark)
-            return cls(since, newest, None if place is None else Place.read(place))
-        except (ValueError, TypeError):
-            return None
-
-    def written(self) -> Watermark:
-        return Watermark(json.dumps([self.since, self.newest, self.place.document() if self.place else None]))
+ACCEPT = {"json": "application/json", "xml": "application/xml, text/xml"}
 
 
 def open_connector(
@@ -119,7 +96,6 @@ class RestConnector:
         self._resolver = resolver
         self._clock = clock
         self._caller = HttpCaller(reach.limits, private=reach.is_private, tls=reach.tls, wire=wire)
-        self._auth = authenticator(document.get("auth"), resolver, self._caller)
         self._rules = rules = AnswerRules(mapping, document)
         self._items = rules.items(document.get("items"), "/reach/items")
         self._fetched = rules.items(document.get("fetch", {}).get("items"), "/reach/fetch/items")
@@ -127,6 +103,13 @@ class RestConnector:
         self._paging = paging(document.get("paging"), rules.reader("/reach/paging"))
         throttle = document.get("throttle", {})
         self._throttle = Throttle(throttle, lambda text: rules.condition(text, "/reach/throttle"), clock, pause)
+        self._sender = Sender(
+            self._caller,
+            authenticator(document.get("auth"), resolver, self._caller),
+            self._throttle,
+            tries=reach.limits.tries,
+            headers=(("Accept", ACCEPT[mapping.source.read.format]), *reach.headers),
+        )
         self._remaining = _remaining(throttle, rules)
         self._has_body_signals = any(signal.body for signal in self._throttle.signals)
         changes = document.get("changes", {})
@@ -165,7 +148,7 @@ class RestConnector:
         """Read all pages. What the API was asked to narrow is filtered again: whether it did is its own affair."""
         if self._reach.search is None or mark is not None:
             return Failed(FailReason.UNSUPPORTED)
-        values = _asked(wanted, self._reach.search.places)
+        values = values_asked(wanted, self._reach.search.places)
         try:
             found, _, _ = self._pages(self._reach.search, values, Place(), deadline, self._reach.limits.rows)
         except CallFailedError as error:
@@ -246,12 +229,12 @@ class RestConnector:
             following = self._paging.following(following, Turned(answer, whole, len(carried), call.url))
             if rows_max is None and len(found) >= BATCH_ITEMS:
                 break
-        brought = [replace(item, findings=item.findings or self._stale(item)) for item in _newest_of_each(found)]
+        brought = [replace(item, findings=item.findings or self._stale(item)) for item in newest_of_each(found)]
         there = {item.key for item in brought}
         return brought, tuple(key for key in deleted if key not in there), following
 
     def _asked_and_read(self, call: Call, deadline: Deadline) -> tuple[Answer, Node | Absent]:
-        answer = self._sent(call, deadline)
+        answer = self._sender.send(call, deadline)
         whole = None
         if self._has_body_signals and answer.body:
             try:
@@ -266,49 +249,6 @@ class RestConnector:
         if self._remaining is not None:
             self._quota = self._remaining(answer, judged)
         return answer, judged
-
-    def _sent(self, call: Call, deadline: Deadline) -> Answer:
-        """Send, as often as the source file allows and the deadline lets. A token that died is renewed once."""
-        accept = "application/json" if self._source.read.format == "json" else "application/xml, text/xml"
-        is_renewed = False
-        tries_left = self._reach.limits.tries
-        pause = BACK_OFF_SECONDS
-        while True:
-            tries_left -= 1
-            try:
-                with self._throttle.turn(deadline):
-                    used = self._auth.credentials(deadline)
-                    headers = (("Accept", accept), *self._reach.headers, *used.headers, *call.headers)
-                    whole = replace(call, url=_with_query(call.url, used.query), headers=headers)
-                    answer = self._caller.send(whole, deadline)
-            except CallFailedError as error:
-                if error.reason is not FailReason.UNREACHABLE or tries_left <= 0:
-                    raise
-                pause = self._backed_off(pause, error, deadline)
-                continue
-            self._throttle.heard(answer)
-            refusal = self._throttle.refusal(answer)
-            if refusal is not None:
-                if tries_left <= 0 or refusal.retry_after is None:
-                    raise refusal
-                self._throttle.sleep(refusal.retry_after, deadline)
-                continue
-            if answer.status == 401 and not is_renewed and self._auth.refused(used):  # noqa: PLR2004  (unauthorized)
-                is_renewed = True
-                tries_left += 1
-                continue
-            if answer.status in (502, 503, 504) and tries_left > 0:
-                wait = self._throttle.wait_said(answer)
-                failed = CallFailedError(FailReason.UNREACHABLE, f"status {answer.status}", wait)
-                pause = self._backed_off(wait.total_seconds() if wait else pause, failed, deadline)
-                continue
-            return answer
-
-    def _backed_off(self, pause: float, error: CallFailedError, deadline: Deadline) -> float:
-        if pause >= deadline.remaining_seconds:
-            raise error
-        self._throttle.sleep(timedelta(seconds=pause), deadline)
-        return pause * 2
 
     def _found(self, carried: Carried, media_type: str) -> Found:
         key = revised = None
@@ -347,46 +287,6 @@ class RestConnector:
         said = self._resolver.blot_out(str(error))
         _log.warning("source %s: %s: %s: %s", self._source.name, operation, error.reason, said)
         return Failed(error.reason, error.retry_after)
-
-
-def _newest_of_each(found: Sequence[Found]) -> list[Found]:
-    """Drop what came again because rows moved while pages were read; two records under one key stay, marked as such."""
-    kept: dict[RecordKey, Found] = {}
-    without_key = []
-    for item in found:
-        if item.key is None:
-            without_key.append(item)
-            continue
-        known = kept.get(item.key)
-        is_newer = known is None or (
-            item.revised is not None and (known.revised is None or item.revised > known.revised)
-        )
-        if is_newer:
-            kept[item.key] = item
-        elif known is not None and known.revised == item.revised and not _is_repeat(known, item):
-            kept[item.key] = replace(known, findings=(Reason.DUPLICATE_IN_BATCH,))
-    return [*kept.values(), *without_key]
-
-
-def _is_repeat(known: Found, item: Found) -> bool:
-    # Records cut out of a list compare by their bytes; of one body for many, only one on another page can be a repeat.
-    return known.raw == item.raw if known.position == item.position == 0 else known.raw is not item.raw
-
-
-def _asked(wanted: RowFilter, places: frozenset[str]) -> dict[str, str]:
-    """What of a filter can be put into the address: fields that must have one given value."""
-    parts = wanted.parts if isinstance(wanted, AllOf) else (wanted,)
-    values: dict[str, str] = {}
-    for part in parts:
-        if isinstance(part, Compare) and part.op in (Op.EQ, Op.CONTAINS) and part.field in places:
-            values.setdefault(part.field, str(part.value).lower() if isinstance(part.value, bool) else str(part.value))
-    return values
-
-
-def _with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
-    for name, value in query:
-        url += f"{'&' if '?' in url else '?'}{quote(name, safe='')}={quote(value, safe='')}"
-    return url
 
 
 def _deleted(document: Mapping[str, Any], rules: AnswerRules) -> Callable[[Node], list[Any]] | None:

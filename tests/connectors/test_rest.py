@@ -720,7 +720,7 @@ def test_a_clock_ten_minutes_ahead_makes_a_future_revision(api, deadline, clock)
 
 
 def test_a_server_fault_is_tried_again_as_often_as_allowed(api, server, deadline, monkeypatch):
-    monkeypatch.setattr("connectors.kinds.rest.BACK_OFF_SECONDS", 0.01)
+    monkeypatch.setattr("connectors.kinds.rest_sender.BACK_OFF_SECONDS", 0.01)
     answers = iter([Reply(wire=b""), Reply({}, 503), good()])
     source = api(answer=lambda asked: next(answers), put={"tries: 1": "tries: 3"})
 
