@@ -15,7 +15,7 @@ from ipx.commitment import entry, receipt_commitment
 from ipx.documents import RECEIPT_TYP, Receipt
 from ipx.encoding import b64url_bytes
 from ipx.errors import EvidenceError, FormatError, NoteError, ProofError
-from ipx.journal import Journal, Kept, kept_of_line
+from ipx.journal import Journal, JournalError, Kept, kept_of_line
 from ipx.listing import Listed, Place
 from ipx.merkle import (
     EMPTY_ROOT,
@@ -153,6 +153,9 @@ class _Comparison:
             return True
         try:
             last = Checkpoint.parse(before.partition("\n\n")[0] + "\n")
+        except NoteError as error:
+            raise JournalError(f"the checkpoint that was kept here was changed: {error}") from error
+        try:
             if last.origin != tree.head.origin:
                 return True  # another log has taken over; the old one was compared while it grew
             self._found.seen_before = last.size

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -12,8 +13,9 @@ import pytest
 from gateway.evidence.containers import Containers, read_seal
 from ipx import container, storedzip
 from ipx.jws import dump_json
+from tests.authority import Authority
 from tests.exchange.test_bundle_commands import seal_files
-from tests.exchange.world import COURT, CUSTOMS
+from tests.exchange.world import COURT, CUSTOMS, Gateway
 
 __all__ = ["seal_files"]
 
@@ -36,13 +38,17 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def audit(one_gateway, tmp_path):
     """Runs the page's commands on a bundle, in a folder with nothing but it and the trust file."""
+    return auditor(one_gateway, tmp_path)
+
+
+def auditor(gateway, folder):
     trust = {
-        "pinned": one_gateway.http.get("/log/trust.jwk").json(),
-        "trust": one_gateway.http.get("/log/trust.jws").text.strip(),
+        "pinned": gateway.http.get("/log/trust.jwk").json(),
+        "trust": gateway.http.get("/log/trust.jws").text.strip(),
     }
 
     def audit(*steps, **files):
-        fresh = Path(mkdtemp(dir=tmp_path))
+        fresh = Path(mkdtemp(dir=folder))
         (fresh / "trust.json").write_bytes(dump_json(trust))
         for name, data in files.items():
             (fresh / name.replace("_", ".")).write_bytes(data)
@@ -119,3 +125,39 @@ def test_openssl_takes_the_container_that_the_page_shows(one_gateway, audit, sea
 
     assert told.returncode == 0, told.stderr
     assert "record.sd-jwt" in told.stdout
+
+
+def test_they_take_the_time_stamp_of_an_authority_and_no_other(demo, stamping_settings, tmp_path):
+    gateway = Gateway(demo, stamping_settings)
+    with gateway.services.database.write() as session:
+        gateway.services.trust_lists.publish(session, "operator:test")
+    exchange = gateway.ask().evidence.exchange
+    gateway.services.confirmations.go_round()
+    whole = gateway.client(verified=False).bundle(exchange)
+    members = container.unpack(whole)
+    forged = container.pack({**members, "checkpoint.tsr": members["checkpoint.tsr"][:-9] + bytes(9)})
+
+    audit = auditor(gateway, tmp_path)
+    told, refused = audit(bundle_zip=whole), audit(bundle_zip=forged)
+    gateway.close()
+
+    assert told.returncode == 0, told.stderr
+    assert "Time stamp: " in told.stdout
+    assert refused.returncode != 0
+
+
+@pytest.fixture
+def stamping_settings(demo, tmp_path):
+    """Settings on SQLite with a real authority."""
+    for name in ("gateway.db", "checkpoints/checkpoints.db"):
+        shutil.copy(demo.directory / name, tmp_path / Path(name).name)
+    (tmp_path / "authority").mkdir()
+    authority = Authority(tmp_path / "authority")
+    with authority.serving() as address:
+        yield replace(
+            demo.settings,
+            database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
+            checkpoint_database_url=f"sqlite:///{tmp_path / 'checkpoints.db'}",
+            tsa_url=address,
+            tsa_roots=tmp_path / "authority" / "ca.pem",
+        )

@@ -204,6 +204,14 @@ def test_a_log_that_is_no_continuation_of_the_one_seen_is_noticed_and_both_check
     assert list(journal._folder.glob("checkpoint.conflict-*"))
 
 
+def test_a_kept_checkpoint_that_was_changed_here_is_not_held_against_the_gateway(kept, check, journal):
+    kept()
+    journal.keep_checkpoint("nothing of a log")
+
+    with pytest.raises(JournalError, match="changed"):
+        check()
+
+
 def test_what_was_erased_there_is_no_difference_and_what_was_kept_here_still_proves_it(gateway, kept, check):
     exchange = kept().evidence.exchange
     gateway.services.erasure.exchange(exchange, legal_basis="art. 17", actor="operator:test")
