@@ -13,6 +13,7 @@ from connectors.tools import MappingTools
 from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.key_set_fetch import KeySetFetcher
 from gateway.agencies.key_sets import KeySets
+from gateway.agencies.key_warnings import KeyWarnings
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
@@ -20,7 +21,7 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
-from gateway.errors import SettingsError
+from gateway.errors import GatewayError, SettingsError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.class_keys import ClassKeys
@@ -108,6 +109,7 @@ class Services:
     agencies: Agencies
     client_keys: ClientKeys
     key_sets: KeySets
+    key_warnings: KeyWarnings
     sources: Sources
     policies: Policies
     books: PolicyBooks
@@ -151,7 +153,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     wrap = KeyWrap(settings.key_encryption_key)
     receipt_signer = read_signer(settings.receipt_key)
     log_signer = read_signer(settings.log_key, "Ed25519")
-    shard = current_shard(database, settings.log_origin, log_signer)
+    try:
+        shard = current_shard(database, settings.log_origin, log_signer)
+    except GatewayError:
+        database.dispose()
+        raise
 
     checkpoint_database = Database(settings.checkpoint_database_url)
     checkpoints = CheckpointStore(checkpoint_database)
@@ -239,6 +245,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
         agencies=Agencies(database, audit, policies, clock),
         client_keys=ClientKeys(database, audit, clock),
         key_sets=key_sets,
+        key_warnings=KeyWarnings(database, audit, clock),
         sources=Sources(database, audit, clock),
         policies=policies,
         books=books,

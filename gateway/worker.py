@@ -53,6 +53,7 @@ class Worker:
             "trust list": self._publish_trust,
             "token keys": services.sign_in.keys.advance,
             "key sets of clients": services.key_sets.refresh_due,
+            "keys that end soon": services.key_warnings.go_round,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
             "retention": self._let_go,

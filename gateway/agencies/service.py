@@ -95,16 +95,53 @@ class Agencies:
             agency = _existing(session, Agency, code, "agency")
             if session.get(Client, client_id) is not None:
                 raise AlreadyExistsError(f"client {client_id} exists")
-            for scope in scopes:
-                if scope not in agency.scopes:
-                    raise InvalidInputError(
-                        [Fault("/scopes", "scope_not_granted", f"{scope} is not granted to {code}")]
-                    )
+            _require_granted(agency, scopes)
             client = Client(id=client_id, agency_code=code, name=name, scopes=list(scopes), created_at=self._clock())
             session.add(client)
             session.flush()
             self._audit.record(session, actor, "client.added", client_id, {"scopes": list(scopes)})
         return client
+
+    def grant(self, code: str, scopes: Sequence[str], *, actor: str) -> list[str]:
+        """Grant scopes to an agency; its clients may then have them attached. Gives all it has."""
+        with self._database.write() as session:
+            agency = _existing(session, Agency, code, "agency")
+            new = [scope for scope in dict.fromkeys(scopes) if scope not in agency.scopes]
+            if new:
+                agency.scopes = [*agency.scopes, *new]
+                session.flush()
+                self._audit.record(session, actor, "agency.scopes_granted", code, {"scopes": new})
+            return agency.scopes
+
+    def withdraw(self, code: str, scopes: Sequence[str], *, actor: str) -> list[str]:
+        """Take scopes away from an agency, and from now on no token has them. Gives those that are left."""
+        with self._database.write() as session:
+            agency = _existing(session, Agency, code, "agency")
+            gone = [scope for scope in agency.scopes if scope in scopes]
+            if gone:
+                agency.scopes = [scope for scope in agency.scopes if scope not in gone]
+                for client in session.scalars(select(Client).where(Client.agency_code == code)):
+                    client.not_before = self._clock()
+                session.flush()
+                self._audit.record(session, actor, "agency.scopes_withdrawn", code, {"scopes": gone})
+            return agency.scopes
+
+    def set_client_scopes(self, client_id: str, scopes: Sequence[str], *, actor: str) -> None:
+        """Let a client have these scopes and no others; what it loses ends with the tokens it has.
+
+        Raises:
+            InvalidInputError: a scope is not granted to the agency (nothing is narrowed silently).
+        """
+        with self._database.write() as session:
+            client = _existing(session, Client, client_id, "client")
+            _require_granted(_existing(session, Agency, client.agency_code, "agency"), scopes)
+            if set(scopes) == set(client.scopes):
+                return
+            if not set(client.scopes) <= set(scopes):
+                client.not_before = self._clock()
+            client.scopes = list(dict.fromkeys(scopes))
+            session.flush()
+            self._audit.record(session, actor, "client.scopes_set", client_id, {"scopes": client.scopes})
 
     def clients(self, agency: str | None = None) -> list[Client]:
         query = select(Client).order_by(Client.id)
@@ -135,6 +172,16 @@ class Agencies:
                 row.suspended_reason = None
                 session.flush()
                 self._audit.record(session, actor, f"{model.__tablename__}.resumed", key, {})
+
+
+def _require_granted(agency: Agency, scopes: Sequence[str]) -> None:
+    faults = [
+        Fault("/scopes", "scope_not_granted", f"{scope} is not granted to {agency.code}")
+        for scope in scopes
+        if scope not in agency.scopes
+    ]
+    if faults:
+        raise InvalidInputError(faults)
 
 
 def _existing(session: Session, model: type[Row], key: str, word: str) -> Row:

@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
+from gateway.agencies.key_set_text import require_key_set_uri
 from gateway.agencies.models import AGENCY_KINDS, Agency, Client
+from gateway.commands.client_keys import fetched
 from gateway.commands.context import actor, json_option, reported, services, show
 
 AGENCY_COLUMNS = ("code", "kind", "name", "jurisdictions", "scopes", "state")
@@ -114,6 +116,29 @@ def resume_agency(code: str) -> None:
     click.echo(f"agency {code} resumed")
 
 
+@agency_group.command("grant")
+@click.argument("code")
+@click.argument("scopes", nargs=-1, required=True)
+@reported
+def grant_scopes(code: str, scopes: tuple[str, ...]) -> None:
+    """Grant scopes to an agency; attach them to its clients with `client set`.
+
+    Example: ipx-gateway agency grant ipo-xa records:push
+    """
+    left = services().agencies.grant(code, scopes, actor=actor())
+    click.echo(f"agency {code} has: {' '.join(left)}")
+
+
+@agency_group.command("withdraw")
+@click.argument("code")
+@click.argument("scopes", nargs=-1, required=True)
+@reported
+def withdraw_scopes(code: str, scopes: tuple[str, ...]) -> None:
+    """Take scopes away from an agency; its clients' tokens end at once, new ones cannot have these scopes."""
+    left = services().agencies.withdraw(code, scopes, actor=actor())
+    click.echo(f"agency {code} has: {' '.join(left) or 'no scope'}")
+
+
 @click.group("client")
 def client_group() -> None:
     """Registered systems of agencies, known by their public keys."""
@@ -123,14 +148,50 @@ def client_group() -> None:
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @click.option("--name", required=True)
 @click.option("--scope", "scopes", multiple=True, default=("exchange:request",), show_default=True)
+@click.option("--jwks-uri", help="Where the client publishes its keys (https); without it, keys are registered here.")
 @reported
-def add_client(client_id: str, name: str, scopes: tuple[str, ...]) -> None:
+def add_client(client_id: str, name: str, scopes: tuple[str, ...], jwks_uri: str | None) -> None:
     """Register a system of an agency.
 
     Example: ipx-gateway client add customs-xa.intake --name "Intake of Customs XA"
     """
+    if jwks_uri is not None:
+        require_key_set_uri(jwks_uri)
     services().agencies.add_client(client_id, name=name, scopes=scopes, actor=actor())
-    click.echo(f"client {client_id} added; next: ipx-gateway key add {client_id} PUBLIC.jwk")
+    if jwks_uri is None:
+        click.echo(f"client {client_id} added; next: ipx-gateway key add {client_id} PUBLIC.jwk")
+        return
+    click.echo(f"client {client_id} added")
+    _publish_at(client_id, jwks_uri)
+
+
+@client_group.command("set")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.option("--jwks-uri", help="Where the client publishes its keys (https).")
+@click.option("--no-jwks-uri", is_flag=True, help="Take no keys from there any more; those taken end at once.")
+@click.option("--scope", "scopes", multiple=True, help="The scopes it has from now on, all of them; repeat.")
+@reported
+def set_client(client_id: str, jwks_uri: str | None, scopes: tuple[str, ...], *, no_jwks_uri: bool) -> None:
+    """Change a client: where it publishes its keys, which scopes it has.
+
+    Example: ipx-gateway client set customs-xa.intake --jwks-uri https://intake.customs.example/jwks
+    """
+    if jwks_uri is not None and no_jwks_uri:
+        raise click.UsageError("--jwks-uri and --no-jwks-uri exclude each other")
+    services().agencies.client(client_id)
+    if scopes:
+        services().agencies.set_client_scopes(client_id, scopes, actor=actor())
+        click.echo(f"client {client_id} has: {' '.join(scopes)}")
+    if no_jwks_uri:
+        services().key_sets.forget(client_id, actor=actor())
+        click.echo(f"keys of {client_id} are those registered here")
+    if jwks_uri is not None:
+        _publish_at(client_id, jwks_uri)
+
+
+def _publish_at(client_id: str, uri: str) -> None:
+    services().key_sets.publish_at(client_id, uri, actor=actor())
+    click.echo(fetched(client_id))
 
 
 @client_group.command("list")
@@ -146,9 +207,13 @@ def list_clients(agency: str | None, *, as_json: bool) -> None:
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @reported
 def show_client(client_id: str) -> None:
-    """Show one client."""
+    """Show one client, and how its key set was read last where it publishes one."""
     for name, value in client_row(services().agencies.client(client_id)).items():
         click.echo(f"{name:14} {value}")
+    key_set = services().key_sets.of(client_id)
+    if key_set is not None:
+        for name in ("uri", "fetched_at", "fresh_until", "asked_at", "problem"):
+            click.echo(f"key set {name:12} {getattr(key_set, name) or '-'}")
 
 
 @client_group.command("suspend")

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from gateway.agencies.key_warnings import warnings_of
 from gateway.agencies.models import ClientKey
 from gateway.clock import utc_now
 from gateway.commands.context import actor, json_option, reported, services, show
 
-COLUMNS = ("client", "kid", "alg", "state", "valid until", "last used")
+COLUMNS = ("client", "kid", "alg", "from", "state", "valid until", "warning", "last used")
 
 
 def row(key: ClientKey) -> dict[str, Any]:
@@ -19,8 +20,10 @@ def row(key: ClientKey) -> dict[str, Any]:
         "client": key.client_id,
         "kid": key.kid,
         "alg": key.alg,
+        "from": "key set" if key.is_fetched else "registration",
         "state": _state(key),
         "valid until": key.valid_until,
+        "warning": _warning(key),
         "last used": key.last_used_at,
     }
 
@@ -31,6 +34,17 @@ def _state(key: ClientKey) -> str:
     if key.suspended_at is not None:
         return f"suspended: {key.suspended_reason}"
     return "live" if key.valid_until > utc_now() else "expired"
+
+
+def _is_live(key: ClientKey) -> bool:
+    return _state(key) == "live"
+
+
+def _warning(key: ClientKey) -> str | None:
+    now = utc_now()
+    if not _is_live(key) or not warnings_of(key.valid_until, now):
+        return None
+    return f"ENDS IN {(key.valid_until - now).days} DAYS"
 
 
 @click.group("key")
@@ -64,8 +78,9 @@ def add_key(client_id: str, jwk_file: Path, days: int) -> None:
 @json_option
 @reported
 def list_keys(client_id: str | None, *, as_json: bool) -> None:
-    """List keys, those that end first at the top."""
-    show(map(row, services().client_keys.keys(client_id)), COLUMNS, as_json=as_json)
+    """List keys: live ones first, the soonest to end at the top; a warning from 30 days before the end."""
+    keys = services().client_keys.keys(client_id)
+    show(map(row, sorted(keys, key=lambda key: not _is_live(key))), COLUMNS, as_json=as_json)
 
 
 @key_group.command("show")
@@ -81,6 +96,26 @@ def show_key(client_id: str, kid: str) -> None:
             click.echo(json.dumps(key.jwk))
             return
     raise click.ClickException(f"client {client_id} has no key {kid}; `ipx-gateway key list` shows those that exist")
+
+
+@key_group.command("fetch")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@reported
+def fetch_keys(client_id: str) -> None:
+    """Look at the client's key set now, once a minute at most; the server does so by itself when it is needed."""
+    click.echo(fetched(client_id))
+
+
+def fetched(client_id: str) -> str:
+    """Fetch a client's key set and say what came of it."""
+    key_sets = services().key_sets
+    if key_sets.refresh(client_id):
+        live = [key for key in services().client_keys.keys(client_id) if key.is_fetched and _is_live(key)]
+        return f"key set of {client_id} read: {len(live)} live keys"
+    row = key_sets.of(client_id)
+    if row is None:
+        return f"client {client_id} publishes no keys; `ipx-gateway client set {client_id} --jwks-uri …` says where"
+    return f"key set of {client_id} not read: {row.problem or 'it was asked for within the last minute'}"
 
 
 @key_group.command("revoke")

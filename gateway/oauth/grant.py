@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from sqlalchemy import Connection, bindparam, update
 
+from gateway.agencies.key_warnings import warnings_of
 from gateway.agencies.models import ClientKey
 from gateway.oauth.audit import record
 from gateway.oauth.client_assertion import Authenticated
@@ -13,6 +14,9 @@ from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.purpose import parse_details
 from gateway.oauth.replay import ReplayedError, SeenKey
 from gateway.oauth.tokens import LIFETIME_SECONDS, Grant
+
+KEY_ENDS_HEADER: Final = "IPX-Key-Ends"
+"""On a token answer: the key that signed the assertion ends within 30 days, and when."""
 
 AUTH_METHODS: Final = ("private_key_jwt", "tls_client_auth")
 REPLAYS: Final = {"assertion": Reason.REPLAY, "proof": Reason.PROOF_REPLAY}
@@ -73,7 +77,10 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
         }
         if self.granted.authorization_details:
             body["authorization_details"] = claims["authorization_details"]
-        return 200, body, [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
+        headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
+        if key and warnings_of(key.valid_until, now):
+            headers.append((KEY_ENDS_HEADER, key.valid_until.strftime("%Y-%m-%dT%H:%M:%SZ")))
+        return 200, body, headers
 
     def _grant(self, authenticated: Authenticated, thumbprint: str | None, certificate: str | None) -> Grant:
         form = self.request.form

@@ -1,10 +1,11 @@
 """A client looks after its own keys: sees them, adds one by proving that it holds it, ends one at once."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.agencies.client_keys import ClientKeys
+from gateway.agencies.key_warnings import warnings_of
 from gateway.agencies.models import ClientKey
 from gateway.clock import Clock
 from gateway.db.engine import Database
@@ -19,7 +20,6 @@ from ipx.keys import PublicKey, public_key
 TYP: Final = "key-proof+jwt"
 AGE_SECONDS: Final = 300
 AHEAD_SECONDS: Final = 60
-WARNINGS_DAYS: Final = (30, 7)
 
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _CLAIMS: Final = frozenset({"iss", "sub", "aud", "iat", "exp", "jti"})
@@ -121,6 +121,7 @@ def _document(row: ClientKey, now: datetime) -> dict[str, Any]:
     document: dict[str, Any] = {
         "kid": row.kid,
         "alg": row.alg,
+        "from": "key set" if row.is_fetched else "registration",
         "state": _state(row, now),
         "valid_from": _instant(row.valid_from),
         "valid_until": _instant(row.valid_until),
@@ -128,8 +129,7 @@ def _document(row: ClientKey, now: datetime) -> dict[str, Any]:
         "revoked_at": _instant(row.revoked_at),
     }
     if document["state"] == "live":
-        left = row.valid_until - now
-        document["warnings"] = [f"ends within {days} days" for days in WARNINGS_DAYS if left <= timedelta(days=days)]
+        document["warnings"] = [f"ends within {days} days" for days in warnings_of(row.valid_until, now)]
     return document
 
 
