@@ -9,7 +9,8 @@ from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
 from gateway.commands.erasure import erase_group
 from gateway.commands.holder_keys import holder_key_group
-from gateway.commands.operation import database_group, keys_group, log_group, serve, sweep, trust_group
+from gateway.commands.log import log_group
+from gateway.commands.operation import database_group, keys_group, serve, sweep, trust_group
 from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
 from gateway.commands.sources import source_group

@@ -147,7 +147,7 @@ def read_settings() -> Settings:
     tsa_url = env.str("TSA_URL", default=None)
     tsa_roots = env.path("TSA_ROOTS", default=None, validate=_is_file)
     tsa_policy = env.str("TSA_POLICY", default=None)
-    evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0)
+    evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0, validate=_is_duration)
     witnesses: list[str] = env.list("WITNESSES", default=[], validate=_are_witnesses)
     witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=_is_positive)
     witness_key = env.str("WITNESS_KEY", default=None, validate=_is_place)
@@ -256,8 +256,8 @@ def _is_positive(number: int | None) -> None:
         raise ValidationError("must be at least 1")
 
 
-def _is_duration(days: float) -> None:
-    if not 0 < days < 36_500:  # noqa: PLR2004  (a hundred years; NaN is neither)
+def _is_duration(days_or_hours: float) -> None:
+    if not 0 < days_or_hours < 36_500:  # noqa: PLR2004  (a hundred years in days; NaN is neither)
         raise ValidationError("must be more than nothing and less than a hundred years")
 
 

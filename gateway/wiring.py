@@ -154,7 +154,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     receipt_signer = read_signer(settings.receipt_key)
     log_signer = read_signer(settings.log_key, "Ed25519")
     try:
+        try:
         shard = current_shard(database, settings.log_origin, log_signer)
+    except GatewayError:
+        database.dispose()
+        raise
     except GatewayError:
         database.dispose()
         raise

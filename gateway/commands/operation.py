@@ -1,4 +1,4 @@
-"""`ipx-gateway serve`, `sweep`, `db`, `keys`, `trust`, `log`: running the server and its evidence."""
+"""`ipx-gateway serve`, `sweep`, `db`, `keys`, `trust`: running the server."""
 
 import base64
 import os
@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from gateway.commands.context import actor, reported, services
+from gateway.commands.places import key_place
 from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.evidence.keys import read_signer, write_signer
-from gateway.keyplace import KeyPlace, read_place
+from gateway.keyplace import KeyPlace
 from gateway.settings import read_settings
 from gateway.worker import let_go
 from ipx.keys import generate_signer
@@ -78,20 +79,23 @@ def make_keys(folder: Path) -> None:
     click.echo(f"export IPX_KEY_ENCRYPTION_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}")
 
 
+@keys_group.command("make")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@reported
+def make_key(file: Path) -> None:
+    """Make one Ed25519 key in a new FILE of mode 0600: for a witness, a new log key, a new receipt key."""
+    signer = generate_signer("Ed25519")
+    write_signer(file, signer)
+    click.echo(f"{file}  {signer.kid}")
+
+
 @click.group("trust")
 def trust_group() -> None:
     """The signed list of who signs with which key, against which verifiers check."""
 
 
-def _place(_context: click.Context, _parameter: click.Parameter, value: str | None) -> KeyPlace | None:
-    try:
-        return read_place(value) if value else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @trust_group.command("publish")
-@click.option("--key", callback=_place, help="Offline key, a file or pkcs11:…; default: IPX_TRUST_KEY.")
+@click.option("--key", callback=key_place, help="Offline key, a file or pkcs11:…; default: IPX_TRUST_KEY.")
 @reported
 def publish(key: KeyPlace | None) -> None:
     """Publish a new version of the trust list with all keys as they are now."""
@@ -99,17 +103,3 @@ def publish(key: KeyPlace | None) -> None:
     with built.database.write() as session:
         trust_list = built.trust_lists.publish(session, actor(), signer=read_signer(key) if key else None)
     click.echo(f"trust list version {trust_list.version} is published at {built.settings.origin}/log/trust.jws")
-
-
-@click.group("log")
-def log_group() -> None:
-    """The append-only log of receipts and acts."""
-
-
-@log_group.command("audit")
-@reported
-def audit() -> None:
-    """Derive the whole tree again from its entries and compare with tiles, head, checkpoints and what was published."""
-    log = services().log
-    log.audit()
-    click.echo("the log is whole: entries, tiles, head and published checkpoint agree")

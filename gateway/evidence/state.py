@@ -84,18 +84,18 @@ class EvidenceState:
 
     def now(self) -> Standing:
         """Give the state, as it was a few seconds ago at most; a change for the worse or the better is logged."""
-        if not self._demands.witnesses and not self._demands.is_stamped:
-            return self._standing
         if time.monotonic() - self._looked_at >= FRESH_SECONDS:
             self.look()
         return self._standing
 
     def look(self) -> Standing:
-        before, self._standing = self._standing, self._read()
+        before = self._standing
+        if self._demands.witnesses or self._demands.is_stamped:
+            self._standing = self._read()
         self._looked_at = time.monotonic()
-        if before.state != self._standing.state:
-            is_good = self._standing.state in {Confirmation.CURRENT, Confirmation.NONE}
-            tell = log.info if is_good else log.warning
+        good = {Confirmation.NONE, Confirmation.CURRENT}
+        if self._standing.state != before.state and not {self._standing.state, before.state} <= good:
+            tell = log.info if self._standing.state in good else log.warning
             tell("evidence", state=self._standing.state.value, reasons=self._standing.reasons)
         return self._standing
 

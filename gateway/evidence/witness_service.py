@@ -66,6 +66,7 @@ class WitnessService:
         """
         self._database = database
         self._signer = signer
+        self.key = signer.key if signer else None
         self._keys: Mapping[str, frozenset[NoteKey]] = {
             origin: frozenset(key for key in logs if key.name == origin) for origin in {key.name for key in logs}
         }

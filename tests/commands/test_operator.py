@@ -3,34 +3,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import text
 
-from gateway.cli import main
 from gateway.db.engine import Database
 from ipx import keyfile
-
-
-@pytest.fixture
-def operator(monkeypatch, tmp_path, empty_database_url):
-    """Runs `ipx-gateway` as on an empty machine: keys made, tables upgraded; gives what was printed."""
-    runner = CliRunner()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("IPX_DATABASE_URL", empty_database_url)
-    monkeypatch.setenv("IPX_CHECKPOINT_DATABASE_URL", f"sqlite:///{tmp_path / 'checkpoints.db'}")
-    monkeypatch.setenv("IPX_ORIGIN", "https://gw.example")
-
-    def run(*arguments, fails=False):
-        result = runner.invoke(main, [str(argument) for argument in arguments])
-        assert (result.exit_code != 0) == fails, result.output
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result.output
-
-    for line in run("keys", "init", "--dir", tmp_path / "keys").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        monkeypatch.setenv(name, value)
-    run("db", "upgrade")
-    return run
 
 
 def add_customs(operator):

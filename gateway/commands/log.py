@@ -1,0 +1,80 @@
+"""`ipx-gateway log`: checking the log, telling peers its keys, seeing who confirms it, rotating its key."""
+
+from dataclasses import replace
+
+import click
+
+from gateway.audit.service import AuditTrail
+from gateway.commands.context import actor, reported, services
+from gateway.commands.places import key_place
+from gateway.evidence.keys import read_signer
+from gateway.evidence.rotation import Rotation
+from gateway.keyplace import KeyPlace
+from gateway.wiring import build
+from gateway.worker import publish_trust
+
+
+@click.group("log")
+def log_group() -> None:
+    """The append-only log of receipts and acts."""
+
+
+@log_group.command("audit")
+@reported
+def audit() -> None:
+    """Derive the whole log again from its entries and compare with tiles, head, checkpoints and what was published.
+
+    Damage in a full tile shows only here: run it every night.
+    """
+    log = services().log
+    log.audit()
+    click.echo("the log is whole: entries, tiles, head and published checkpoint agree")
+
+
+@log_group.command("keys")
+@reported
+def keys() -> None:
+    """Print the keys that peers enter: the log's into IPX_WITNESSED_LOGS, the witness's into IPX_WITNESSES."""
+    built = services()
+    click.echo(f"log      {built.log.key.vkey}")
+    if built.witness.key is not None:
+        click.echo(f"witness  {built.witness.key.vkey} {built.settings.origin}/witness")
+
+
+@log_group.command("state")
+@reported
+def state() -> None:
+    """Say how far witnesses and the time-stamp authority have confirmed the log, and what they did instead."""
+    standing = services().evidence_state.look()
+    for name, value in standing.detail().items():
+        click.echo(f"{name:<14}{value}")
+    for reason in standing.reasons:
+        click.echo(f"{'reason':<14}{reason}")
+
+
+@log_group.command("rotate")
+@click.option("--key", required=True, callback=key_place, help="The new log key, a file or pkcs11:….")
+@reported
+def rotate(key: KeyPlace) -> None:
+    """End this log and begin the next shard of it with a new key.
+
+    What was logged stays served and provable. From now on every node refuses new exchanges until it is started again
+    with IPX_LOG_KEY naming the new key. Where the trust key is kept offline, publish the trust list before that.
+    """
+    built = services()
+    rotation = Rotation(
+        built.database, built.checkpoints, built.log, lambda log: AuditTrail(log, built.clock), built.clock
+    )
+    shard = rotation.rotate(read_signer(key), actor())
+    click.echo(f"{built.log.origin} has ended, {shard.origin} has begun")
+    click.echo(f"log      {shard.key.vkey}")
+    click.echo("set IPX_LOG_KEY to the new key and start every node again; tell the line above to your witnesses")
+    if built.settings.trust_key is None:
+        click.echo("then publish the trust list: IPX_LOG_KEY=<new key> ipx-gateway trust publish --key <offline key>")
+        return
+    renewed = build(replace(built.settings, log_key=key), clock=built.clock)
+    try:
+        publish_trust(renewed)
+    finally:
+        renewed.close()
+    click.echo(f"the trust list at {built.settings.origin}/log/trust.jws names both")
