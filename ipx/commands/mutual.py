@@ -88,4 +88,4 @@ def as_lines(found: Findings) -> list[str]:
     if not found.differences:
         return ["All agrees.", *table(rows)]
     told = [("-", printable(difference.sentence)) for difference in found.differences]
-    return [f"{len(told)} differences:", *table(told), "", *table(rows)]
+    return [f"{len(told)} difference{'s' if len(told) > 1 else ''}:", *table(told), "", *table(rows)]
