@@ -15,6 +15,7 @@ from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
+from gateway.commands.tokens import token_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +40,7 @@ for command in (
     certificate_group,
     delegation_group,
     token_key_group,
+    token_group,
     source_group,
     quarantine_group,
     holder_key_group,

@@ -65,6 +65,7 @@ from gateway.oauth.clients import ClientRegister
 from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
+from gateway.oauth.findings import ProofExaminer
 from gateway.oauth.guard import Guard
 from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
@@ -74,6 +75,7 @@ from gateway.oauth.replay import DatabaseReplayStore, ReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
+from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
@@ -154,11 +156,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     receipt_signer = read_signer(settings.receipt_key)
     log_signer = read_signer(settings.log_key, "Ed25519")
     try:
-        try:
         shard = current_shard(database, settings.log_origin, log_signer)
-    except GatewayError:
-        database.dispose()
-        raise
     except GatewayError:
         database.dispose()
         raise
@@ -394,6 +392,7 @@ class SignIn:
     metadata: Metadata
     server: GatewayAuthorizationServer
     debugger: AssertionDebugger
+    token_debugger: TokenDebugger
     guard: Guard
 
 
@@ -415,6 +414,8 @@ def _sign_in(
     assertions = AssertionVerifier(settings.origin, clock)
     certificates = CertificateSource(settings.client_certificate_header, settings.trusted_proxies)
     metadata = Metadata(settings.origin, [settings.resource], has_mutual_tls=settings.has_mutual_tls)
+    proofs = ProofExaminer(dpop, replay)
+    token_debugger = TokenDebugger(metadata.resources, tokens, standing, proofs, clock)
     parts = Parts(
         issuer=settings.origin,
         resources=metadata.resources,
@@ -431,6 +432,7 @@ def _sign_in(
         certificates=certificates,
         client_certificates=ClientCertificates(database, clock, acts=audit),
         failures=Throttle(FAILED_SIGN_INS_PER_MINUTE, clock),
+        token_debugger=token_debugger,
     )
     guard = Guard(
         settings.resource,
@@ -443,8 +445,8 @@ def _sign_in(
         replay=replay,
         certificates=certificates,
     )
-    debugger = AssertionDebugger(assertions, clients, dpop, replay, Throttle(DEBUGGED_PER_MINUTE, clock))
-    return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, guard)
+    debugger = AssertionDebugger(assertions, clients, proofs, replay, Throttle(DEBUGGED_PER_MINUTE, clock))
+    return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, token_debugger, guard)
 
 
 def register(app: Flask, services: Services) -> None:

@@ -5,13 +5,13 @@ and in which state it is, is told only to who signed with one of those keys.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from gateway.oauth.client_assertion import Assertion, AssertionVerifier
 from gateway.oauth.clients import ClientRegister, RegisteredClient, RegisteredKey
-from gateway.oauth.dpop import Call, DpopVerifier
+from gateway.oauth.dpop import Call
 from gateway.oauth.errors import Reason, RefusedError
+from gateway.oauth.findings import Document, Finding, ProofExaminer, documents, finding
 from gateway.oauth.grant import parse_scopes
 from gateway.oauth.jose import Jws
 from gateway.oauth.replay import ReplayStore, assertion_key
@@ -19,34 +19,6 @@ from gateway.oauth.throttle import Throttle
 
 STEPS: Final = ("structure", "claims", "key", "signature", "state", "replay", "scope", "proof")
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  (an address)
-
-_SHOWN_LENGTH: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one step, or of one claim in it."""
-
-    step: str
-    result: str
-    reason: Reason | None = None
-    claim: str | None = None
-    got: Any = None
-    expected: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Write it as a JSON object; what does not apply is left out."""
-        reason = self.reason
-        members = {
-            "step": self.step,
-            "result": self.result,
-            "code": reason.code if reason else None,
-            "claim": self.claim,
-            "expected": self.expected or (reason.words if reason else None),
-            "got": _shown(self.got),
-            "message": reason.cure if reason else None,
-        }
-        return {name: value for name, value in members.items() if value is not None}
 
 
 class AssertionDebugger:
@@ -56,7 +28,7 @@ class AssertionDebugger:
         self,
         assertions: AssertionVerifier,
         register: ClientRegister,
-        dpop: DpopVerifier,
+        proofs: ProofExaminer,
         replay: ReplayStore,
         questions: Throttle,
     ) -> None:
@@ -65,38 +37,45 @@ class AssertionDebugger:
         Args:
             assertions: judges assertions.
             register: knows the clients.
-            dpop: judges proofs.
+            proofs: judges proofs.
             replay: knows what was used.
             questions: how often one address may ask.
         """
         self._assertions = assertions
         self._register = register
-        self._dpop = dpop
+        self._proofs = proofs
         self._replay = replay
         self._questions = questions
 
-    def examine(self, form: Mapping[str, str], address: str) -> list[dict[str, Any]]:
-        """Examine an assertion, and a proof for the token endpoint where one is sent.
+    def examine(self, form: Mapping[str, str], address: str) -> list[Document]:
+        """Examine an assertion, a proof, or both.
 
         Args:
-            form: `client_assertion`, and optionally `dpop_proof` and `scope`.
+            form: `client_assertion` with the `scope` to be asked for, `dpop_proof` with the `method` and `path` of its
+                call (else those of the token endpoint).
             address: who asks.
 
         Raises:
-            RefusedError: `PARAMETERS`: there is no assertion; `THROTTLED`.
+            RefusedError: `PARAMETERS`: there is neither; `THROTTLED`.
         """
         if self._questions.is_exhausted(address):
             raise RefusedError(Reason.THROTTLED)
         self._questions.count(address)
-        text = form.get("client_assertion")
-        if text is None:
-            raise RefusedError(Reason.PARAMETERS, claim="client_assertion")
-        findings = [*self._assertion(text, form), self._proof(form)]
-        done = {finding.step for finding in findings}
-        findings += [Finding(step, "skipped") for step in STEPS if step not in done]
-        return [finding.document() for finding in sorted(findings, key=lambda finding: STEPS.index(finding.step))]
+        return self.steps(form)
 
-    def _assertion(self, text: str, form: Mapping[str, str]) -> list[Finding]:
+    def steps(self, form: Mapping[str, str], *, tells_all: bool = False) -> list[Document]:
+        """Examine, whoever asks.
+
+        Args:
+            form: as for `examine`.
+            tells_all: for operators: also whether the client exists, and which keys it has.
+        """
+        if not {"client_assertion", "dpop_proof"} & form.keys():
+            raise RefusedError(Reason.PARAMETERS, claim="client_assertion")
+        found = [*self._assertion(form["client_assertion"], form, tells_all)] if "client_assertion" in form else []
+        return documents([*found, *self._proof(form)], STEPS)
+
+    def _assertion(self, text: str, form: Mapping[str, str], tells_all: bool) -> list[Finding]:  # noqa: FBT001
         try:
             jws = self._assertions.parse(text)
         except RefusedError as refusal:
@@ -109,7 +88,8 @@ class AssertionDebugger:
         assertion = Assertion(jws, subject, str(jws.claims.get("jti")), 0)
         key = self._assertions.signed_by(assertion, client)
         if client is None or key is None:
-            return [*findings, Finding("key", "fail", Reason.CLIENT_AUTHENTICATION)]
+            message = _why_unsigned(jws, client) if tells_all else None
+            return [*findings, Finding("key", "fail", Reason.CLIENT_AUTHENTICATION, message=message)]
         return [
             *findings,
             Finding("key", "pass"),
@@ -136,26 +116,29 @@ class AssertionDebugger:
     def _proven(
         self, assertion: Assertion, client: RegisteredClient, key: RegisteredKey, form: Mapping[str, str]
     ) -> list[Finding]:
-        findings = [_finding("state", lambda: self._assertions.require_state(client, key))]
+        findings = [finding("state", lambda: self._assertions.require_state(client, key))]
         was_used = self._replay.was_used(assertion_key(client.id, assertion.jti, 0))
         findings.append(Finding("replay", "fail", Reason.REPLAY, "jti") if was_used else Finding("replay", "pass"))
         if "scope" in form:
-            findings.append(_finding("scope", lambda: _require_scopes(client, form["scope"])))
+            findings.append(finding("scope", lambda: _require_scopes(client, form["scope"])))
         return findings
 
-    def _proof(self, form: Mapping[str, str]) -> Finding:
+    def _proof(self, form: Mapping[str, str]) -> list[Finding]:
         if "dpop_proof" not in form:
-            return Finding("proof", "skipped")
-        call = Call(form["dpop_proof"], "POST", TOKEN_PATH)
-        return _finding("proof", lambda: self._dpop.verify(call))
+            return []
+        method, path = form.get("method", "POST"), form.get("path", TOKEN_PATH)
+        return self._proofs.examine(Call(form["dpop_proof"], method, path))
 
 
-def _finding(step: str, check: Any) -> Finding:
-    try:
-        check()
-    except RefusedError as refusal:
-        return Finding(step, "fail", refusal.reason, refusal.claim)
-    return Finding(step, "pass")
+def _why_unsigned(jws: Jws, client: RegisteredClient | None) -> str:
+    """Say to an operator what a stranger must not learn."""
+    if client is None:
+        return "No client of this id is registered."
+    kids = [f"{key.kid} ({key.public.alg})" for key in client.keys if key.revoked_at is None]
+    named = client.key_named(str(jws.header.get("kid")), jws.alg)
+    if named is not None and named.public.alg == jws.alg:
+        return "The client has this key, and another key has signed, or the text was changed."
+    return f"The client has no key of this name and algorithm; it has: {', '.join(kids) or 'none'}."
 
 
 def _require_scopes(client: RegisteredClient, text: str) -> None:
@@ -164,16 +147,3 @@ def _require_scopes(client: RegisteredClient, text: str) -> None:
         raise RefusedError(Reason.SCOPE_NOT_ON_CLIENT, claim="scope")
     if not client.agency_scopes.issuperset(scopes):
         raise RefusedError(Reason.SCOPE_NOT_GRANTED, claim="scope")
-
-
-def _shown(value: Any) -> str | int | float | None:
-    """Show a claim if it is a short text or a number; anything else could be anything."""
-    if isinstance(value, bool) or value is None:
-        return None if value is None else str(value).lower()
-    if isinstance(value, int | float):
-        return value
-    return (
-        value[:_SHOWN_LENGTH]
-        if isinstance(value, str)
-        else f"a JSON {'object' if isinstance(value, dict) else 'array'}"
-    )

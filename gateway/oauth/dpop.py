@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.clock import Clock
 from gateway.oauth.errors import Reason, RefusedError
-from gateway.oauth.jose import KEY_ALGS, MAX_BYTES, Fault, JwsError, is_jti, is_time, parse, require_header, verify
+from gateway.oauth.jose import KEY_ALGS, MAX_BYTES, Fault, Jws, JwsError, is_jti, is_time, parse, require_header, verify
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import SeenKey, proof_key
 from ipx.errors import FormatError
@@ -76,38 +76,64 @@ class DpopVerifier:
         Raises:
             RefusedError: `PROOF_*`, or `TOKEN_BINDING` where another key than the token's signed.
         """
-        text = call.proof
-        if not text or "," in text:
-            raise RefusedError(Reason.PROOF_MISSING)
-        try:
-            jws = parse(text, max_bytes=MAX_BYTES)
-            require_header(jws, members=_MEMBERS, typs=_TYPS)
-            key = _key(jws.header.get("jwk"))
-            verify(jws, key)
-        except JwsError as error:
-            raise RefusedError(_REASONS[error.fault]) from error
-        claims = jws.claims
-        address = f"{self._origin}{call.path}"
-        self._require_call(claims, call, address)
-        if not is_jti(claims.get("jti")):
-            raise RefusedError(Reason.PROOF_JTI, claim="jti")
-        if call.token is not None:
-            _require_hash(claims, call.token)
-        if bound_to is not None and not hmac.compare_digest(key.kid.encode(), bound_to.encode()):
-            raise RefusedError(Reason.TOKEN_BINDING)
-        if not self._nonces.accepts(claims.get("nonce")):
-            raise RefusedError(Reason.PROOF_NONCE, claim="nonce")
-        until = int(claims["iat"]) + AGE_SECONDS + LEEWAY_SECONDS
-        return Proof(key.kid, proof_key(address, key.kid, claims["jti"], until))
+        jws, key = _signed(call)
+        for refusal in self._failing(jws.claims, key, call, bound_to):
+            raise refusal
+        return self._proof(jws.claims, key, call)
 
-    def _require_call(self, claims: Mapping[str, Any], call: Call, address: str) -> None:
+    def examine(self, call: Call, *, bound_to: str | None = None) -> Proof | list[RefusedError]:
+        """Find everything that is wrong with a proof at once, for the token debugger; else give the proof."""
+        try:
+            jws, key = _signed(call)
+        except RefusedError as refusal:
+            return [refusal]
+        return list(self._failing(jws.claims, key, call, bound_to)) or self._proof(jws.claims, key, call)
+
+    def _failing(
+        self, claims: Mapping[str, Any], key: PublicKey, call: Call, bound_to: str | None
+    ) -> Iterator[RefusedError]:
+        """Give each check that fails, in the order in which they refuse."""
         if claims.get("htm") != call.method:
-            raise RefusedError(Reason.PROOF_METHOD, claim="htm")
-        if not is_address(claims.get("htu"), address):
-            raise RefusedError(Reason.PROOF_ADDRESS, claim="htu")
+            yield _wrong(claims, Reason.PROOF_METHOD, "htm", call.method)
+        if not is_address(claims.get("htu"), self._address(call)):
+            yield _wrong(claims, Reason.PROOF_ADDRESS, "htu", self._address(call))
         iat: Any = claims.get("iat")
         if not is_time(iat) or not -AGE_SECONDS <= iat - self._clock().timestamp() <= AHEAD_SECONDS:
-            raise RefusedError(Reason.PROOF_TIME, claim="iat")
+            yield _wrong(claims, Reason.PROOF_TIME, "iat")
+        if not is_jti(claims.get("jti")):
+            yield _wrong(claims, Reason.PROOF_JTI, "jti")
+        if call.token is not None and not _is_hash(claims.get("ath"), call.token):
+            yield _wrong(claims, Reason.PROOF_MALFORMED, "ath", "the SHA-256 of the access token, base64url")
+        if bound_to is not None and not hmac.compare_digest(key.kid.encode(), bound_to.encode()):
+            yield _wrong({"jwk": key.kid}, Reason.TOKEN_BINDING, "jwk", bound_to)
+        if not self._nonces.accepts(claims.get("nonce")):
+            yield _wrong(claims, Reason.PROOF_NONCE, "nonce")
+
+    def _address(self, call: Call) -> str:
+        return f"{self._origin}{call.path}"
+
+    def _proof(self, claims: Mapping[str, Any], key: PublicKey, call: Call) -> Proof:
+        until = int(claims["iat"]) + AGE_SECONDS + LEEWAY_SECONDS
+        return Proof(key.kid, proof_key(self._address(call), key.kid, claims["jti"], until))
+
+
+def _signed(call: Call) -> tuple[Jws, PublicKey]:
+    """Take the one proof of a call, signed by the key in it."""
+    text = call.proof
+    if not text or "," in text:
+        raise RefusedError(Reason.PROOF_MISSING)
+    try:
+        jws = parse(text, max_bytes=MAX_BYTES)
+        require_header(jws, members=_MEMBERS, typs=_TYPS)
+        key = _key(jws.header.get("jwk"))
+        verify(jws, key)
+    except JwsError as error:
+        raise RefusedError(_REASONS[error.fault]) from error
+    return jws, key
+
+
+def _wrong(claims: Mapping[str, Any], reason: Reason, claim: str, expected: str | None = None) -> RefusedError:
+    return RefusedError(reason, claim=claim, got=claims.get(claim), expected=expected)
 
 
 def is_address(htu: Any, address: str) -> bool:
@@ -136,11 +162,9 @@ def _normal(parts: SplitResult) -> str:
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
 
 
-def _require_hash(claims: Mapping[str, Any], token: str) -> None:
+def _is_hash(ath: Any, token: str) -> bool:
     expected = base64.urlsafe_b64encode(hashlib.sha256(token.encode("ascii")).digest()).rstrip(b"=")
-    ath = claims.get("ath")
-    if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), expected):
-        raise RefusedError(Reason.PROOF_MALFORMED, claim="ath")
+    return isinstance(ath, str) and hmac.compare_digest(ath.encode(), expected)
 
 
 def _key(jwk: Any) -> PublicKey:

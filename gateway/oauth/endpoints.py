@@ -12,6 +12,7 @@ from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.grant import AUTH_METHODS, REPLAYS
 from gateway.oauth.replay import ReplayedError
 from gateway.oauth.standing import deny
+from gateway.oauth.token_debugger import TokenQuestion
 from gateway.oauth.tokens import AccessToken
 
 INTROSPECT_ANY: Final = "introspect"
@@ -58,6 +59,21 @@ class Introspection(_TokenOfCaller, IntrospectionEndpoint):  # type: ignore[misc
         if self.server.standing.of(token) is not None:
             return {"active": False}
         return {"active": True, "token_type": "DPoP" if token.thumbprint else "Bearer", **token.claims}
+
+
+class TokenDebug(_TokenOfCaller, IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is untyped
+    """Tells a client, step by step, what is wrong with a token and the call it was sent with."""
+
+    ENDPOINT_NAME = "token_debug"
+
+    def create_endpoint_response(self, request: Any) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+        client = self.authenticate_endpoint_client(request)
+        question = TokenQuestion.read(request.form)
+        self.server.commits.run(lambda connection: self.use_up(request, connection))
+        steps = self.server.token_debugger.examine(
+            question, lambda token: token.client_id == client.id or client.may(INTROSPECT_ANY)
+        )
+        return 200, {"steps": steps}, list(_HEADERS)
 
 
 class Revocation(_TokenOfCaller, RevocationEndpoint):  # type: ignore[misc]  # Authlib is untyped

@@ -6,6 +6,7 @@ named.
 """
 
 from enum import Enum
+from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 
@@ -253,11 +254,21 @@ class RefusedError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
     """A request to the authorization server is refused.
 
     Args:
-        claim: the parameter or claim that failed, where there is one. Never its value.
+        claim: the parameter or claim that failed, where there is one.
         status: 401 where the client tried the Authorization header (RFC 6749, section 5.2).
+        got: its value, for the token debugger alone: neither answered otherwise nor audited nor logged.
+        expected: what it should have been.
     """
 
-    def __init__(self, reason: Reason, *, claim: str | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        claim: str | None = None,
+        status: int | None = None,
+        got: Any = None,
+        expected: str | None = None,
+    ) -> None:
         super().__init__(
             description=f"{reason.code}: {reason.words}",
             error=reason.error,
@@ -265,6 +276,8 @@ class RefusedError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
         )
         self.reason = reason
         self.claim = claim
+        self.got = got
+        self.expected = expected
         self.claimed: str | None = None
         """The client id that an assertion claims, proven or not; for the audit alone."""
 

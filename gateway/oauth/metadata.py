@@ -35,6 +35,7 @@ class Metadata:
             "introspection_endpoint": f"{self._issuer}/oauth/introspect",
             "revocation_endpoint": f"{self._issuer}/oauth/revoke",
             "ipx_assertion_debug_endpoint": f"{self._issuer}/oauth/debug/assertion",
+            "ipx_token_debug_endpoint": f"{self._issuer}/oauth/debug/token",
             "response_types_supported": [],
             "grant_types_supported": ["client_credentials"],
             "scopes_supported": self._scopes,

@@ -20,7 +20,7 @@ from gateway.oauth.client_assertion import ASSERTION_TYPE, AssertionVerifier, Au
 from gateway.oauth.clients import ClientRegister, RegisteredClient
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
-from gateway.oauth.endpoints import Introspection, Revocation
+from gateway.oauth.endpoints import Introspection, Revocation, TokenDebug
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.form import read_form
 from gateway.oauth.grant import GatewayClientCredentialsGrant
@@ -29,6 +29,7 @@ from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
+from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.transport import call_of
 
@@ -86,6 +87,7 @@ class Parts:
     client_certificates: ClientCertificates
     failures: Throttle
     """Failed authentications, by claimed client and address: nobody can lock a client out from elsewhere."""
+    token_debugger: TokenDebugger
 
 
 class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
@@ -101,6 +103,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self.delegations = parts.delegations
         self.tokens = parts.tokens
         self.standing = parts.standing
+        self.token_debugger = parts.token_debugger
         self._assertions = parts.assertions
         self._dpop = parts.dpop
         self._nonces = parts.nonces
@@ -113,9 +116,10 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         self.register_grant(GatewayClientCredentialsGrant)
         self.register_endpoint(Introspection)
         self.register_endpoint(Revocation)
+        self.register_endpoint(TokenDebug)
 
     def answer(self, endpoint: str) -> flask.Response:
-        """Answer the present Flask request at `token`, `introspection` or `revocation`; refusals are answers too."""
+        """Answer the present Flask request at `token` or another endpoint registered here; refusals are answers too."""
         request = None
         try:
             try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -41,9 +42,14 @@ _DELEGATED = (
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A token counts no more, and why."""
+    """A token counts no more.
+
+    Args:
+        because: which fact ended it, for the token debugger.
+    """
 
     reason: Reason
+    because: str
 
 
 class Standing:
@@ -59,26 +65,35 @@ class Standing:
         Raises:
             StoreUnavailableError: it cannot be known; the token must not be taken.
         """
-        now = self._clock()
-        if not token.is_in_time(now.timestamp()):
-            return Ended(Reason.TOKEN_EXPIRED)
+        if not token.is_in_time(self._clock().timestamp()):
+            return Ended(Reason.TOKEN_EXPIRED, "its time is over or has not begun")
+        return self.ended(token)
+
+    def ended(self, token: AccessToken) -> Ended | None:
+        """Do so whatever the token's own time says."""
         values = {"jti": token.jti, "client_id": token.client_id}
         with self._database.read_connection() as connection:
             if token.delegation_id is None:
                 row = connection.execute(_OWN, values).one_or_none()
             else:
                 row = connection.execute(_DELEGATED, {**values, "delegation_id": token.delegation_id}).one_or_none()
-        if row is None or row.is_revoked or row.suspended_at is not None or row.agency_suspended_at is not None:
-            return Ended(Reason.TOKEN_REVOKED)
+        because = "the client or the delegation is gone" if row is None else self._because(row, token)
+        return None if because is None else Ended(Reason.TOKEN_REVOKED, because)
+
+    def _because(self, row: Any, token: AccessToken) -> str | None:  # noqa: PLR0911  (each fact is a return)
+        if row.is_revoked:
+            return "the token was revoked"
+        if row.suspended_at is not None:
+            return "the client is suspended"
+        if row.agency_suspended_at is not None:
+            return "the agency is suspended"
         if row.not_before is not None and token.claims["iat"] < row.not_before.timestamp():
-            return Ended(Reason.TOKEN_REVOKED)
-        if token.delegation_id is not None and (
-            row.revoked_at is not None
-            or row.consumer_suspended_at is not None
-            or not row.valid_from <= now < row.valid_until
-        ):
-            return Ended(Reason.TOKEN_REVOKED)
-        return None
+            return "a key or right of the client ended after the token was issued"
+        if token.delegation_id is None:
+            return None
+        if row.revoked_at is not None or not row.valid_from <= self._clock() < row.valid_until:
+            return "the delegation ended"
+        return "the consumer is suspended" if row.consumer_suspended_at is not None else None
 
 
 _DENY = {

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.oauth.errors import Reason, RefusedError
-from gateway.oauth.jose import Fault, JwsError, is_jti, is_time, parse, require_header, verify
+from gateway.oauth.jose import Fault, Jws, JwsError, is_jti, is_time, parse, require_header, verify
 from gateway.oauth.keys import TokenKeys
 from ipx.compact import serialize
 
@@ -149,28 +149,44 @@ class AccessTokens:
         known = self._known.get(digest)
         if known is not None and self._keys.verifies(known.kid):
             return known
-        token = self._read(text)
+        jws = self.parse(text)
+        self.require_signature(jws)
+        token = self.token_of(jws)
         self._known.put(digest, token)
         return token
 
-    def _read(self, text: str) -> AccessToken:
+    @staticmethod
+    def parse(text: str) -> Jws:
+        """Judge form and header alone."""
         try:
             jws = parse(text)
             require_header(jws, members=_MEMBERS, typs=_TYPS)
-            kid = jws.header.get("kid")
-            key = self._keys.verifier(kid) if isinstance(kid, str) else None
-            if key is None:
-                raise RefusedError(Reason.TOKEN_SIGNATURE)
+        except JwsError as error:
+            raise RefusedError(_REASONS[error.fault]) from error
+        return jws
+
+    def require_signature(self, jws: Jws) -> None:
+        """Refuse a token that no key of ours, active or retiring, has signed."""
+        kid = jws.header.get("kid")
+        key = self._keys.verifier(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise RefusedError(Reason.TOKEN_SIGNATURE, claim="kid", got=kid)
+        try:
             verify(jws, key)
         except JwsError as error:
             raise RefusedError(_REASONS[error.fault]) from error
+
+    def token_of(self, jws: Jws) -> AccessToken:
+        """Judge the claims of a token whose signature holds."""
         claims = jws.claims
-        if not _is_whole(claims) or claims["iss"] != self._issuer:
+        if not _is_whole(claims):
             raise RefusedError(Reason.TOKEN_MALFORMED)
+        if claims["iss"] != self._issuer:
+            raise RefusedError(Reason.TOKEN_MALFORMED, claim="iss", got=claims["iss"], expected=self._issuer)
         supplier = claims.get("supplier")
         return AccessToken(
             claims=claims,
-            kid=str(kid),
+            kid=str(jws.header["kid"]),
             scopes=frozenset(claims["scope"].split(" ")),
             agency=claims["consumer"]["ID"],
             supplier=supplier["ID"] if supplier else None,

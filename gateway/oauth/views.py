@@ -42,7 +42,12 @@ def blueprint() -> Blueprint:
     for path in ("", "/v1"):
         oauth.add_url_rule(f"/.well-known/oauth-protected-resource{path}", view_func=resource_metadata)
     oauth.add_url_rule("/oauth/jwks", view_func=jwks)
-    for path, endpoint in (("token", "token"), ("introspect", "introspection"), ("revoke", "revocation")):
+    for path, endpoint in (
+        ("token", "token"),
+        ("introspect", "introspection"),
+        ("revoke", "revocation"),
+        ("debug/token", "token_debug"),
+    ):
         oauth.add_url_rule(f"/oauth/{path}", endpoint, answer, methods=["POST"], defaults={"endpoint": endpoint})
     oauth.add_url_rule(f"{KEYS_PATH}", view_func=client_keys)
     oauth.add_url_rule(f"{KEYS_PATH}", view_func=add_client_key, methods=["POST"])

@@ -32,6 +32,7 @@ from gateway.oauth.clients import ClientRegister
 from gateway.oauth.debugger import AssertionDebugger
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.dpop import DpopVerifier
+from gateway.oauth.findings import ProofExaminer
 from gateway.oauth.guard import Guard
 from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
@@ -41,6 +42,7 @@ from gateway.oauth.replay import DatabaseReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
+from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.views import blueprint
 from gateway.web import problem
@@ -185,9 +187,9 @@ class System:
         sent = changed({"Authorization": f"DPoP {token}", "DPoP": proof}, dict(headers))
         return self.world.http.open(path, method=method, headers=sent, **more)
 
-    def post(self, path, **form):
-        """POST to introspection or revocation."""
-        return self.world.http.post(path, data=self.form(grant_type=ABSENT, scope=ABSENT, **form))
+    def post(self, path, /, **form):
+        """POST to introspection, revocation or the debugger."""
+        return self.world.http.post(path, data=self.form(**{"grant_type": ABSENT, "scope": ABSENT, **form}))
 
 
 class World:
@@ -246,10 +248,14 @@ class World:
                 certificates=certificates,
                 client_certificates=self.client_certificates,
                 failures=Throttle(self.failures_per_minute, clock),
+                token_debugger=TokenDebugger(
+                    [resource], self.tokens, standing, ProofExaminer(dpop, self.replay), clock
+                ),
             )
         )
         questions = Throttle(self.questions_per_minute, clock)
-        debugger = AssertionDebugger(self.assertions, register, dpop, self.replay, questions)
+        proofs = ProofExaminer(dpop, self.replay)
+        debugger = AssertionDebugger(self.assertions, register, proofs, self.replay, questions)
         self.guard = guard = Guard(
             resource,
             database=database,

@@ -120,6 +120,26 @@ def test_a_proof_is_examined_by_itself(world, intake, examine):
     assert (step["result"], step["code"], step["claim"]) == ("fail", "GW-306", "htu")
 
 
+def test_a_proof_for_a_call_of_the_api_is_examined_without_an_assertion(world, intake):
+    proof = intake.proof("GET", f"{world.ORIGIN}/v1/whoami")
+
+    def ask(**form):
+        answer = world.http.post("/oauth/debug/assertion", data={"dpop_proof": proof, **form})
+        return {step.get("claim") for step in answer.json["steps"] if step["result"] == "fail"}
+
+    assert ask(method="GET", path="/v1/whoami") == set()
+    assert ask() == {"htm", "htu"}
+
+
+def test_a_used_proof_is_recognised(world, intake, examine):
+    proof = intake.proof()
+    intake.ask(proof)
+
+    (step,) = (step for step in examine("garbage", dpop_proof=proof) if step["step"] == "proof")
+
+    assert (step["result"], step["code"]) == ("fail", "GW-309")
+
+
 @pytest.mark.parametrize(
     "claims", [{"sub": 1}, {"sub": ["a"]}, {"sub": {}}, {"sub": True}, {"aud": "x" * 5000}, {"jti": None}]
 )

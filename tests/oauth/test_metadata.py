@@ -108,6 +108,8 @@ def test_no_log_line_at_any_level_holds_a_token_a_proof_or_an_assertion(talkativ
         intake.call(token, call)
     intake.post("/oauth/introspect", token=token)
     intake.post("/oauth/revoke", token=token)
+    intake.post("/oauth/debug/token", token=token, dpop_proof=call)
+    talkative_world.http.post("/oauth/debug/assertion", data={"client_assertion": assertion, "dpop_proof": proof})
 
     assert len(caplog.records) > 50
     for secret in (*secrets, call):

@@ -1,0 +1,66 @@
+"""`ipx-gateway token`: what is wrong with a token, an assertion or a proof, for whoever helps a client."""
+
+import sys
+from typing import Any, TextIO
+
+import click
+
+from gateway.commands.context import json_option, reported, services, show
+from gateway.oauth.debugger import TOKEN_PATH
+from gateway.oauth.jose import JwsError, parse
+from gateway.oauth.token_debugger import CALL_METHOD, CALL_PATH, TokenQuestion
+
+COLUMNS = ("step", "result", "code", "claim", "expected", "got", "message")
+
+
+@click.group("token")
+def token_group() -> None:
+    """Access tokens, assertions and proofs of clients."""
+
+
+@token_group.command("debug")
+@click.argument("file", type=click.File("r"), metavar="FILE|-")
+@click.option("--proof", "proof_file", type=click.File("r"), help="The DPoP proof that was sent along.")
+@click.option("--method", help="HTTP method of the call.")
+@click.option("--path", help="Path of the call, as it was sent, without query.")
+@click.option("--scope", help="Scopes that the call needs, or that are to be asked for.")
+@json_option
+@reported
+def debug(
+    file: TextIO, proof_file: TextIO | None, method: str | None, path: str | None, scope: str | None, *, as_json: bool
+) -> None:
+    """Say which checks a client assertion, a DPoP proof or an access token passes, and how to mend those that fail.
+
+    Which of the three it is, is read from the text. Nothing is used up, recorded or printed of it but single claims.
+    Exit status 1 where a check fails.
+
+    Example: ipx-gateway token debug assertion.txt --scope exchange:request
+    """
+    text = file.read().strip()
+    proof = proof_file.read().strip() if proof_file else None
+    steps = _steps(text, proof, method, path, scope)
+    show(steps, COLUMNS, as_json=as_json)
+    sys.exit(any(step["result"] == "fail" for step in steps))
+
+
+def _steps(
+    text: str, proof: str | None, method: str | None, path: str | None, scope: str | None
+) -> list[dict[str, Any]]:
+    sign_in = services().sign_in
+    match _typ(text):
+        case "at+jwt":
+            question = TokenQuestion(text, proof, method or CALL_METHOD, path or CALL_PATH, scope)
+            return sign_in.token_debugger.examine(question, lambda _token: True)
+        case "dpop+jwt":
+            form = {"dpop_proof": text}
+        case _:
+            form = {"client_assertion": text} | ({"dpop_proof": proof} if proof else {})
+    form |= {"method": method or "POST", "path": path or TOKEN_PATH} | ({"scope": scope} if scope else {})
+    return sign_in.debugger.steps(form, tells_all=True)
+
+
+def _typ(text: str) -> Any:
+    try:
+        return parse(text).header.get("typ")
+    except JwsError:
+        return None  # the debugger of assertions says what is wrong with its form
