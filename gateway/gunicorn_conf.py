@@ -1,6 +1,9 @@
 """How gunicorn runs the gateway: threads in a few processes, no request line with a query in any log."""
 
 import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 bind = os.environ.get("IPX_BIND", "127.0.0.1:8080")
@@ -18,6 +21,33 @@ timeout = 60
 accesslog = None
 errorlog = "-"
 loglevel = os.environ.get("IPX_LOG_LEVEL", "warning")
+
+certfile = os.environ.get("IPX_TLS_CERTIFICATE")
+keyfile = os.environ.get("IPX_TLS_KEY")
+ca_certs = os.environ.get("IPX_TLS_CLIENT_CA")
+# Asked for and not demanded: most clients sign assertions; who presents a certificate must have a good one.
+cert_reqs = ssl.CERT_OPTIONAL if ca_certs else ssl.CERT_NONE
+ciphers = (
+    "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2 (FAPI 2.0 Security Profile, section 5.2); those of 1.3 are all good
+)
+
+_contexts: dict[tuple[float, ...], ssl.SSLContext] = {}
+
+
+def ssl_context(_config: Any, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Give the context of a connection: the same one until a file is renewed, so that sessions can be resumed."""
+    try:
+        files = tuple(Path(name).stat().st_mtime for name in (certfile, keyfile, ca_certs) if name)
+        if files not in _contexts:
+            context = make()
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            _contexts.clear()
+            _contexts[files] = context
+        return _contexts[files]
+    except OSError:  # a certificate whose key is not there yet: they are renewed one after the other
+        if not _contexts:
+            raise
+        return next(iter(_contexts.values()))
 
 
 def on_starting(server: Any) -> None:
