@@ -4,6 +4,10 @@ import base64
 import hashlib
 import json
 import os
+import shutil
+import socket
+import subprocess
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -371,6 +375,43 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def database_url(request):
     return request.getfixturevalue(f"{request.param}_url")
+
+
+class RedisServer:
+    """A Redis server of a test's own, which writes every command to disk."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder, self.process = folder, None
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self):
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    if shutil.which("redis-server") is None or os.environ.get("IPX_TEST_REDIS") == "skip":
+        pytest.skip("no redis-server on this machine")
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
 
 
 class StillClock:

@@ -1,9 +1,5 @@
 """Redis as the memory of used identifiers: the same promises as the database's."""
 
-import os
-import shutil
-import socket
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,46 +16,9 @@ from gateway.oauth.replay_redis import RedisReplayStore  # noqa: E402  (needs th
 COPIES = 16
 
 
-class Server:
-    """A Redis server of a test's own, which writes every command to disk."""
-
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.folder, self.process = folder, None
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self):
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-
 @pytest.fixture
-def server(tmp_path):
-    if shutil.which("redis-server") is None or os.environ.get("IPX_TEST_REDIS") == "skip":
-        pytest.skip("no redis-server on this machine")
-    server = Server(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def store(server):
-    store = RedisReplayStore(server.url)
+def store(redis_server):
+    store = RedisReplayStore(redis_server.url)
     yield store
     store.close()
 
@@ -90,12 +49,12 @@ def test_all_keys_are_used_up_or_none(store, clock):
     store.consume(None, [first], clock())
 
 
-def test_sixteen_connections_use_one_key_and_one_of_them_wins(server, clock):
+def test_sixteen_connections_use_one_key_and_one_of_them_wins(redis_server, clock):
     seen = key("the-same-jti", int(clock().timestamp()) + 60)
     gate = threading.Barrier(COPIES)
 
     def use(_number):
-        store = RedisReplayStore(server.url)
+        store = RedisReplayStore(redis_server.url)
         gate.wait()
         try:
             store.consume(None, [seen], clock())
@@ -109,14 +68,14 @@ def test_sixteen_connections_use_one_key_and_one_of_them_wins(server, clock):
         assert list(pool.map(use, range(COPIES))).count(True) == 1
 
 
-def test_what_was_used_is_refused_after_the_server_was_killed(server, store, clock):
+def test_what_was_used_is_refused_after_the_server_was_killed(redis_server, store, clock):
     seen = key("the-same-jti", int(clock().timestamp()) + 60)
     store.consume(None, [seen], clock())
 
-    server.kill()
+    redis_server.kill()
     with pytest.raises(StoreUnavailableError):
         store.consume(None, [key("another-jti", 0)], clock())
-    server.start()
+    redis_server.start()
 
     with pytest.raises(ReplayedError):
         store.consume(None, [seen], clock())
@@ -132,13 +91,13 @@ def test_a_key_is_forgotten_when_age_refuses_it(store, clock):
     assert store.sweep(clock() + timedelta(days=1)) == 0
 
 
-def test_a_server_that_forgets_is_not_taken(server):
-    with redis.Redis.from_url(server.url) as admin:
+def test_a_server_that_forgets_is_not_taken(redis_server):
+    with redis.Redis.from_url(redis_server.url) as admin:
         admin.config_set("maxmemory", "100mb")
         admin.config_set("maxmemory-policy", "allkeys-lru")
 
     with pytest.raises(SettingsError, match="noeviction"):
-        RedisReplayStore(server.url)
+        RedisReplayStore(redis_server.url)
 
 
 def test_a_server_that_does_not_answer_is_not_taken():
@@ -147,8 +106,8 @@ def test_a_server_that_does_not_answer_is_not_taken():
 
 
 @pytest.mark.both_databases
-def test_tokens_over_redis(world, intake, server, refused):
-    world.make_replay = lambda database: RedisReplayStore(server.url)
+def test_tokens_over_redis(world, intake, redis_server, refused):
+    world.make_replay = lambda database: RedisReplayStore(redis_server.url)
     world.http = world.start().test_client()
     assertion, proof = intake.assertion(), intake.proof()
     forms = [(intake.form(client_assertion=assertion), {"DPoP": intake.proof()}) for _ in range(COPIES)]
@@ -170,7 +129,7 @@ def test_tokens_over_redis(world, intake, server, refused):
 
     assert intake.ask(proof).status_code == 200
     refused(intake.ask(proof), "invalid_dpop_proof", "GW-309")
-    server.kill()
+    redis_server.kill()
     refused(intake.ask(), "temporarily_unavailable", "GW-500", 503)
-    server.start()
+    redis_server.start()
     assert intake.ask().status_code == 200

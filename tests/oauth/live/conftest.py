@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.clock import utc_now
+from gateway.demo.run import Demo, free_port
 
 APPLICATION = """
 import importlib.util, sys
@@ -109,6 +111,31 @@ def wait_for(server, port):
             time.sleep(0.1)
         else:
             return
+
+
+@pytest.fixture
+def wait_until_open():
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The whole gateway with the demo world registered; its files are only to be copied."""
+    demo = Demo(tmp_path_factory.mktemp("demo"), free_port())
+    demo.prepare()
+    return demo
+
+
+@pytest.fixture
+def settings(demo, tmp_path):
+    """Settings over a copy of that world."""
+    shutil.copy(demo.directory / "gateway.db", tmp_path / "gateway.db")
+    shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", tmp_path / "checkpoints.db")
+    return replace(
+        demo.settings,
+        database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
+        checkpoint_database_url=f"sqlite:///{tmp_path / 'checkpoints.db'}",
+    )
 
 
 @pytest.fixture(scope="session")
