@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench constraints clean
+.PHONY: help run demo test lint format bench mutants constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: $(STAMP) ## let ruff write the code as it likes it
 
 bench: $(STAMP) ## measure: ratios side by side from one run, one line each
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less? (minutes; MUTANTS=--small: a sample)
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 constraints: $(STAMP) ## pin every dependency again, with hashes, from pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --all-extras --allow-unsafe --strip-extras \

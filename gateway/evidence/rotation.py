@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.evidence.acts import ActTrail
 from gateway.evidence.checkpoints import CheckpointStore, Publisher, size_of
-from gateway.evidence.errors import KeyFileError, LogForkedError
+from gateway.evidence.errors import KeyFileError, LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogHead, LogShard
@@ -62,12 +62,12 @@ class Rotation:
         Raises:
             KeyFileError: the key is not for Ed25519, or signs a shard already.
             LogRotatedError: somebody else has just rotated.
+            LogUnavailableError: the log is empty.
             LogForkedError: the new shard was published before: this database is an old copy.
         """
         if signer.alg != "Ed25519":
             raise KeyFileError("a log is signed with an Ed25519 key")
         note_signer = NoteSigner(self._log.shard.next_origin, signer)
-        self._begin_in_store(note_signer)
         with self._database.write() as session:
             log = self._begin(session, note_signer, actor)
         log.close()  # a thread of its own has published the act
@@ -76,7 +76,10 @@ class Rotation:
         return log.shard
 
     def _begin_in_store(self, signer: NoteSigner) -> None:
-        """Let the store know the new shard before the database does: a start that finds leaves and no row refuses."""
+        """Let the store know the new shard before the database does: a start that finds leaves and no row refuses.
+
+        The locked head keeps a second rotation from doing the same with another key.
+        """
         empty = sign(Checkpoint(signer.name, 0, EMPTY_ROOT).text(), signer)
         known = self._checkpoints.get(signer.name)
         if known is None:
@@ -90,9 +93,12 @@ class Rotation:
         connection = session.connection()
         old = self._log.shard
         head = lock_head(connection, old)
+        if not head.size:
+            raise LogUnavailableError(f"{old.origin} has no entry yet: there is nothing to end")
         if any(shard.key.public == signer.key.public for shard in read_shards(connection)):
             raise KeyFileError("each shard of the log has a key of its own, and this one was used before")
         shard = Shard(old.number + 1, signer.name, signer.key, old.first + head.size)
+        self._begin_in_store(signer)
         _store(connection, old, head, shard)
         log = EvidenceLog(self._database, self._checkpoints, signer, self._clock, shard=shard)
         final = Checkpoint(old.origin, head.size, head.root)

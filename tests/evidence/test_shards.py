@@ -198,6 +198,11 @@ def test_a_log_is_rotated_again_and_again(log, rotate, started, database):
     assert third.shard.first == 3
 
 
+def test_an_empty_log_has_nothing_to_end(log, rotate):
+    with pytest.raises(LogUnavailableError, match="no entry"):
+        rotate(log)
+
+
 def test_a_key_signs_one_shard_only(log, rotate, started, log_key):
     log.append(leaf(0))
     for key in (log_key, generate_signer("ES256")):

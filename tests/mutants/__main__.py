@@ -1,0 +1,98 @@
+"""`make mutants`: do the tests notice when a verifier refuses less? Prints the mutants that they do not notice.
+
+    python -m tests.mutants [--small] [--jobs N] [MODULE…]
+
+`--small` takes a sample that is the same every time. A mutant that no test can notice stands in `argued.md` with the
+reason; any other survivor, or fewer than 95 noticed of a hundred, is a failure.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from click import echo
+
+from tests.mutants.mutate import Mutant, mutants
+from tests.mutants.run import noticed, passes_unchanged, warm_up
+
+VERIFIERS = (
+    "bundle",
+    "commitment",
+    "container",
+    "disclosures",
+    "documents",
+    "encoding",
+    "evidence",
+    "examination",
+    "jws",
+    "keys",
+    "merkle",
+    "note",
+    "notekey",
+    "sdjwt",
+    "statement",
+    "storedzip",
+    "tiles",
+    "timestamp",
+    "trust",
+)
+TESTS = Path("tests/ipx")
+ARGUED = Path(__file__).parent / "argued.md"
+LEAST = 0.95
+SMALL = 40
+
+
+def argued() -> dict[str, str]:
+    """Read `argued.md`: a line `- <mutant> — <reason>` each."""
+    lines = ARGUED.read_text("utf-8").splitlines()
+    pairs = (line.removeprefix("- ").split(" — ", 1) for line in lines if line.startswith("- "))
+    return {name.strip(): reason.strip() for name, reason in pairs}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", default=VERIFIERS, metavar="MODULE")
+    parser.add_argument("--small", action="store_true", help=f"{SMALL} mutants only")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
+    options = parser.parse_args()
+    everything = [mutant for name in options.modules for mutant in mutants(Path("ipx") / f"{name}.py")]
+    chosen = everything[:: max(1, len(everything) // SMALL)] if options.small else everything
+    if options.list:
+        echo("\n".join(f"{mutant.module}:{mutant.line} {mutant.where}: {mutant.what}" for mutant in chosen))
+        return 0
+    warm_up()
+    if not passes_unchanged(TESTS):
+        echo("the tests fail without any mutant: mend them first")
+        return 2
+    return report(everything, chosen, options.jobs)
+
+
+def report(everything: list[Mutant], chosen: list[Mutant], jobs: int) -> int:
+    started = time.monotonic()
+    was_noticed = noticed(chosen, TESTS, jobs)
+    reasons = argued()
+    survivors = [mutant for mutant, was in zip(chosen, was_noticed, strict=True) if not was]
+    open_ends = [mutant for mutant in survivors if mutant.name not in reasons]
+    for module in sorted({mutant.module for mutant in chosen}):
+        of_module = [was for mutant, was in zip(chosen, was_noticed, strict=True) if mutant.module == module]
+        echo(f"{module!s:26}{sum(of_module):5} of {len(of_module):4} noticed")
+    for mutant in survivors:
+        echo(f"survives  {mutant.module}:{mutant.line} {mutant.where}: {mutant.what}")
+        echo(f"          {reasons.get(mutant.name, 'NOT ARGUED: a test is missing, or a line in argued.md')}")
+    share = sum(was_noticed) / len(chosen)
+    echo(
+        f"{len(chosen)} mutants, {sum(was_noticed)} noticed ({share:.1%}), {len(survivors) - len(open_ends)} argued, "
+        f"{len(open_ends)} open; {time.monotonic() - started:.0f} s"
+    )
+    known = {mutant.name for mutant in everything}
+    killed = {mutant.name for mutant, was in zip(chosen, was_noticed, strict=True) if was}
+    stale = [name for name in reasons if len(chosen) == len(everything) and (name not in known or name in killed)]
+    for name in stale:
+        echo(f"stale in argued.md: {name}")
+    return int(bool(open_ends or stale) or share < LEAST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
