@@ -21,6 +21,7 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
+from gateway.db.group_commit import GroupCommit
 from gateway.errors import GatewayError, SettingsError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.checkpoints import CheckpointStore
@@ -71,12 +72,14 @@ from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.nonce import Nonces
+from gateway.oauth.refusals import Refusals
 from gateway.oauth.replay import DatabaseReplayStore, ReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
 from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
+from gateway.oauth.transport import TrustedProxies
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
@@ -394,6 +397,7 @@ class SignIn:
     debugger: AssertionDebugger
     token_debugger: TokenDebugger
     guard: Guard
+    refusals: Refusals
 
 
 def _sign_in(
@@ -412,14 +416,19 @@ def _sign_in(
     nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
     dpop = DpopVerifier(settings.origin, nonces, clock)
     assertions = AssertionVerifier(settings.origin, clock)
-    certificates = CertificateSource(settings.client_certificate_header, settings.trusted_proxies)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    certificates = CertificateSource(settings.client_certificate_header, proxies)
+    commits = GroupCommit(database)
+    refusals = Refusals(commits, clock)
     metadata = Metadata(settings.origin, [settings.resource], has_mutual_tls=settings.has_mutual_tls)
     proofs = ProofExaminer(dpop, replay)
     token_debugger = TokenDebugger(metadata.resources, tokens, standing, proofs, clock)
     parts = Parts(
         issuer=settings.origin,
         resources=metadata.resources,
-        database=database,
+        commits=commits,
+        refusals=refusals,
+        proxies=proxies,
         clock=clock,
         register=clients,
         assertions=assertions,
@@ -436,7 +445,9 @@ def _sign_in(
     )
     guard = Guard(
         settings.resource,
-        database=database,
+        commits=commits,
+        refusals=refusals,
+        proxies=proxies,
         clock=clock,
         tokens=tokens,
         standing=standing,
@@ -446,7 +457,7 @@ def _sign_in(
         certificates=certificates,
     )
     debugger = AssertionDebugger(assertions, clients, proofs, replay, Throttle(DEBUGGED_PER_MINUTE, clock))
-    return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, token_debugger, guard)
+    return SignIn(keys, metadata, GatewayAuthorizationServer(parts), debugger, token_debugger, guard, refusals)
 
 
 def register(app: Flask, services: Services) -> None:

@@ -3,10 +3,8 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +19,7 @@ from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.oauth.audit import Acts
 from gateway.oauth.models import ClientCertificate
+from gateway.oauth.transport import TrustedProxies
 
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 
@@ -52,15 +51,15 @@ class CertificateSource:
     The header counts only when the connection comes from a configured address; anybody else who sends it sends nothing.
     """
 
-    def __init__(self, header: str | None = None, proxies: Sequence[str] = ()) -> None:
+    def __init__(self, header: str | None = None, proxies: TrustedProxies | None = None) -> None:
         """Take the configuration.
 
         Args:
             header: name of the proxy's header, holding base64 DER between colons (RFC 9440) or percent-encoded PEM.
-            proxies: addresses or networks whose header is believed.
+            proxies: whose header is believed.
         """
         self._header = header
-        self._proxies = tuple(ip_network(proxy) for proxy in proxies)
+        self._proxies = proxies or TrustedProxies()
 
     def of(self, request: flask.Request) -> Certificate | None:
         """Give the certificate of a call; None where it has none."""
@@ -68,16 +67,10 @@ class CertificateSource:
         if hasattr(socket, "getpeercert"):
             der = socket.getpeercert(binary_form=True)
             return Certificate(der) if der else None
-        if self._header is None or not self._is_proxy(request.environ.get("REMOTE_ADDR")):
+        if self._header is None or not self._proxies.sent(request):
             return None
         der = _der(request.headers.get(self._header, ""))
         return Certificate(der) if der else None
-
-    def _is_proxy(self, address: str | None) -> bool:
-        try:
-            return any(ip_address(address or "") in network for network in self._proxies)
-        except ValueError:
-            return False
 
 
 class ClientCertificates:

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 import flask
 
 from gateway.clock import Clock
-from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
-from gateway.oauth.audit import record
 from gateway.oauth.certificates import CertificateSource
 from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
 from gateway.oauth.form import MEDIA_TYPE, read_form
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.purpose import Purpose, purpose_of
+from gateway.oauth.refusals import UNPROVEN, Refusals, Refused
 from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
 from gateway.oauth.tokens import AccessToken, AccessTokens
-from gateway.oauth.transport import call_of
+from gateway.oauth.transport import TrustedProxies, call_of
 
 _CREDENTIALS = re.compile(r"(?i:(dpop|bearer)) +([A-Za-z0-9._~+/-]+=*)")
 _SCHEME = re.compile(r"(?i)(dpop|bearer)(?: |$)")
@@ -65,7 +64,9 @@ class Guard:
         self,
         resource: str,
         *,
-        database: Database,
+        commits: GroupCommit,
+        refusals: Refusals,
+        proxies: TrustedProxies,
         clock: Clock,
         tokens: AccessTokens,
         standing: Standing,
@@ -75,7 +76,9 @@ class Guard:
         certificates: CertificateSource | None = None,
     ) -> None:
         self._resource = resource
-        self._commits = GroupCommit(database)
+        self._commits = commits
+        self._refusals = refusals
+        self._proxies = proxies
         self._clock = clock
         self._tokens = tokens
         self._standing = standing
@@ -102,6 +105,7 @@ class Guard:
         try:
             token = self._tokens.read(text)
         except RefusedError as refusal:
+            self._audit(request, None, refusal.reason)
             raise AccessRefusedError(refusal.reason) from refusal
         try:
             self._require_binding(scheme, request, token)
@@ -113,7 +117,7 @@ class Guard:
             if refusal.reason is Reason.PROOF_NONCE:
                 flask.g.dpop_nonce = self._nonces.current()
             else:
-                self._audit(token, refusal.reason)
+                self._audit(request, token, refusal.reason)
             insufficient = refusal.reason is Reason.SCOPE_INSUFFICIENT
             raise AccessRefusedError(
                 refusal.reason, scope=" ".join(sorted(wanted)) if insufficient else None
@@ -153,12 +157,13 @@ class Guard:
         except ReplayedError as error:
             raise RefusedError(Reason.PROOF_REPLAY, claim="jti") from error
 
-    def _audit(self, token: AccessToken, reason: Reason) -> None:
-        detail = {"gw": reason.code, "error": reason.error, "jti": token.jti}
-        now, client_id = self._clock(), token.client_id
-        self._commits.run(
-            lambda connection: record(connection, now, client_id, "call.refused", subject=client_id, detail=detail)
-        )
+    def _audit(self, request: flask.Request, token: AccessToken | None, reason: Reason) -> None:
+        address = self._proxies.address_of(request)
+        if token is None:
+            self._refusals.record(Refused("call.refused", UNPROVEN, "", address, reason))
+            return
+        client_id = token.client_id
+        self._refusals.record(Refused("call.refused", client_id, client_id, address, reason, {"jti": token.jti}))
 
 
 def _credentials(request: flask.Request) -> tuple[str, str]:

@@ -11,10 +11,8 @@ from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 
 from gateway.agencies.names import CLIENT_ID
 from gateway.clock import Clock
-from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
 from gateway.errors import StoreUnavailableError
-from gateway.oauth.audit import record
 from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import ASSERTION_TYPE, AssertionVerifier, Authenticated
 from gateway.oauth.clients import ClientRegister, RegisteredClient
@@ -26,12 +24,13 @@ from gateway.oauth.form import read_form
 from gateway.oauth.grant import GatewayClientCredentialsGrant
 from gateway.oauth.keys import TokenKeyError
 from gateway.oauth.nonce import Nonces
+from gateway.oauth.refusals import UNPROVEN, Refusals, Refused
 from gateway.oauth.replay import ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
 from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
-from gateway.oauth.transport import call_of
+from gateway.oauth.transport import TrustedProxies, call_of
 
 
 class StrictPayload(OAuth2Payload):  # type: ignore[misc]  # Authlib is untyped
@@ -54,13 +53,15 @@ class StrictRequest(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
 
     authenticated: Authenticated
 
-    def __init__(self, request: flask.Request, issuer: str, certificates: CertificateSource) -> None:
+    def __init__(
+        self, request: flask.Request, issuer: str, certificates: CertificateSource, proxies: TrustedProxies
+    ) -> None:
         super().__init__(method=request.method, uri=issuer + request.path, headers=request.headers)
         self._form = dict(read_form(request))
         self.payload = StrictPayload(self._form)
         self.call = call_of(request)
         self.certificate = certificates.of(request)
-        self.origin_detail = {"ip": request.remote_addr or ""}
+        self.origin_detail = {"ip": proxies.address_of(request)}
 
     @property
     def form(self) -> dict[str, str]:
@@ -73,7 +74,9 @@ class Parts:
 
     issuer: str
     resources: Sequence[str]
-    database: Database
+    commits: GroupCommit
+    refusals: Refusals
+    proxies: TrustedProxies
     clock: Clock
     register: ClientRegister
     assertions: AssertionVerifier
@@ -97,7 +100,9 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         super().__init__(query_client=parts.register.find)
         self.issuer = parts.issuer
         self.resources = tuple(parts.resources)
-        self.commits = GroupCommit(parts.database)
+        self.commits = parts.commits
+        self.refusals = parts.refusals
+        self.proxies = parts.proxies
         self.clock = parts.clock
         self.replay = parts.replay
         self.delegations = parts.delegations
@@ -123,7 +128,7 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         request = None
         try:
             try:
-                request = StrictRequest(flask.request, self.issuer, self._certificates)
+                request = StrictRequest(flask.request, self.issuer, self._certificates, self.proxies)
                 response = self._dispatch(endpoint, request)
             except RefusedError as refusal:
                 response = self._refuse(request, refusal)
@@ -243,14 +248,18 @@ class GatewayAuthorizationServer(AuthorizationServer):  # type: ignore[misc]  # 
         """Write a refusal as RFC 6749, section 5.2 has it."""
         return self.handle_response(*refusal(f"{self.issuer}/oauth/errors/{refusal.reason.code}"))
 
+    def refuse_key(self, client_id: str, refusal: RefusedError) -> flask.Response:
+        """Refuse a key that a client wanted to register, after it was audited."""
+        address = self.proxies.address_of(flask.request)
+        self.refusals.record(
+            Refused("client_key.refused", client_id, client_id, address, refusal.reason, {"claim": refusal.claim})
+        )
+        return self.refusal(refusal)
+
     def _audit(self, request: StrictRequest | None, refusal: RefusedError) -> None:
         proven = getattr(request, "authenticated", None) if request is not None else None
         claimed = refusal.claimed if refusal.claimed and CLIENT_ID.fullmatch(refusal.claimed) else ""
-        detail = {"gw": refusal.reason.code, "error": refusal.error, "claim": refusal.claim}
-        detail |= request.origin_detail if request is not None else {"ip": flask.request.remote_addr or ""}
-        actor = proven.client.id if proven else "unproven"
-        subject = proven.client.id if proven else claimed
-        now = self.clock()
-        self.commits.run(
-            lambda connection: record(connection, now, actor, "token.refused", subject=subject, detail=detail)
-        )
+        actor, subject = (proven.client.id, proven.client.id) if proven else (UNPROVEN, claimed)
+        address = self.proxies.address_of(flask.request)
+        detail = {"claim": refusal.claim}
+        self.refusals.record(Refused("token.refused", actor, subject, address, refusal.reason, detail))

@@ -1,10 +1,46 @@
-"""What only the web server knows of a call: the path of the request line as it came in, undecoded."""
+"""What only the web server knows of a call: from where it came, and the path of the request line, undecoded."""
 
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from urllib.parse import quote
 
 from flask import Request
 
 from gateway.oauth.dpop import Call
+
+
+class TrustedProxies:
+    """The proxies in front of this gateway, whose headers are believed; from anybody else they count for nothing."""
+
+    def __init__(self, proxies: Sequence[str] = ()) -> None:
+        """Take their addresses or networks."""
+        self._networks = tuple(ip_network(proxy) for proxy in proxies)
+
+    def sent(self, request: Request) -> bool:
+        """Whether the connection of a call comes from one of them."""
+        return self._holds(request.environ.get("REMOTE_ADDR"))
+
+    def address_of(self, request: Request) -> str:
+        """Give the address of who called: of the connection, or what the last of our proxies was told by its peer."""
+        address = request.environ.get("REMOTE_ADDR") or ""
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        while hops and self._holds(address) and _is_address(hops[-1]):
+            address = hops.pop()
+        return address
+
+    def _holds(self, address: str | None) -> bool:
+        try:
+            return any(ip_address(address or "") in network for network in self._networks)
+        except ValueError:
+            return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def call_of(request: Request, *, token: str | None = None) -> Call:

@@ -80,7 +80,8 @@ def answer(endpoint: str) -> Response:
 def debug_assertion() -> Response:
     try:
         form = read_form(flask.request)
-        steps = svcs.flask.get(AssertionDebugger).examine(form, flask.request.remote_addr or "")
+        address = svcs.flask.get(GatewayAuthorizationServer).proxies.address_of(flask.request)
+        steps = svcs.flask.get(AssertionDebugger).examine(form, address)
     except RefusedError as refusal:
         return svcs.flask.get(GatewayAuthorizationServer).refusal(refusal)
     return _private({"steps": steps})
@@ -97,7 +98,7 @@ def add_client_key(client_id: str) -> Response:
         body = read_json_body(flask.request)
         return _private(svcs.flask.get(KeySelfService).add(client_id, body), HTTPStatus.CREATED)
     except RefusedError as refusal:
-        return svcs.flask.get(GatewayAuthorizationServer).refusal(refusal)
+        return svcs.flask.get(GatewayAuthorizationServer).refuse_key(client_id, refusal)
 
 
 def end_client_key(client_id: str, kid: str) -> Response:

@@ -28,6 +28,7 @@ from gateway.agencies.models import Agency, Client, ClientKey
 from gateway.audit.models import AuditEntry
 from gateway.db.base import Base
 from gateway.db.engine import Database
+from gateway.db.group_commit import GroupCommit
 from gateway.keywrap import KeyWrap
 from gateway.oauth.audit import RowsOnly
 from gateway.oauth.certificates import CertificateSource, ClientCertificates
@@ -42,12 +43,14 @@ from gateway.oauth.key_service import KeySelfService
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.nonce import Nonces
+from gateway.oauth.refusals import Refusals
 from gateway.oauth.replay import DatabaseReplayStore
 from gateway.oauth.server import GatewayAuthorizationServer, Parts
 from gateway.oauth.standing import Standing
 from gateway.oauth.throttle import Throttle
 from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
+from gateway.oauth.transport import TrustedProxies
 from gateway.oauth.views import blueprint
 from gateway.web import problem
 
@@ -231,7 +234,10 @@ class World:
         self.key_sets = KeySets(database, self.acts, clock, self.fetch)
         register = ClientRegister(database, self.key_sets, clock)
         standing = Standing(database, clock)
-        certificates = CertificateSource("Client-Cert", ["192.0.2.0/24"])
+        proxies = TrustedProxies(["192.0.2.0/24"])
+        commits = GroupCommit(database)
+        self.refusals = Refusals(commits, clock)
+        certificates = CertificateSource("Client-Cert", proxies)
         self.client_certificates = ClientCertificates(database, clock, acts=self.acts)
         dpop = DpopVerifier(self.origin, self.nonces, clock)
         self.assertions = AssertionVerifier(self.origin, clock)
@@ -239,7 +245,9 @@ class World:
             Parts(
                 issuer=self.origin,
                 resources=[resource, *others],
-                database=database,
+                commits=commits,
+                refusals=self.refusals,
+                proxies=proxies,
                 clock=clock,
                 register=register,
                 assertions=self.assertions,
@@ -262,7 +270,9 @@ class World:
         debugger = AssertionDebugger(self.assertions, register, proofs, self.replay, questions)
         self.guard = guard = Guard(
             resource,
-            database=database,
+            commits=commits,
+            refusals=self.refusals,
+            proxies=proxies,
             clock=clock,
             tokens=self.tokens,
             standing=standing,
