@@ -23,6 +23,7 @@ def blueprint() -> Blueprint:
         for part, check in (
             ("database", _database),
             ("log", _log),
+            ("witnesses", _witnesses),
             ("receipt key", _receipts),
             ("policy", _policy),
         ):
@@ -44,6 +45,10 @@ def _database() -> None:
 
 def _log() -> None:
     svcs.flask.get(EvidenceLog).ready()
+
+
+def _witnesses() -> None:
+    svcs.flask.get(EvidenceState).require_whole()
 
 
 def _receipts() -> None:

@@ -106,11 +106,20 @@ class EvidenceState:
             EvidenceOverdueError: entries have waited too long for a time-stamp.
             LogForkedError: a witness has shown that this log was forked or set back.
         """
+        self.require_whole()
+        standing = self.now()
+        if standing.state is Confirmation.OVERDUE:
+            raise EvidenceOverdueError(f"entries wait for a time-stamp since {standing.waiting_since}")
+
+    def require_whole(self) -> None:
+        """Make sure that no witness contradicts the log.
+
+        Raises:
+            LogForkedError: one does, and has shown why.
+        """
         standing = self.now()
         if standing.state is Confirmation.CONTRADICTED:
             raise LogForkedError("; ".join(standing.reasons))
-        if standing.state is Confirmation.OVERDUE:
-            raise EvidenceOverdueError(f"entries wait for a time-stamp since {standing.waiting_since}")
 
     def banner(self) -> str | None:
         """Say in a sentence what everybody who reads a page should know; None where all is well."""

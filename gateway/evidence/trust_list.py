@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.clock import Clock
@@ -70,6 +70,8 @@ class TrustLists:
         self._clock = clock
         self._signer = signer
         self._outsiders = outsiders or Outsiders()
+        self._known_demands = 0, Demands()
+        """Of which version; reading a list of many keys takes milliseconds, and each checkpoint served asks."""
 
     def latest(self) -> str:
         """Give the list in force, as signed.
@@ -89,15 +91,11 @@ class TrustLists:
 
     def demands(self) -> Demands:
         """Tell what the list in force demands of a checkpoint; nothing where none was published yet."""
-        try:
-            payload = _payload(self.latest())
-        except UnknownError:
-            return Demands()
-        return Demands(
-            witnesses=frozenset(NoteKey.parse(witness["vkey"]) for witness in payload.get("witnesses", ())),
-            quorum=payload.get("quorum", 0),
-            is_stamped=bool(payload.get("tsa_roots")),
-        )
+        with self._database.read() as session:
+            version = session.scalar(select(func.max(TrustList.version))) or 0
+        if version != self._known_demands[0]:
+            self._known_demands = version, _demands(_payload(self.latest()))
+        return self._known_demands[1]
 
     def publish(self, session: Session, actor: str, *, signer: Signer | None = None) -> TrustList:
         """Sign a new list where anything in it has changed, else give the one in force.
@@ -183,6 +181,14 @@ class TrustLists:
             return jws.sign(payload, signer, typ=TYP)
         except EvidenceError as error:
             raise UnpublishableError(f"every reader would refuse this trust list: {error}") from error
+
+
+def _demands(payload: Mapping[str, Any]) -> Demands:
+    return Demands(
+        witnesses=frozenset(NoteKey.parse(witness["vkey"]) for witness in payload.get("witnesses", ())),
+        quorum=payload.get("quorum", 0),
+        is_stamped=bool(payload.get("tsa_roots")),
+    )
 
 
 def _ended(shards: Sequence[Shard]) -> dict[str, Json]:

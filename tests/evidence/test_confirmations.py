@@ -281,8 +281,9 @@ def test_a_witness_that_shows_another_log_under_our_key_stops_this_one(
     with pytest.raises(LogForkedError, match=r"w2\.example"):
         log.append(Leaf("exchange:x:final", b"x"))
     assert state().look().state is Confirmation.CONTRADICTED
-    with pytest.raises(LogForkedError):
-        state().require_current()
+    for refuse in (state().require_current, state().require_whole):
+        with pytest.raises(LogForkedError):
+            refuse()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from hashlib import sha256
 import flask
 import pytest
 import svcs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.evidence.edge import Edge
 from gateway.evidence.views import witness_blueprint
@@ -233,3 +235,27 @@ def test_of_many_at_once_one_extends_the_log(witness):
         answers = list(pool.map(witness.add_checkpoint, [TREE.body(0, size) for size in range(1, 17)]))
 
     assert sorted(answer.status for answer in answers) == [200, *[409] * 15]
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        b"old 0",
+        b"old 3",
+        b"old 17",
+        b"\n",
+        b"\n\n",
+        b64(bytes(32)).encode(),
+        TREE.note(3).encode(),
+        b"\xe2\x80\x94 x ",
+        b"x",
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(body=st.binary(max_size=200) | st.lists(FRAGMENTS, max_size=8).map(b"".join))
+def test_whatever_is_sent_gets_an_answer_of_the_protocol(witness, body):
+    answer = witness.add_checkpoint(body)
+
+    assert answer.status in {200, 400, 403, 404, 409, 422}
+    assert answer.body.endswith("\n")
