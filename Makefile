@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench mutants constraints clean
+.PHONY: help run demo test lint format bench drill mutants constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(STAMP) ## measure: ratios side by side from one run, one line each
 
 mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less? (minutes; MUTANTS=--small: a sample)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
+
+drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one call may fail
+	@$(BIN)/python -m tests.drill
 
 constraints: $(STAMP) ## pin every dependency again, with hashes, from pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --all-extras --allow-unsafe --strip-extras \

@@ -69,7 +69,7 @@ from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.findings import ProofExaminer
 from gateway.oauth.guard import Guard
 from gateway.oauth.key_service import KeySelfService
-from gateway.oauth.keys import TokenKeys
+from gateway.oauth.keys import KeyTimes, TokenKeys
 from gateway.oauth.metadata import Metadata
 from gateway.oauth.nonce import Nonces
 from gateway.oauth.refusals import Refusals
@@ -143,8 +143,20 @@ class Services:
         self.checkpoint_database.dispose()
 
 
-def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | None = None) -> Services:
+def build(
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    listener: Listener | None = None,
+    key_times: KeyTimes | None = None,
+) -> Services:
     """Construct all services.
+
+    Args:
+        settings: what the environment says.
+        clock: tells the time to all of them.
+        listener: is told of each step of an exchange.
+        key_times: how long token keys and tokens live, where not as usual: a drill has no hours.
 
     Raises:
         SettingsError: tables are missing or of another version, a key file cannot be used.
@@ -197,7 +209,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, listener: Listener | No
     replay = _replay_store(settings, database)
     key_sets = KeySets(database, audit, clock, KeySetFetcher(private=settings.is_key_set_private))
     clients = ClientRegister(database, key_sets, clock)
-    sign_in = _sign_in(settings, database, wrap, replay, clients, audit, clock)
+    token_keys = TokenKeys(database, wrap, clock, acts=audit, times=key_times)
+    sign_in = _sign_in(settings, database, token_keys, replay, clients, audit, clock)
 
     requests = Requests(clients, clock, settings.origin)
     intake = _intake(settings, database, wrap, holder_keys, clock)
@@ -403,13 +416,12 @@ class SignIn:
 def _sign_in(
     settings: Settings,
     database: Database,
-    wrap: KeyWrap,
+    keys: TokenKeys,
     replay: ReplayStore,
     clients: ClientRegister,
     audit: AuditTrail,
     clock: Clock,
 ) -> SignIn:
-    keys = TokenKeys(database, wrap, clock, acts=audit)
     keys.ensure_active()
     standing = Standing(database, clock)
     tokens = AccessTokens(settings.origin, keys, clock)

@@ -13,7 +13,7 @@ from gateway.oauth.client_assertion import Authenticated
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.purpose import parse_details
 from gateway.oauth.replay import ReplayedError, SeenKey
-from gateway.oauth.tokens import LIFETIME_SECONDS, Grant
+from gateway.oauth.tokens import Grant
 
 KEY_ENDS_HEADER: Final = "IPX-Key-Ends"
 """On a token answer: the key that signed the assertion ends within 30 days, and when."""
@@ -72,7 +72,7 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
         body = {
             "access_token": token,
             "token_type": "DPoP" if self.granted.thumbprint else "Bearer",
-            "expires_in": LIFETIME_SECONDS,
+            "expires_in": claims["exp"] - claims["iat"],
             "scope": claims["scope"],
         }
         if self.granted.authorization_details:

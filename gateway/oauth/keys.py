@@ -33,8 +33,10 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyTimes:
-    """How long a key spends in its states; the defaults rest on a key set cached for 300 s and tokens of 300 s."""
+    """How long a key spends in its states; the defaults rest on a key set that verifiers may keep for 300 s."""
 
+    tokens_last: timedelta = timedelta(seconds=300)
+    """Whole seconds. A key verifies longer than the last token it signed."""
     published_before_use: timedelta = timedelta(seconds=360)
     verifies_after_use: timedelta = timedelta(seconds=360)
     signs: timedelta = timedelta(days=90)
@@ -69,6 +71,10 @@ class TokenKeys:
         self._lock = threading.Lock()
         self._ring: _Ring | None = None
         self._signers: dict[str, KeySigner] = {}
+
+    @property
+    def tokens_last_seconds(self) -> int:
+        return int(self._times.tokens_last.total_seconds())
 
     def ensure_active(self) -> None:
         """Make the first key where there is none. Workers that start together end with one.

@@ -16,7 +16,6 @@ from gateway.oauth.jose import Fault, Jws, JwsError, is_jti, is_time, parse, req
 from gateway.oauth.keys import TokenKeys
 from ipx.compact import serialize
 
-LIFETIME_SECONDS: Final = 300
 TYP: Final = "at+jwt"
 AUTHORITY: Final = "iso6523-actorid-upis"
 CACHE_SIZE: Final = 10_000
@@ -124,7 +123,7 @@ class AccessTokens:
             "sub": grant.client_id,
             "client_id": grant.client_id,
             "iat": now,
-            "exp": now + LIFETIME_SECONDS,
+            "exp": now + self._keys.tokens_last_seconds,
             "jti": secrets.token_urlsafe(18),
             "scope": " ".join(grant.scopes),
             "cnf": {"jkt": grant.thumbprint} if grant.thumbprint else {"x5t#S256": grant.certificate},
