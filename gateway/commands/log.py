@@ -1,6 +1,7 @@
 """`ipx-gateway log`: checking the log, telling peers its keys, seeing who confirms it, rotating its key."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -9,6 +10,7 @@ from gateway.commands.context import actor, reported, services
 from gateway.commands.places import key_place
 from gateway.evidence.keys import read_signer
 from gateway.evidence.rotation import Rotation
+from gateway.evidence.static_tiles import write_tiles
 from gateway.keyplace import KeyPlace
 from gateway.wiring import build
 from gateway.worker import publish_trust
@@ -50,6 +52,25 @@ def state() -> None:
         click.echo(f"{name:<14}{value}")
     for reason in standing.reasons:
         click.echo(f"{'reason':<14}{reason}")
+
+
+@log_group.command("tiles")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@reported
+def tiles(folder: Path) -> None:
+    """Write the log's full tiles that are not in FOLDER yet, as files that a web server can serve by itself.
+
+    Below FOLDER lie `log/tile/0/000` and so on, as in the gateway's own addresses. Run it as often as you like.
+    """
+    built = services()
+    written = 0
+    try:
+        for number in range(1, built.log.shard.number + 1):
+            shard = built.shards.number(number)
+            written += write_tiles(shard, folder / shard.shard.origin.rpartition("/")[2])
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be written: {error.strerror}") from error
+    click.echo(f"{written} tiles written")
 
 
 @log_group.command("rotate")

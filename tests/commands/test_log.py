@@ -30,6 +30,10 @@ def test_the_state_of_confirmation_is_shown(operator):
     assert operator("log", "state").split() == ["state", "none"]
 
 
+def test_tiles_are_written_where_a_web_server_finds_them(operator, tmp_path):
+    assert operator("log", "tiles", tmp_path / "static") == "0 tiles written\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

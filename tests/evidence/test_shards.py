@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ from gateway.evidence.models import LogEntry
 from gateway.evidence.published import PublishedShards
 from gateway.evidence.rotation import Rotation
 from gateway.evidence.shard import current_shard, follows
+from gateway.evidence.static_tiles import write_tiles
 from gateway.evidence.views import blueprint
 from gateway.web import problem
 from ipx.keys import generate_signer
@@ -337,3 +339,19 @@ def test_a_store_that_lost_an_ended_shard_is_noticed(log, rotate, started, check
 
     with pytest.raises(LogForkedError, match="lost"):
         started(store=CheckpointStore(checkpoint_database))
+
+
+def test_full_tiles_are_written_as_files_once(log, rotate, started, client, database, checkpoints, clock, tmp_path):
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda number: log.append(leaf(number)), range(257)))
+    shards = PublishedShards(database, checkpoints, Demands, clock)
+    served, none_yet = tmp_path / "served" / "log", tmp_path / "served" / "log-2"
+    written, again = (write_tiles(shards.number(1), served) for _ in range(2))
+    files = {str(path.relative_to(served.parent)): path for path in served.rglob("*") if path.is_file()}
+    rotate(log)
+
+    assert (written, again, none_yet.exists()) == (2, 0, False)
+    assert sorted(files) == ["log/tile/0/000", "log/tile/entries/000"]
+    assert all(path.read_bytes() == client.get(f"/{name}").data for name, path in files.items())
+    assert oct(files["log/tile/0/000"].stat().st_mode & 0o777) == "0o644"
+    assert write_tiles(PublishedShards(database, checkpoints, Demands, clock).number(2), none_yet) == 0
