@@ -143,7 +143,10 @@ class Demo:
         }
 
     def credentials(self) -> dict[str, Any]:
-        """Give what an independent client needs to call this demo (docs/demo-credentials.md)."""
+        """Give what an independent client needs to call this demo.
+
+        `introspect` names the client that may look at any token; `authorization_details` fits the first client.
+        """
         mark = str(RecordId("ipo-xa", "trademark", number_to_local("202400017")))
         return {
             "issuer": self.origin,
@@ -151,7 +154,14 @@ class Demo:
             "scope": demo_world.SCOPE,
             "call": {"method": "GET", "url": f"{self.origin}/v1/whoami", "body": None},
             "clients": [_credential(client, self.world.keys) for client in self.world.clients],
-            "introspect": self.world.clients[0].id,
+            "introspect": demo_world.EXAMINER,
+            "authorization_details": [
+                {
+                    "type": "ipx_purpose",
+                    "purpose": "border_enforcement",
+                    "legal_basis": "XA Customs Cooperation Agreement 2025, art. 4",
+                }
+            ],
             "exchange_url": f"{self.origin}/v1/exchanges",
             "trust_file": str(self.trust_file),
             "record": mark,

@@ -71,6 +71,9 @@ class World:
         return next(client for client in self.clients if client.id == client_id)
 
 
+EXAMINER = "regulator-xa.cases"
+"""The client that may also introspect any token, and look after its own keys."""
+
 AGENCIES = (
     DemoAgency(
         "customs-xa", "customs", "Customs Administration of XA", ("XA",), ("border_enforcement", "notify_owner")
@@ -79,7 +82,14 @@ AGENCIES = (
         "court-xa", "court", "Intellectual Property Court of XA", ("XA",), ("court_proceeding", "punitive_damages")
     ),
     DemoAgency("ipo-xa", "ip_office", "Intellectual Property Office of XA", ("XA",), ("examination", "notify_owner")),
-    DemoAgency("regulator-xa", "regulator", "Market Regulation Authority of XA", ("XA",), ("market_surveillance",)),
+    DemoAgency(
+        "regulator-xa",
+        "regulator",
+        "Market Regulation Authority of XA",
+        ("XA",),
+        ("market_surveillance",),
+        scopes=(SCOPE, "client.keys", "introspect"),
+    ),
     DemoAgency("arbitration-xa", "arbitration", "Arbitration Commission of XA", ("XA",), ("arbitration",)),
     DemoAgency("ipo-xb", "foreign_office", "Patent and Trademark Office of XB", ("XB",), ("examination",)),
 )
@@ -88,7 +98,7 @@ CLIENTS = (
     DemoClient("customs-xa.intake", "Intake desk", "ES256"),
     DemoClient("court-xa.registry", "Registry", "Ed25519"),
     DemoClient("ipo-xb.batch", "Batch system; its RSA key signs in, requests need another", "PS256"),
-    DemoClient("regulator-xa.cases", "Case system", "ES256"),
+    DemoClient(EXAMINER, "Case system", "ES256", scopes=(SCOPE, "client.keys", "introspect")),
     DemoClient("arbitration-xa.office", "Case office", "Ed25519"),
     DemoClient("ipo-xa.exchange", "Exchange desk", "ES256"),
     DemoClient("ipo-xb.exchange", "Exchange desk", "Ed25519"),

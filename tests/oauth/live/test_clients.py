@@ -1,57 +1,61 @@
-"""Client libraries that share no code with this project run the whole flow against a live server, unchanged."""
+"""Client libraries that share no code with this project run the whole flow against the demo's server, unchanged."""
 
 import json
 import subprocess
-import threading
 
 import pytest
 import requests
 from jwskate import Jwk
 from requests_oauth2client import ApiClient, OAuth2Client, PrivateKeyJwt
-from werkzeug.serving import make_server
 
-from gateway.clock import utc_now
+from gateway.demo.run import Demo, free_port
+
+CLIENTS = {"ES256": "customs-xa.intake", "Ed25519": "court-xa.registry", "PS256": "ipo-xb.batch"}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A demo of its own, because it is served in its own place."""
+    demo = Demo(tmp_path_factory.mktemp("served"), free_port())
+    demo.prepare()
+    return demo
+
+
+@pytest.fixture(scope="module")
+def issuer(demo):
+    """The demo as `ipx-gateway demo` runs it, two processes."""
+    with demo.serving():
+        yield demo.origin
 
 
 @pytest.fixture
-def live(world, database):
-    """The world over HTTP on a loopback port, by the real clock."""
-    server = make_server("127.0.0.1", 0, lambda *call: app(*call), threaded=True)  # noqa: PLW0108  (made below)
-    origin = f"http://127.0.0.1:{server.server_port}"
-    live = type(world)(database, utc_now, origin=origin)
-    app = live.app
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield live
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def private_jwk(demo):
+    """What a client of the demo holds, from its credentials file."""
+    clients = {client["client_id"]: client for client in demo.credentials()["clients"]}
+
+    def of(alg, name=None):
+        jwk = clients[CLIENTS[alg]]["private_jwk"]
+        return {**jwk, "alg": name or alg, "kid": Jwk(jwk).thumbprint()}
+
+    return of
 
 
-def private_jwk(live, key, alg):
-    jwk = live.jwk_of(key)
-    private = Jwk.from_cryptography_key(key).to_dict()
-    return {**private, "kid": live.thumbprint(jwk), "alg": alg}
-
-
-@pytest.mark.parametrize("alg", ["ES256", "PS256", "EdDSA"])
-def test_requests_oauth2client(live, alg):
-    system = live.system("customs-xa.live", "Ed25519" if alg == "EdDSA" else alg)
-    metadata = requests.get(f"{live.origin}/.well-known/oauth-authorization-server", timeout=5).json()
-    auth = PrivateKeyJwt(system.client_id, private_jwk(live, system.key, alg), alg=alg, aud=metadata["issuer"])
+@pytest.mark.parametrize("alg", ["ES256", "PS256", "Ed25519"])
+def test_requests_oauth2client(issuer, private_jwk, alg):
+    named = "EdDSA" if alg == "Ed25519" else alg
+    metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=5).json()
     client = OAuth2Client(
         token_endpoint=metadata["token_endpoint"],
         introspection_endpoint=metadata["introspection_endpoint"],
         revocation_endpoint=metadata["revocation_endpoint"],
-        auth=auth,
+        auth=PrivateKeyJwt(CLIENTS[alg], private_jwk(alg, named), alg=named, aud=metadata["issuer"]),
         dpop_bound_access_tokens=True,
         testing=True,  # loopback without TLS
     )
 
-    token = client.client_credentials(scope="exchange:request", resource=f"{live.origin}/v1")
+    token = client.client_credentials(scope="exchange:request", resource=f"{issuer}/v1")
 
-    api = ApiClient(f"{live.origin}/v1/", auth=token)
-    assert api.get("whoami").json()["client"] == "customs-xa.live"
+    assert ApiClient(f"{issuer}/v1/", auth=token).get("whoami").json()["client_id"] == CLIENTS[alg]
     assert client.introspect_token(token)["active"] is True
     assert client.revoke_access_token(token)
     assert client.introspect_token(token)["active"] is False
@@ -59,14 +63,13 @@ def test_requests_oauth2client(live, alg):
 
 @pytest.mark.parametrize("library", ["openid-client", "oauth4webapi"])
 @pytest.mark.parametrize("alg", ["ES256", "PS256", "Ed25519"])
-def test_libraries_of_node(live, node_folder, library, alg):
-    system = live.system("customs-xa.live", alg)
+def test_libraries_of_node(issuer, private_jwk, node_folder, library, alg):
     asked = {
         "library": library,
-        "issuer": live.origin,
-        "clientId": system.client_id,
-        "jwk": private_jwk(live, system.key, alg),
-        "resource": f"{live.origin}/v1",
+        "issuer": issuer,
+        "clientId": CLIENTS[alg],
+        "jwk": private_jwk(alg),
+        "resource": f"{issuer}/v1",
     }
 
     done = subprocess.run(
@@ -81,6 +84,6 @@ def test_libraries_of_node(live, node_folder, library, alg):
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["type"].lower() == "dpop"
-    assert said["caller"]["client"] == "customs-xa.live"
+    assert said["caller"]["client_id"] == CLIENTS[alg]
     assert (said["before"], said["after"]) == (True, False)
-    assert said.get("judged", "customs-xa.live") == "customs-xa.live"
+    assert said.get("judged", CLIENTS[alg]) == CLIENTS[alg]
