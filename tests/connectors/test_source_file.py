@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors import mapping_packs
 from connectors.errors import SourceFileError
 from connectors.formats.document import Limits
 from connectors.mapping import RecordMapping
-from connectors.mapping_packs import shipped_names
+from connectors.mapping_packs import read_pack, shipped, shipped_names
 from connectors.references import Resolver
 from connectors.source_file import parse_duration, read_source
 
@@ -170,7 +171,12 @@ def test_an_unknown_pack_is_refused_and_cannot_leave_its_folder(write_source):
 
 
 def test_every_shipped_pack_is_read():
-    assert shipped_names() == ("euipo-tm-xml", "tsdr-st66", "tsdr-st96", "tsdr-st96-old")
+    shelf = Path(mapping_packs.__file__).parent / "packs"
+
+    assert set(shipped_names()) == {path.stem for path in shelf.glob("*.yaml")}
+    assert {"euipo-tm-xml", "tsdr-st66", "tsdr-st96", "tsdr-st96-old"} <= set(shipped_names())
+    for name in shipped_names():
+        assert read_pack(name, shipped)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("P7D", 604_800), ("PT5M", 300), ("P1DT1H", 90_000), ("P2W", 1_209_600)])
