@@ -19,7 +19,7 @@ demo: $(STAMP) ## play the demo story once, on a free port, and say what happene
 
 test: $(STAMP) ## run the test suite on SQLite and on PostgreSQL
 	@echo "== tests (SQLite and PostgreSQL)"
-	@$(BIN)/pytest -q -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(TESTS)
 
 lint: $(STAMP) ## ruff, mypy, import rules
 	@echo "== ruff"

@@ -106,7 +106,7 @@ class Traffic:
                     form = {**self._signed(client_id, key), "token": token}
                     answer = http.post("/oauth/introspect", data=form)
                     self._count("introspections", answer, ok=answer.is_success and answer.json()["active"])
-                self._ending.wait(0.01)
+                self._ending.wait(0.02)
 
     def _token(self, http, client_id, key, nonce):
         for _ in range(2):

@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -217,6 +219,7 @@ class World:
 
     def __init__(self, database, clock, kek=bytes(32), origin=ORIGIN):
         self.database, self.clock, self.origin, self.kek = database, clock, origin, kek
+        self.systems = {}
         self.app = self.start()
         self.http = self.app.test_client()
 
@@ -337,6 +340,7 @@ class World:
                 )
             )
         self.add_key(client_id, system.key, alg)
+        self.systems[client_id] = system
         return system
 
     def add_key(self, client_id, key, alg):
@@ -387,6 +391,38 @@ def database_url(request):
     return request.getfixturevalue(f"{request.param}_url")
 
 
+@pytest.fixture(scope="session")
+def engines():
+    """Engines by address, kept for the whole run: each has to learn every statement anew."""
+    kept = {}
+    yield kept
+    for database in kept.values():
+        database.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("store") / "gateway.db"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template, sqlite_file):
+    """The address of an empty SQLite database: one file, overwritten for each test while its engine stays."""
+    with closing(sqlite3.connect(sqlite_template)) as template, closing(sqlite3.connect(sqlite_file)) as file:
+        template.backup(file)
+    return f"sqlite:///{sqlite_file}"
+
+
+@pytest.fixture
+def database(database_url, engines):
+    if database_url not in engines:
+        engines[database_url] = Database(database_url)
+    database = engines[database_url]
+    yield database
+    if not database.is_sqlite:
+        database.dispose()  # whoever empties it puts everybody off
+
+
 class RedisServer:
     """A Redis server of a test's own, which writes every command to disk."""
 
@@ -433,6 +469,11 @@ class StillClock:
 
     def advance(self, seconds):
         self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def world_class():
+    return World
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gateway.oauth.refusals import ROWS_A_MINUTE
+
 
 @pytest.fixture
 def world(shared_world):
@@ -338,7 +340,7 @@ def test_an_unknown_client_takes_as_long_as_a_bad_signature(world, alg):
     nobody = {"iss": "customs-xa.nobody", "sub": "customs-xa.nobody"}
     spent = {"unknown": [], "forged": []}
 
-    for _ in range(30):
+    for turn in range(ROWS_A_MINUTE + 30):
         for name, assertion in (
             ("unknown", system.assertion(claims=nobody)),
             ("forged", system.assertion(key=forger)),
@@ -346,7 +348,8 @@ def test_an_unknown_client_takes_as_long_as_a_bad_signature(world, alg):
             form = system.form(client_assertion=assertion)
             begun = time.perf_counter()
             world.http.post("/oauth/token", data=form)
-            spent[name].append(time.perf_counter() - begun)
+            if turn >= ROWS_A_MINUTE:  # the first are written to the audit trail, whoever is named
+                spent[name].append(time.perf_counter() - begun)
 
     ratio = statistics.median(spent["unknown"]) / statistics.median(spent["forged"])
     assert 0.6 < ratio < 1.6

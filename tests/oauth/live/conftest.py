@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.clock import utc_now
+from gateway.db.engine import Database
 from gateway.demo.run import Demo, free_port
 
 APPLICATION = """
@@ -70,28 +71,52 @@ class Authority:
         (self.folder / f"{name}.key").write_bytes(pem)
 
 
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture
-def live_workers(world, database, authority, tmp_path):
+def pytest_generate_tests(metafunc):
+    if "live_database" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("both_databases")
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("live_database", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def live_database(request, tmp_path_factory, sqlite_template):
+    """A database for all tests of a module: what takes long is to start the server over it."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("live") / "gateway.db"
+        shutil.copy(sqlite_template, path)
+        database, drop = Database(f"sqlite:///{path}"), None
+    else:
+        emptied = type(request.getfixturevalue("emptied_database"))(request.getfixturevalue("postgres_template"))
+        database, drop = Database(emptied.url), emptied.drop
+    yield database
+    database.dispose()
+    if drop is not None:
+        drop()
+
+
+@pytest.fixture(scope="module")
+def live_workers(world_class, live_database, authority):
     """The world behind gunicorn: two processes of eight threads, TLS, client certificates asked for and not needed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     origin = f"https://127.0.0.1:{port}"
-    live = type(world)(database, utc_now, origin=origin)
-    url = database.url.render_as_string(hide_password=False)
+    live = world_class(live_database, utc_now, origin=origin)
+    for agency in ("customs-xa", "court-xa"):
+        live.agency(agency)
+    url = live_database.url.render_as_string(hide_password=False)
     conftest = str(Path(__file__).parents[1] / "conftest.py")
-    (tmp_path / "application.py").write_text(APPLICATION.format(conftest=conftest, url=url, origin=origin))
+    folder = authority.folder
+    (folder / "application.py").write_text(APPLICATION.format(conftest=conftest, url=url, origin=origin))
     certificate, key = authority.issue("server")
     command = [sys.executable, "-m", "gunicorn", "application:application", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", "2", "--threads", "8", "--no-control-socket", "--certfile", certificate, "--keyfile", key]
-    command += ["--ca-certs", str(tmp_path / "ca.pem"), "--cert-reqs", "1"]
-    live.authority = str(tmp_path / "ca.pem")
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    command += ["--ca-certs", str(folder / "ca.pem"), "--cert-reqs", "1"]
+    live.authority = str(folder / "ca.pem")
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(server, port)
             yield live

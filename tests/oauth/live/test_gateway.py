@@ -96,7 +96,7 @@ def test_the_gateway_ends_tls_itself_and_knows_clients_by_their_certificates(
 ):
     origin = settings.origin.replace("http:", "https:")  # the same port: the log has the name of host and port
     port = urlsplit(origin).port
-    settings = replace(settings, origin=origin, bind=f"127.0.0.1:{port}")
+    settings = replace(settings, origin=origin, bind=f"127.0.0.1:{port}", workers=1)
     certificate, key = authority.issue("server")
     pair = authority.issue("intake")
     services = build(settings)
