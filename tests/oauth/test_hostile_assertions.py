@@ -351,7 +351,8 @@ def test_an_unknown_client_takes_as_long_as_a_bad_signature(world, alg):
             if turn >= ROWS_A_MINUTE:  # the first are written to the audit trail, whoever is named
                 spent[name].append(time.perf_counter() - begun)
 
-    ratio = statistics.median(spent["unknown"]) / statistics.median(spent["forged"])
+    # The quick ones: how long a slow one takes says how busy the machine is.
+    ratio = statistics.quantiles(spent["unknown"], n=10)[0] / statistics.quantiles(spent["forged"], n=10)[0]
     assert 0.6 < ratio < 1.6
 
 
