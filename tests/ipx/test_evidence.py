@@ -223,3 +223,12 @@ def test_whatever_stands_in_an_answer_a_verifier_raises_only_its_own_errors(worl
     except EvidenceError:
         return
     assert name == "timing_ms" or answer[name] == released[name]
+
+
+@pytest.mark.parametrize("index", ["5", True, 5.0, None])
+def test_a_place_in_the_log_is_a_number(released, verify, index):
+    answer = copy.deepcopy(released)
+    answer["log"]["index"] = index
+
+    with pytest.raises(FormatError, match="at which place"):
+        verify(answer)

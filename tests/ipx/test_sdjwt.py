@@ -748,3 +748,13 @@ def test_the_salt_is_the_callers():
 def test_a_disclosure_that_is_not_ascii_has_no_digest():
     with pytest.raises(FormatError):
         sdjwt.digest("é")
+
+
+@pytest.mark.parametrize(
+    "content", [{"salt": "name"}, [], ["salt"], [1, "name", 2], ["salt", 1, 2], ["salt", "name", 1, 2]]
+)
+def test_what_a_signed_digest_stands_for_must_be_a_disclosure(content):
+    disclosure = b64url(json.dumps(content).encode())
+
+    with pytest.raises(FormatError, match="not a salt"):
+        verify(signed(record(_sd=[sdjwt.digest(disclosure)]), disclosure))

@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -167,3 +168,10 @@ def test_a_witness_later_than_the_stamp_is_refused(stamped, list_with):
 def test_a_list_whose_authority_is_none_is_refused(world, change):
     with pytest.raises(TrustError):
         world.trust(**change)
+
+
+def test_without_the_package_nothing_is_judged(monkeypatch, authority, reply):
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+
+    with pytest.raises(TrustError, match="install"):
+        judged(reply, b"message", authority.root)

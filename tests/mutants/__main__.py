@@ -81,7 +81,7 @@ def report(everything: list[Mutant], chosen: list[Mutant], jobs: int) -> int:
     for mutant in survivors:
         echo(f"survives  {mutant.module}:{mutant.line} {mutant.where}: {mutant.what}")
         echo(f"          {reasons.get(mutant.name, 'NOT ARGUED: a test is missing, or a line in argued.md')}")
-    share = sum(was_noticed) / len(chosen)
+    share = sum(was_noticed) / max(len(chosen), 1)
     echo(
         f"{len(chosen)} mutants, {sum(was_noticed)} noticed ({share:.1%}), {len(survivors) - len(open_ends)} argued, "
         f"{len(open_ends)} open; {time.monotonic() - started:.0f} s"

@@ -3,6 +3,7 @@
 import importlib.abc
 import importlib.machinery
 import os
+import resource
 import signal
 import sys
 import time
@@ -13,8 +14,11 @@ from types import ModuleType
 
 from tests.mutants.mutate import Mutant
 
-SECONDS = 90
+SECONDS = 300
 """After which a mutant that makes the tests run for ever counts as noticed."""
+
+MEMORY_BYTES = 2 << 30
+"""Of a child: a mutant that collects for ever runs out of it, and was noticed."""
 
 WARM = (
     "cryptography.hazmat.primitives.asymmetric.ec",
@@ -112,6 +116,7 @@ def _begin(mutant: Mutant | None, files: Sequence[str]) -> int:
 
 def _try(mutant: Mutant | None, files: Sequence[str]) -> int:
     """Run the tests in this process; gives 0 where all pass."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
