@@ -89,4 +89,7 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+TAKES_KID = {"ignore_unknown_options": True}
+"""Settings of commands that take a `kid`: one in 64 begins with a hyphen, and is no option."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")

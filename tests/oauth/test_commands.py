@@ -95,6 +95,16 @@ def test_scopes_are_granted_attached_and_withdrawn(machine):
     assert "client.keys" not in machine("agency", "withdraw", "customs-xa", "client.keys")
 
 
+@pytest.mark.parametrize("command", ["show", "revoke", "suspend", "resume"])
+def test_a_kid_may_begin_with_a_hyphen(machine, command):
+    reason = ("--reason", "test") if command in {"revoke", "suspend"} else ()
+
+    said = machine("key", command, "customs-xa.intake", "-J3kidthatnobodyhas", *reason, status=1)
+
+    assert "has no key -J3kidthatnobodyhas" in said
+    assert "no living token signing key -J3" in machine("token-key", "revoke", "-J3", "--reason", "test", status=1)
+
+
 @pytest.fixture
 def intake(machine):
     """A client that signs in with a key of its own, and what it sends."""
