@@ -10,7 +10,7 @@ import click
 from gateway.agencies.key_warnings import warnings_of
 from gateway.agencies.models import ClientKey
 from gateway.clock import utc_now
-from gateway.commands.context import TAKES_KID, actor, json_option, reported, services, show
+from gateway.commands.context import TakesKid, actor, json_option, reported, services, show
 
 COLUMNS = ("client", "kid", "alg", "from", "state", "valid until", "warning", "last used")
 
@@ -83,7 +83,7 @@ def list_keys(client_id: str | None, *, as_json: bool) -> None:
     show(map(row, sorted(keys, key=lambda key: not _is_live(key))), COLUMNS, as_json=as_json)
 
 
-@key_group.command("show", context_settings=TAKES_KID)
+@key_group.command("show", cls=TakesKid)
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @click.argument("kid")
 @reported
@@ -118,7 +118,7 @@ def fetched(client_id: str) -> str:
     return f"key set of {client_id} not read: {row.problem or 'it was asked for within the last minute'}"
 
 
-@key_group.command("revoke", context_settings=TAKES_KID)
+@key_group.command("revoke", cls=TakesKid)
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @click.argument("kid")
 @click.option("--reason", required=True)
@@ -129,7 +129,7 @@ def revoke_key(client_id: str, kid: str, reason: str) -> None:
     click.echo(f"key {kid} of {client_id} revoked")
 
 
-@key_group.command("suspend", context_settings=TAKES_KID)
+@key_group.command("suspend", cls=TakesKid)
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @click.argument("kid")
 @click.option("--reason", required=True)
@@ -140,7 +140,7 @@ def suspend_key(client_id: str, kid: str, reason: str) -> None:
     click.echo(f"key {kid} of {client_id} suspended, from its next call on")
 
 
-@key_group.command("resume", context_settings=TAKES_KID)
+@key_group.command("resume", cls=TakesKid)
 @click.argument("client_id", metavar="AGENCY.SYSTEM")
 @click.argument("kid")
 @reported

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -74,6 +75,18 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
+class TakesKid(click.Command):
+    """A command whose last argument is a `kid`: one in 64 of them begins with a hyphen, and is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        kids = [text for text in args if _KID_LIKE_AN_OPTION.fullmatch(text)]
+        others = [text for text in args if text not in kids]
+        return super().parse_args(ctx, [*others, "--", *kids] if kids else args)
+
+
+_KID_LIKE_AN_OPTION = re.compile(r"-[A-Za-z0-9_-]{42}")
+
+
 def fail(message: str) -> None:
     click.echo(message, err=True)
     sys.exit(1)
@@ -88,8 +101,5 @@ def _cell(value: Any) -> str:
         return str(value.strftime("%Y-%m-%d %H:%M"))
     return str(value)
 
-
-TAKES_KID = {"ignore_unknown_options": True}
-"""Settings of commands that take a `kid`: one in 64 begins with a hyphen, and is no option."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gateway.commands.context import TAKES_KID, actor, json_option, reported, services, show
+from gateway.commands.context import TakesKid, actor, json_option, reported, services, show
 from gateway.oauth.models import TokenKey
 
 COLUMNS = ("kid", "alg", "state", "made", "active since", "verifies until", "retired")
@@ -43,7 +43,7 @@ def rotate() -> None:
     click.echo(f"key {kid} is published; it signs in 6 minutes, by itself")
 
 
-@token_key_group.command("revoke", context_settings=TAKES_KID)
+@token_key_group.command("revoke", cls=TakesKid)
 @click.argument("kid")
 @click.option("--reason", required=True)
 @reported

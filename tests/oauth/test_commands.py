@@ -99,10 +99,11 @@ def test_scopes_are_granted_attached_and_withdrawn(machine):
 def test_a_kid_may_begin_with_a_hyphen(machine, command):
     reason = ("--reason", "test") if command in {"revoke", "suspend"} else ()
 
-    said = machine("key", command, "customs-xa.intake", "-J3kidthatnobodyhas", *reason, status=1)
-
-    assert "has no key -J3kidthatnobodyhas" in said
-    assert "no living token signing key -J3" in machine("token-key", "revoke", "-J3", "--reason", "test", status=1)
+    for kid in ("-h" + "A" * 41, "-J3" + "h" * 40, "--reason" + "B" * 35):
+        said = machine("key", command, "customs-xa.intake", kid, *reason, status=1)
+        assert f"has no key {kid}" in said
+        said = machine("token-key", "revoke", kid, "--reason", "test", status=1)
+        assert f"no living token signing key {kid}" in said
 
 
 @pytest.fixture
