@@ -6,10 +6,13 @@ import click
 
 from gateway.agencies.key_set_text import require_key_set_uri
 from gateway.agencies.models import AGENCY_KINDS, Agency, Client
+from gateway.audit.models import AuditEntry
 from gateway.commands.client_keys import fetched
 from gateway.commands.context import actor, json_option, reported, services, show
+from gateway.oauth.refusals import last_refusals
 
 AGENCY_COLUMNS = ("code", "kind", "name", "jurisdictions", "scopes", "state")
+REFUSAL_COLUMNS = ("at", "act", "proven", "code", "claim", "from", "times")
 CLIENT_COLUMNS = ("id", "agency", "name", "scopes", "state")
 
 
@@ -214,6 +217,30 @@ def show_client(client_id: str) -> None:
     if key_set is not None:
         for name in ("uri", "fetched_at", "fresh_until", "asked_at", "problem"):
             click.echo(f"key set {name:12} {getattr(key_set, name) or '-'}")
+
+
+@client_group.command("refusals")
+@click.argument("client_id", metavar="AGENCY.SYSTEM")
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+@reported
+def client_refusals(client_id: str, last: int, *, as_json: bool) -> None:
+    """Show what was refused last in a client's name, the newest at the top; docs/errors.md explains the codes."""
+    rows = last_refusals(services().database, client_id, last)
+    show(map(refusal_row, rows), REFUSAL_COLUMNS, as_json=as_json)
+
+
+def refusal_row(entry: AuditEntry) -> dict[str, Any]:
+    detail = entry.detail
+    return {
+        "at": entry.at,
+        "act": entry.act,
+        "proven": entry.actor == entry.subject,
+        "code": detail.get("gw") or detail.get("codes"),
+        "claim": detail.get("claim"),
+        "from": detail.get("ip"),
+        "times": detail.get("repeated", 1),
+    }
 
 
 @client_group.command("suspend")

@@ -103,7 +103,7 @@ class TokenKeys:
         """
         signer = self._current().signer
         if signer is None:
-            raise TokenKeyError("no token signing key is active; `ipx-gateway keys rotate` makes one")
+            raise TokenKeyError("no token signing key is active; `ipx-gateway token-key rotate` makes one")
         return signer
 
     def verifier(self, kid: str) -> PublicKey | None:

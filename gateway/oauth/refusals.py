@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from gateway.audit.models import AuditEntry
 from gateway.clock import Clock
+from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
 from gateway.oauth.audit import record
 from gateway.oauth.errors import Reason
@@ -25,6 +27,7 @@ ROWS_A_MINUTE: Final = 10
 UNPROVEN_ROWS_A_MINUTE: Final = 300
 """Of all who proved nothing, in one process: they can make up as many client ids as they like."""
 UNPROVEN: Final = "unproven"
+ACTS: Final = ("token.refused", "call.refused", "client_key.refused")
 
 _IPV6_SITE_BITS: Final = 64
 
@@ -131,6 +134,18 @@ class Refusals:
                 return True
             minute.summed.setdefault(source, Counter())[refused.reason.code] += 1
         return False
+
+
+def last_refusals(database: Database, client_id: str, count: int) -> list[AuditEntry]:
+    """Give what was refused last in a client's name, proven or claimed, the newest first: for whoever helps it."""
+    wanted = (
+        select(AuditEntry)
+        .where(AuditEntry.subject == client_id, AuditEntry.act.in_(ACTS))
+        .order_by(AuditEntry.id.desc())
+        .limit(count)
+    )
+    with database.read() as session:
+        return list(session.scalars(wanted))
 
 
 def _write_sums(connection: Connection, now: datetime, minute: _Minute) -> None:

@@ -95,6 +95,10 @@ def test_scopes_are_granted_attached_and_withdrawn(machine):
     assert "client.keys" not in machine("agency", "withdraw", "customs-xa", "client.keys")
 
 
+def test_what_was_refused_is_listed(machine):
+    assert machine("client", "refusals", "customs-xa.intake", "--json") == ""
+
+
 @pytest.mark.parametrize("command", ["show", "revoke", "suspend", "resume"])
 def test_a_kid_may_begin_with_a_hyphen(machine, command):
     reason = ("--reason", "test") if command in {"revoke", "suspend"} else ()

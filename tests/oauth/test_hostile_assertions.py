@@ -30,7 +30,7 @@ def registry(shared_world):
     return shared_world.registry
 
 
-@pytest.fixture(params=["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
+@pytest.fixture(params=["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/debug/token"])
 def send(request, intake):
     """Send an assertion to each place where one is taken."""
 

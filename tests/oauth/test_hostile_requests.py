@@ -21,7 +21,7 @@ def post(world, intake):
     return send
 
 
-PATHS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"]
+PATHS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/debug/token"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -160,7 +160,7 @@ def test_other_methods_are_refused(world, path, method):
     assert "POST" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke"])
+@pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke", "/oauth/debug/token"])
 def test_a_request_about_no_token_is_refused(intake, refused, path):
     refused(intake.post(path), "invalid_request", "GW-015")
     refused(intake.post(path, token=""), "invalid_request", "GW-015")

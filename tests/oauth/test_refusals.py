@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from gateway.oauth.refusals import ROWS_A_MINUTE, UNPROVEN_ROWS_A_MINUTE
+from gateway.oauth.refusals import ROWS_A_MINUTE, UNPROVEN_ROWS_A_MINUTE, last_refusals
 
 PROXY = "192.0.2.10"
 
@@ -158,6 +158,21 @@ def test_a_client_behind_the_proxy_is_not_locked_out_by_somebody_elsewhere(world
     )
 
     assert answer.status_code == 200
+
+
+def test_the_last_refusals_of_a_client_are_shown_newest_first(world, intake, registry, knock):
+    intake.ask(scope="nobody:has")
+    registry.ask(scope="nobody:has")
+    world.clock.advance(1)
+    knock()
+
+    entries = last_refusals(world.database, "customs-xa.intake", 20)
+
+    assert [(row.actor, row.detail["gw"]) for row in entries] == [
+        ("unproven", "GW-100"),
+        ("customs-xa.intake", "GW-201"),
+    ]
+    assert len(last_refusals(world.database, "customs-xa.intake", 1)) == 1
 
 
 def test_no_entry_of_a_refusal_holds_what_was_refused(world, knock):
