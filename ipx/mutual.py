@@ -8,27 +8,21 @@ is no continuation of the one seen before: each is a difference, told in a sente
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from ipx import jws
 from ipx.client import Client
-from ipx.commitment import entry, receipt_commitment
 from ipx.documents import RECEIPT_TYP, Receipt
-from ipx.encoding import b64url_bytes
 from ipx.errors import EvidenceError, FormatError, NoteError, ProofError
 from ipx.journal import Journal, JournalError, Kept, kept_of_line
 from ipx.listing import Listed, Place
-from ipx.merkle import (
-    EMPTY_ROOT,
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
-    verify_consistency,
-    verify_inclusion,
-)
+from ipx.logtree import LogTree
 from ipx.note import Checkpoint, open_checkpoint
 from ipx.problems import NotFoundError
-from ipx.tiles import TileReader
 from ipx.trust import Trust
+
+LAG_SECONDS: Final = 300
+"""How far the checkpoint shown to everybody may be behind the newest entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +48,10 @@ class Findings:
     """Receipts taken over from the gateway's list into the journal."""
     erased: int = 0
     """Exchanges of the list whose tie to the log was destroyed, with notice in the log."""
+    fresh: int = 0
+    """Receipts too new for the checkpoint that is shown, which may wait for witnesses; next time they count."""
     elsewhere: int = 0
-    """Kept receipts of another log than the trust list's, which this comparison does not reach."""
+    """Kept receipts of a log that the trust list does not name, which this comparison does not reach."""
     log_size: int = 0
     seen_before: int | None = None
     """Size of the log when it was last compared."""
@@ -93,6 +89,9 @@ class _Comparison:
         self._trust = trust
         self._now = now
         self._found = Findings()
+        # Of each shard that has ended the trust list says how; the one that grows comes with the fresh checkpoint.
+        ended = (policy.final for policy in trust.ended)
+        self._trees = {final.origin: LogTree(final, self._fetch) for final in ended if final is not None}
 
     def run(self, *, adopt: bool) -> Findings:
         found = self._found
@@ -102,17 +101,16 @@ class _Comparison:
         # The checkpoint last: whatever was listed or answered before is published by now.
         note = self._client.log_file(self._trust.log.origin, "checkpoint").decode("utf-8", "replace")
         head = self._head(note)
-        tree = None
         if head is not None:
             found.log_size = head.size
-            tree = _Tree(head, self._fetch)
-            if self._is_continued(tree, note):
+            self._trees[head.origin] = LogTree(head, self._fetch)
+            if self._is_newer(head, note):
                 self._journal.keep_checkpoint(note)
         own = {self._client.client_id, *(item.client for item in kept.values() if item.was_given)}
         for item in kept.values():
             self._compare(item, listed.get(item.exchange))
-            self._prove(item.exchange, item.receipt, item.place, tree)
-        self._journal.add([*self._new(listed, kept, own, tree, adopt=adopt)])
+            self._prove(item.exchange, item.receipt, item.place)
+        self._journal.add([*self._new(listed, kept, own, adopt=adopt)])
         return found
 
     def _kept_once(self, items: list[Kept]) -> dict[str, Kept]:
@@ -131,9 +129,9 @@ class _Comparison:
         yield from self._client.exchanges("holder")
         yield from self._client.exchanges("requester")
 
-    def _fetch(self, path: str) -> bytes:
+    def _fetch(self, origin: str, path: str) -> bytes:
         try:
-            return self._client.log_file(self._trust.log.origin, path)
+            return self._client.log_file(origin, path)
         except NotFoundError as error:
             raise LookupError(path) from error
 
@@ -146,8 +144,12 @@ class _Comparison:
             self._found.differ("log_inconsistent", None, f"The gateway's checkpoint of its log does not hold. {error}")
             return None
 
-    def _is_continued(self, tree: "_Tree", note: str) -> bool:
-        """Check that the log begins with the one that was seen last."""
+    def _is_newer(self, head: Checkpoint, note: str) -> bool:
+        """Check that the log begins with the one that was seen last, or follows a shard that does.
+
+        Returns:
+            whether the fresh checkpoint is the one to remember.
+        """
         before = self._journal.checkpoint()
         if before is None:
             return True
@@ -156,17 +158,24 @@ class _Comparison:
         except NoteError as error:
             raise JournalError(f"the checkpoint that was kept here was changed: {error}") from error
         try:
-            if last.origin != tree.head.origin:
-                return True  # another log has taken over; the old one was compared while it grew
+            if last.origin not in self._trees:
+                raise ProofError(f"The log {last.origin} that you saw is not among those of the trust list.")
             self._found.seen_before = last.size
-            tree.require_extension(last)
+            if last.origin == head.origin and last.size > head.size:
+                # What is shown to everybody may be a little behind what was shown before: then the later one counts,
+                # as long as the gateway still has its tiles.
+                later = LogTree(last, self._fetch)
+                later.require_extension(head)
+                self._trees[last.origin] = later
+                return False
+            self._trees[last.origin].require_extension(last)
         except EvidenceError as error:
-            path = self._journal.keep_checkpoint(note, name=f"checkpoint.conflict-{tree.head.size}")
+            path = self._journal.keep_checkpoint(note, name=f"checkpoint.conflict-{head.size}")
             self._found.differ(
                 "log_inconsistent",
                 None,
-                f"The log of {tree.head.size} entries that the gateway shows now is no continuation of the one you saw "
-                f"last: entries were changed or taken out. {error} The two signed checkpoints prove it: "
+                f"The log {head.origin} of {head.size} entries that the gateway shows now is no continuation of the "
+                f"one you saw last: entries were changed or taken out. {error} The two signed checkpoints prove it: "
                 f"{path} and the file checkpoint beside it.",
             )
             return False
@@ -198,7 +207,6 @@ class _Comparison:
         listed: Mapping[str, Listed],
         kept: Mapping[str, Kept],
         own: set[str],
-        tree: "_Tree | None",
         *,
         adopt: bool,
     ) -> Iterator[Kept]:
@@ -216,13 +224,13 @@ class _Comparison:
                     f"{line.received_at}, and your journal lacks it: the answer never arrived, it was asked without "
                     "--store, or somebody else has the client's key.",
                 )
-            if line.place is None or (tree is not None and line.place.index >= tree.head.size):
-                continue  # erased, or so fresh that the checkpoint does not hold it yet
-            if self._prove(line.exchange, line.receipt, line.place, tree) and (adopt or not is_ours):
+            if line.place is None:
+                continue
+            if self._prove(line.exchange, line.receipt, line.place) and (adopt or not is_ours):
                 self._found.taken += 1
                 yield kept_of_line(line, line.place, self._now())
 
-    def _prove(self, exchange: str, token: str, place: Place, tree: "_Tree | None") -> bool:
+    def _prove(self, exchange: str, token: str, place: Place) -> bool:
         """Check a receipt's signature, what the log's entry commits to, and that the entry is in the log."""
         try:
             verified = jws.verify(token, self._trust, roles=frozenset({"gateway"}), typ=RECEIPT_TYP)
@@ -232,10 +240,13 @@ class _Comparison:
         except EvidenceError as error:
             self._found.differ("unsigned", exchange, f"Exchange {exchange}: its receipt does not hold. {error}")
             return False
-        if receipt.log != self._trust.log.origin:
-            self._found.elsewhere += 1
-            return True
+        tree = self._trees.get(receipt.log)
         if tree is None:
+            self._found.elsewhere += receipt.log != self._trust.log.origin
+            return False
+        age_seconds = self._now().timestamp() - receipt.issued_at
+        if place.index >= tree.head.size and receipt.log == self._trust.log.origin and age_seconds <= LAG_SECONDS:
+            self._found.fresh += 1
             return False
         try:
             tree.require_entry(receipt, place)
@@ -243,45 +254,8 @@ class _Comparison:
             self._found.differ(
                 "not_logged",
                 exchange,
-                f"Exchange {exchange}: its receipt is not at place {place.index} of the gateway's log. {error}",
+                f"Exchange {exchange}: its receipt is not at place {place.index} of the log {receipt.log}. {error}",
             )
             return False
         self._found.proved += 1
         return True
-
-
-class _Tree:
-    """The log under one checkpoint, read from its tiles."""
-
-    def __init__(self, head: Checkpoint, fetch: Callable[[str], bytes]) -> None:
-        self.head = head
-        self._node = TileReader(fetch, head.size)
-
-    def require_extension(self, last: Checkpoint) -> None:
-        """Check that the tree begins with an earlier one.
-
-        Raises:
-            ProofError: it does not.
-        """
-        if last.size > self.head.size:
-            raise ProofError(f"It has {self.head.size} entries, and had {last.size}.")
-        if last.size == 0:
-            if last.root != EMPTY_ROOT:
-                raise ProofError("An empty log had entries.")
-            return
-        proof = consistency_proof(self._node, last.size, self.head.size)
-        verify_consistency(last.size, self.head.size, proof, last.root, self.head.root)
-
-    def require_entry(self, receipt: Receipt, place: Place) -> None:
-        """Check that the entry at a place commits to a receipt.
-
-        Raises:
-            EvidenceError: it does not, or there is no such place.
-        """
-        req_hash, rec_hash = b64url_bytes(receipt.req_hash), b64url_bytes(receipt.rec_hash)
-        committed = receipt_commitment(b64url_bytes(place.salt), req_hash, rec_hash, receipt.token)
-        expected = entry(committed, receipt.outcome, receipt.issued_at)
-        if expected != place.entry.encode():
-            raise ProofError("The entry commits to something else.")
-        proof = inclusion_proof(self._node, place.index, self.head.size)
-        verify_inclusion(place.index, self.head.size, leaf_hash(expected), proof, self.head.root)

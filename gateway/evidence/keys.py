@@ -132,6 +132,9 @@ class HolderKeys:
 
         Publish the trust list in the same transaction: a key is listed before its first use.
         """
+        return self._make_seal(session, holder, actor, _next_number(session, "seal", holder))
+
+    def _make_seal(self, session: Session, holder: str, actor: str, number: int) -> SigningKey:
         signer = generate_signer("Ed25519")
         row = self._add(
             session,
@@ -139,6 +142,7 @@ class HolderKeys:
                 kid=signer.kid,
                 role="seal",
                 owner=holder,
+                number=number,
                 alg=signer.alg,
                 public_jwk=dict(signer.public_jwk),
                 wrapped_private=self._wrap.wrap(signer.private_pem(), _context("seal", holder, signer.kid)),
@@ -163,7 +167,15 @@ class HolderKeys:
         if session.get(SigningKey, key.kid) is not None:
             raise AlreadyExistsError(f"the key {key.kid} is registered already")
         row = self._add(
-            session, SigningKey(kid=key.kid, role="holder", owner=holder, alg=key.alg, public_jwk=dict(key.jwk))
+            session,
+            SigningKey(
+                kid=key.kid,
+                role="holder",
+                owner=holder,
+                number=_next_number(session, "holder", holder),
+                alg=key.alg,
+                public_jwk=dict(key.jwk),
+            ),
         )
         self._acts.record(session, actor, "holder_key.added", holder, {"kid": row.kid, "alg": row.alg})
         self._forget()
@@ -222,10 +234,12 @@ class HolderKeys:
         """Make the key that is missing; where another process was faster, take that one."""
         try:
             with self._database.write() as session:
+                # The number first: a key that is made meanwhile is then either found, or has the number already.
+                number = _next_number(session, role, holder)
                 row = self._find(session, role, holder)
                 if row is None:
-                    make = self.renew_seal if role == "seal" else self._make_id_key
-                    row = make(session, holder, _SYSTEM)
+                    make = self._make_seal if role == "seal" else self._make_id_key
+                    row = make(session, holder, _SYSTEM, number)
                 return row
         except IntegrityError:
             row = self._newest(role, holder)
@@ -233,7 +247,7 @@ class HolderKeys:
                 raise
             return row
 
-    def _make_id_key(self, session: Session, holder: str, actor: str) -> SigningKey:
+    def _make_id_key(self, session: Session, holder: str, actor: str, number: int) -> SigningKey:
         kid = "id-" + b64url(secrets.token_bytes(16))
         key = secrets.token_bytes(ID_KEY_BYTES)
         row = self._add(
@@ -242,6 +256,7 @@ class HolderKeys:
                 kid=kid,
                 role="id",
                 owner=holder,
+                number=number,
                 alg="A256SIV",
                 wrapped_private=self._wrap.wrap(key, _context("id", holder, kid)),
             ),
@@ -250,10 +265,6 @@ class HolderKeys:
         return row
 
     def _add(self, session: Session, row: SigningKey) -> SigningKey:
-        last = session.scalar(
-            select(func.max(SigningKey.number)).where(SigningKey.role == row.role, SigningKey.owner == row.owner)
-        )
-        row.number = (last or 0) + 1
         row.valid_from = self._clock()
         session.add(row)
         session.flush()
@@ -267,6 +278,11 @@ class HolderKeys:
     def _read_ring(self) -> KeyRing:
         with self._database.read() as session:
             return KeyRing(holder_keys(session))
+
+
+def _next_number(session: Session, role: str, owner: str) -> int:
+    last = session.scalar(select(func.max(SigningKey.number)).where(SigningKey.role == role, SigningKey.owner == owner))
+    return (last or 0) + 1
 
 
 def holder_keys(session: Session) -> list[TrustedKey]:

@@ -83,6 +83,8 @@ def as_lines(found: Findings) -> list[str]:
         ("erased there", str(found.erased)),
         ("entries of the log", f"{found.log_size}, {grown}"),
     ]
+    if found.fresh:
+        rows.append(("too new to be proved", str(found.fresh)))
     if found.elsewhere:
         rows.append(("in another log", str(found.elsewhere)))
     if not found.differences:

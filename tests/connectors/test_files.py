@@ -1,6 +1,8 @@
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -501,10 +503,13 @@ def test_a_relative_location_depends_on_the_process_and_is_refused(opened, write
 
 
 def test_two_thousand_real_declarations_come_one_by_one_without_their_neighbours(
-    opened, write_source, ipdata, deadline
+    opened, write_source, ipdata, deadline, clock, tmp_path
 ):
+    for file in (ipdata / "customs").glob("*.csv"):
+        copied = Path(shutil.copy(file, tmp_path))
+        os.utime(copied, (clock().timestamp(), clock().timestamp()))  # whenever the folder was put on this machine
     text = f"""
-    reach: {{location: {ipdata / "customs"}, match: "*.csv", ready: {{quiet_seconds: 0}}}}
+    reach: {{location: {tmp_path}, match: "*.csv", ready: {{quiet_seconds: 0}}}}
     read: {{format: csv}}
     key: number
     map:

@@ -1,6 +1,7 @@
 """Each agency reads its own side of its exchanges; a client that keeps its receipts notices what a gateway changes."""
 
 import shutil
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -202,6 +203,46 @@ def test_a_log_that_is_no_continuation_of_the_one_seen_is_noticed_and_both_check
         assert "no continuation" in found.differences[0].sentence
         assert journal.checkpoint().startswith(fork)
     assert list(journal._folder.glob("checkpoint.conflict-*"))
+
+
+def test_what_the_checkpoint_shown_does_not_hold_yet_is_waited_for_and_not_for_long(
+    gateway, kept, check, journal, monkeypatch
+):
+    kept()
+    shown = gateway.services.published.newest().note
+    kept()
+    fetch = gateway.client().log_file
+    monkeypatch.setattr(
+        gateway.client(),
+        "log_file",
+        lambda origin, path: shown.encode() if path == "checkpoint" else fetch(origin, path),
+    )
+
+    soon = check()
+    later = compare(
+        gateway.client(), journal, gateway.trust, now=lambda: gateway.services.clock() + timedelta(minutes=6)
+    )
+
+    assert (kinds(soon), soon.proved, soon.fresh) == ([], 1, 1)
+    assert (kinds(later), later.fresh) == (["not_logged"], 0)
+
+
+def test_a_checkpoint_a_little_behind_the_one_seen_last_is_no_fork(gateway, kept, check, journal, monkeypatch):
+    kept()
+    before = gateway.services.published.newest().note
+    kept()
+    assert kinds(check()) == []
+    seen, fetch = journal.checkpoint(), gateway.client().log_file
+    monkeypatch.setattr(
+        gateway.client(),
+        "log_file",
+        lambda origin, path: before.encode() if path == "checkpoint" else fetch(origin, path),
+    )
+
+    found = check()
+
+    assert (kinds(found), found.proved) == ([], 2)
+    assert journal.checkpoint() == seen
 
 
 def test_a_kept_checkpoint_that_was_changed_here_is_not_held_against_the_gateway(kept, check, journal):

@@ -9,10 +9,12 @@ from gateway.evidence.keys import read_signer, write_signer
 from gateway.evidence.rotation import Rotation
 from ipx import evidence
 from ipx.errors import NoteError
+from ipx.journal import Journal, kept_of_answer
 from ipx.keys import generate_signer
 from ipx.merkle import leaf_hash, verify_inclusion
+from ipx.mutual import compare
 from ipx.note import Checkpoint, open_note, parse_proof, sign
-from tests.exchange.world import Gateway
+from tests.exchange.world import CUSTOMS, Gateway
 
 
 @pytest.fixture
@@ -71,6 +73,29 @@ def test_each_agency_finds_its_exchanges_of_both_shards_in_order_and_at_their_pl
         verify_inclusion(
             proof.index, checkpoint.size, leaf_hash(item.place.entry.encode()), proof.hashes, checkpoint.root
         )
+
+
+def test_a_client_that_kept_its_receipts_finds_them_in_both_shards_and_the_old_one_as_it_was(
+    gateway, rotated, tmp_path
+):
+    journal, now = Journal(tmp_path / "receipts"), gateway.services.clock
+
+    def keep(answer):
+        journal.add([kept_of_answer(answer.evidence.raw, CUSTOMS, now())])
+
+    keep(gateway.ask())
+    first = compare(gateway.client(), journal, gateway.trust, now=now)
+    again = rotated()
+    keep(again.ask())
+    second = compare(again.client(), journal, again.trust, now=now)
+    head, signatures = journal.checkpoint().split("\n\n")
+    journal.keep_checkpoint(f"{head.replace('/log-2', '/log-9')}\n\n{signatures}")
+    third = compare(again.client(), journal, again.trust, now=now)
+
+    assert (first.differences, second.differences) == ([], [])
+    assert (first.proved, second.proved) == (1, 2)
+    assert journal.checkpoint().split("\n")[0].endswith("/log-9")
+    assert [difference.kind for difference in third.differences] == ["log_inconsistent"]
 
 
 def test_who_has_the_old_key_cannot_lengthen_the_old_shard(gateway, rotated):
