@@ -6,7 +6,8 @@ import gateway.evidence.models
 import gateway.exchange.models
 import gateway.governance.models
 import gateway.intake.models
-import gateway.oauth.models  # noqa: F401
+import gateway.oauth.models
+import gateway.people.models  # noqa: F401
 from gateway.db.base import Base
 
 __all__ = ["Base"]

@@ -84,6 +84,8 @@ from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
 from gateway.records.policy_catalogue import policy_catalogue
+from gateway.people.service import People
+from gateway.people.sign_ins import SignIns
 from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
@@ -116,6 +118,8 @@ class Services:
     key_sets: KeySets
     key_warnings: KeyWarnings
     sources: Sources
+    people: People
+    sign_ins: SignIns
     policies: Policies
     books: PolicyBooks
     holder_keys: HolderKeys
@@ -270,6 +274,8 @@ def build(
         holder_keys=holder_keys,
         trust_lists=trust_lists,
         sign_in=sign_in,
+        people=People(database, audit, clock),
+        sign_ins=SignIns(database, audit, clock),
         replay=replay,
         holders=holders,
         intake=intake,
@@ -496,6 +502,8 @@ def register(app: Flask, services: Services) -> None:
                 services.client_keys,
                 database=services.database,
                 replay=services.replay,
+        (People, services.people),
+        (SignIns, services.sign_ins),
                 clock=services.clock,
             ),
         ),

@@ -48,6 +48,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "stale-request": Kind(
         400, "The request is too old or from the future", "Set the clock, then sign a new request with a new `jti`."
     ),
+    "not-signed-in": Kind(401, "Nobody is signed in", "Sign in at /sign-in."),
     "unauthenticated": Kind(
         401, "No valid access token", "Get a token at /oauth/token and prove possession of its key (DPoP)."
     ),
@@ -58,6 +59,12 @@ PROBLEMS: Mapping[str, Kind] = {
         403,
         "The policy does not release this",
         "See `withheld` and the reason; another purpose, case or approval may change it.",
+    ),
+    "not-allowed": Kind(
+        403, "Your roles or your agency do not allow this", "Ask an administrator for the role, or a colleague who has it."
+    ),
+    "officer-excluded": Kind(
+        403, "You may not decide on this request", "Another officer of the holder has to: nobody decides on their own."
     ),
     "purpose-outside-token": Kind(
         403,
@@ -88,6 +95,9 @@ PROBLEMS: Mapping[str, Kind] = {
     "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
     "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
     "unsupported-media-type": Kind(415, "The body is not of the type taken here", "Send the media type in `detail`."),
+    "link-spent": Kind(
+        410, "This link does not work any more", "It was used or has expired: ask an administrator for a new one."
+    ),
     "invalid-field": Kind(422, "A member of the request cannot be taken", "Mend the members that `errors` names."),
     "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
     "no-container": Kind(
