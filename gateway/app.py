@@ -4,6 +4,7 @@ import svcs
 from flask import Flask, Response, jsonify
 
 from gateway.evidence import views as evidence_views
+from gateway.exchange import approval_views
 from gateway.exchange import views as exchange_views
 from gateway.health import blueprint as health_blueprint
 from gateway.intake import views as intake_views
@@ -29,6 +30,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(evidence_views.witness_blueprint())
     app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
+    app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(health_blueprint())
     app.add_url_rule("/", "front", _front)

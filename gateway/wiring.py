@@ -41,18 +41,22 @@ from gateway.evidence.timestamps import TimestampClient
 from gateway.evidence.trust_list import TrustLists
 from gateway.evidence.witness_service import WitnessService
 from gateway.evidence.witnesses import WitnessClient
+from gateway.exchange.approvals import Approvals
 from gateway.exchange.cases import CaseHashes
 from gateway.exchange.erasure import Erasure
 from gateway.exchange.facts import CaseRegister, Representations
 from gateway.exchange.finished import FinishedExchanges
 from gateway.exchange.holders import Holders
 from gateway.exchange.journal import Journal
+from gateway.exchange.lifting import Lifting
 from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
 from gateway.exchange.questions import Questions
 from gateway.exchange.requests import Requests
+from gateway.exchange.resumption import Resumption
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.service import Broker
+from gateway.exchange.settling import Settling
 from gateway.exchange.steps import Listener
 from gateway.governance.books import PolicyBooks
 from gateway.governance.service import Policies
@@ -80,12 +84,12 @@ from gateway.oauth.throttle import Throttle
 from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.transport import TrustedProxies
+from gateway.people.service import People
+from gateway.people.sign_ins import SignIns
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
 from gateway.records.policy_catalogue import policy_catalogue
-from gateway.people.service import People
-from gateway.people.sign_ins import SignIns
 from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
@@ -114,12 +118,12 @@ class Services:
     witness: WitnessService
     audit: AuditTrail
     agencies: Agencies
+    people: People
+    sign_ins: SignIns
     client_keys: ClientKeys
     key_sets: KeySets
     key_warnings: KeyWarnings
     sources: Sources
-    people: People
-    sign_ins: SignIns
     policies: Policies
     books: PolicyBooks
     holder_keys: HolderKeys
@@ -136,6 +140,8 @@ class Services:
     mutual_log: MutualLog
     erasure: Erasure
     broker: Broker
+    settling: Settling
+    approvals: Approvals
     recovery: Recovery
 
     def close(self) -> None:
@@ -248,6 +254,9 @@ def build(
         node=settings.node,
         exchange_seconds=settings.exchange_seconds,
     )
+    delegations = Delegations(database, clock, acts=audit)
+    resumption = Resumption(requests, questions, books, holders, seals, delegations)
+    settling = Settling(database, journal, resumption, clock, listener=listener, holder_seconds=settings.holder_seconds)
     shards = PublishedShards(database, checkpoints, trust_lists.demands, clock)
     confirmations = _confirmations(outsiders, database, log, shards, clock)
     return Services(
@@ -265,6 +274,8 @@ def build(
         witness=_witness(settings, database, clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
+        people=People(database, audit, clock),
+        sign_ins=SignIns(database, audit, clock),
         client_keys=ClientKeys(database, audit, clock),
         key_sets=key_sets,
         key_warnings=KeyWarnings(database, audit, clock),
@@ -274,8 +285,6 @@ def build(
         holder_keys=holder_keys,
         trust_lists=trust_lists,
         sign_in=sign_in,
-        people=People(database, audit, clock),
-        sign_ins=SignIns(database, audit, clock),
         replay=replay,
         holders=holders,
         intake=intake,
@@ -286,7 +295,9 @@ def build(
         containers=containers,
         mutual_log=MutualLog(database, cases),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
-        broker=Broker(requests, questions, journal, books, holders, seals),
+        broker=Broker(requests, questions, journal, books, holders, seals, Lifting(database, clock)),
+        settling=settling,
+        approvals=Approvals(database, journal, requests, resumption, settling, audit, clock),
         recovery=Recovery(database, journal, clock, settings.node),
     )
 
@@ -491,6 +502,8 @@ def register(app: Flask, services: Services) -> None:
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),
         (Agencies, services.agencies),
+        (People, services.people),
+        (SignIns, services.sign_ins),
         (TokenKeys, services.sign_in.keys),
         (Metadata, services.sign_in.metadata),
         (GatewayAuthorizationServer, services.sign_in.server),
@@ -502,13 +515,13 @@ def register(app: Flask, services: Services) -> None:
                 services.client_keys,
                 database=services.database,
                 replay=services.replay,
-        (People, services.people),
-        (SignIns, services.sign_ins),
                 clock=services.clock,
             ),
         ),
         (Guard, services.sign_in.guard),
         (Broker, services.broker),
+        (Settling, services.settling),
+        (Approvals, services.approvals),
         (PushedRecords, services.intake.pushed),
         (FinishedExchanges, services.finished),
         (Bundles, services.bundles),

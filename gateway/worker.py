@@ -50,6 +50,7 @@ class Worker:
         services = self._services
         tasks: dict[str, Callable[[], object]] = {
             "interrupted exchanges": services.recovery.close_overdue,
+            "pending exchanges": services.settling.go_round,
             "trust list": self._publish_trust,
             "token keys": services.sign_in.keys.advance,
             "key sets of clients": services.key_sets.refresh_due,

@@ -1,4 +1,4 @@
-"""What a gateway answered, as values: a release, a denial, a failure. Each carries its evidence."""
+"""What a gateway answered, as values: a release, a denial, a failure, or not yet. Each carries its evidence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,7 +79,28 @@ class Failed:
     evidence: Evidence
 
 
-Answer = Released | Denied | Failed
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Nothing is decided yet: officers of the holder may grant what is wanted. Ask for the exchange again later."""
+
+    reason: str
+    """Why it was not released at once."""
+    approvals_needed: tuple[tuple[str, ...], ...]
+    """Each of these sets would release something, and no smaller one would."""
+    until: str
+    """By when the officers must have spoken, `2026-12-01T09:00:00Z`; then it is denied."""
+    withheld: tuple[Withheld, ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The requester took the request back while it was pending."""
+
+    evidence: Evidence
+
+
+Answer = Released | Denied | Failed | Pending | Withdrawn
 
 
 def read_answer(reply: Reply, report: Report | None) -> Answer:
@@ -124,6 +145,16 @@ def _read(document: Mapping[str, Json], evidence: Evidence) -> Answer:
             timing_ms=_object(document, "timing_ms"),
             evidence=evidence,
         )
+    if outcome == "pending":
+        return Pending(
+            reason=text(document, "reason"),
+            approvals_needed=_names(document, "approvals_needed"),
+            until=text(document, "until"),
+            withheld=_withheld(document),
+            evidence=evidence,
+        )
+    if outcome == "withdrawn":
+        return Withdrawn(evidence)
     slug = str(document.get("type", "")).rstrip("/").rpartition("/")[2]
     title, detail, reason = (str(document.get(name, "")) for name in ("title", "detail", "reason"))
     match outcome:
@@ -163,6 +194,13 @@ def _withheld(document: Mapping[str, Json]) -> tuple[Withheld, ...]:
         policy = row.get("policy")
         found.append(Withheld(text(row, "group"), text(row, "reason"), policy if isinstance(policy, str) else None))
     return tuple(found)
+
+
+def _names(document: Mapping[str, Json], member: str) -> tuple[tuple[str, ...], ...]:
+    sets = document.get(member)
+    if not isinstance(sets, list) or not all(isinstance(names, list) for names in sets):
+        raise FormatError(f"The member {member!r} is not a list of lists.")
+    return tuple(tuple(text({member: name}, member) for name in names) for names in sets if isinstance(names, list))
 
 
 def _object(document: Mapping[str, Json], name: str) -> dict[str, Json]:

@@ -1,8 +1,9 @@
 """Evidence in whatever form it comes: a bundle, or the answer of a gateway; one verifier judges both.
 
 A released answer carries `id outcome sealed_by request record withheld obligations receipt log` (and `erased`, digests
-of fields erased since), a problem document (RFC 9457) of an exchange `exchange outcome request receipt log`. What else
-they hold is for the reader and not judged.
+of fields erased since), one that is pending or was withdrawn `id outcome request receipt log`, a problem document (RFC
+9457) of an exchange `exchange outcome request receipt log`; any that ends a pending one also `prior`, with `receipt`
+and `log` of that step. What else they hold is for the reader and not judged.
 """
 
 from collections.abc import Mapping
@@ -37,7 +38,8 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
         raise FormatError("The answer is not a JSON object.")
     if "receipt" not in answer:
         raise FormatError("The document carries no receipt: it is not the outcome of an exchange, and proves nothing.")
-    missing = _OF_A_RELEASE.difference(answer) if "id" in answer else set()
+    is_over = answer.get("outcome") not in {"pending", "withdrawn"}
+    missing = _OF_A_RELEASE.difference(answer) if "id" in answer and is_over else set()
     if missing:
         raise FormatError(f"The answer lacks {', '.join(sorted(missing))}.")
     exchange = text(answer, "id" if "id" in answer else "exchange")
@@ -54,6 +56,8 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
         container.PROOF: _proof(log).text().encode(),
         statement.STATEMENT: statement.write(answer, exchange),
     }
+    if "prior" in answer:
+        members[container.PENDING] = bundle.write(_first_step(answer, answer["prior"]))
     if "record" in answer:
         members[container.RECORD] = _bytes(answer, "record")
     if "erased" in answer:
@@ -83,6 +87,20 @@ def verify(data: bytes, trust: Trust, *, now: datetime) -> Report:
     if data.startswith(_ZIP):
         return bundle.verify(data, trust, now=now)
     return bundle.verify_members(members_of_answer(parse_json(data)), trust, now=now)
+
+
+def _first_step(answer: Mapping[str, Json], prior: Json) -> dict[str, bytes]:
+    """Take the files of the pending receipt's own bundle from a later answer."""
+    log = prior.get("log") if isinstance(prior, dict) else None
+    if not isinstance(prior, dict) or not isinstance(log, dict):
+        raise FormatError("The answer does not show the pending receipt that it ends.")
+    return {
+        container.REQUEST: _bytes(answer, "request"),
+        container.RECEIPT: _bytes(prior, "receipt"),
+        container.OPENING: dump_json({"salt": text(log, "salt")}),
+        container.ENTRY: _bytes(log, "entry"),
+        container.PROOF: _proof(log).text().encode(),
+    }
 
 
 def _proof(log: Mapping[str, Json]) -> InclusionProof:

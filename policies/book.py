@@ -70,6 +70,21 @@ class PolicyBook:
     def egress_slice(self, agency: str, record_type: str) -> Slice | None:
         return self.egress.get((agency, record_type))
 
+    def bearing(self, holder: str, asking: str, record_type: str) -> str:
+        """Digest of all policies that can bear on a question: it changes once one of them does, and only then.
+
+        Returns:
+            SHA-256, hexadecimal, over schema, names and trees of both sides' slices.
+        """
+        sides = (self.holder_slice(holder, record_type), self.egress_slice(asking, record_type))
+        content = [self.schema_text] + [
+            [name, policy.cedar, policy.tree]
+            for side in sides
+            if side is not None
+            for name, policy in sorted(side.policies.items())
+        ]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
 
 def compile_book(
     catalogue: Catalogue,

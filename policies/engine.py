@@ -80,6 +80,7 @@ __all__ = [
     "evaluate",
     "explain",
     "is_valid",
+    "named_approvals",
     "obtainable",
     "parse",
     "revision_of",
@@ -118,9 +119,7 @@ def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial |
     """Find the smallest sets of further approvals that would turn a denial into a release; a plain denial if none."""
     if denial.refused_by == "error":
         return denial
-    slice_ = book.holder_slice(question.holder.code, question.record_type)
-    named = {SEALED_RELEASE, *(approval for policy in slice_.policies.values() for approval in policy.approvals)}
-    missing = sorted(named - question.approvals)
+    missing = sorted(named_approvals(book, question) - question.approvals)
     found: list[frozenset[str]] = []
     for size in range(1, len(missing) + 1):
         for approvals in map(frozenset, combinations(missing, size)):
@@ -130,6 +129,12 @@ def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial |
             if isinstance(decide(book, granted), Release):
                 found.append(approvals)
     return Pending(tuple(found), denial) if found else denial
+
+
+def named_approvals(book: PolicyBook, question: Question) -> frozenset[str]:
+    """Name the approvals that can bear on a question: more of them never release less."""
+    slice_ = book.holder_slice(question.holder.code, question.record_type)
+    return frozenset({SEALED_RELEASE, *(name for policy in slice_.policies.values() for name in policy.approvals)})
 
 
 def explain(book: PolicyBook, question: Question, audience: Audience) -> Explanation:

@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.book import PolicyBook
 from policies.decision import Denial, Release
-from policies.engine import decide, decide_early
+from policies.engine import decide, decide_early, named_approvals
 from policies.question import Question
 from policies.rows import RowFilter
 
@@ -34,6 +34,13 @@ class RememberedBook:
             known = decide_early(self.book, question)
             _keep(self._early, key, known)
         return known
+
+    def may_be_lifted(self, question: Question) -> bool:
+        """Tell of a question that was denied early whether some record could be released with approvals."""
+        if question.record_type not in self.book.guards:
+            return False
+        granted = replace(question, approvals=question.approvals | named_approvals(self.book, question))
+        return isinstance(self.decide_early(granted), RowFilter)
 
     def decide(self, question: Question) -> Release | Denial:
         """Decide, as `policies.engine.decide`."""

@@ -255,7 +255,8 @@ class _Story:
     def _released(self, turn: Turn) -> Released:
         answer = self._ask(turn)
         if not isinstance(answer, Released):
-            raise TurnError(f"{turn.client} should get {turn.record_type} {turn.key}: {answer.title} ({answer.reason})")
+            why = f"{answer.title} ({answer.reason})" if isinstance(answer, Denied | Failed) else "it is pending"
+            raise TurnError(f"{turn.client} should get {turn.record_type} {turn.key}: {why}")
         return answer
 
     def _ask(self, turn: Turn) -> Answer:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count, groupby
 
 from gateway.demo.turns import Turn
-from ipx.answers import Answer, Denied, Failed, Released, Withheld
+from ipx.answers import Answer, Denied, Failed, Pending, Released, Withdrawn, Withheld
 from ipx.commands.printing import lines_of, printable, table
 from ipx.field_groups import by_group
 from ipx.jws import Json
@@ -64,6 +64,13 @@ class Teller:
                 seal = ""
             case Failed():
                 self._labelled("failed", [f"{answer.title} ({answer.reason}, at the stage {answer.stage})"])
+                seal = ""
+            case Pending():
+                needed = " or ".join(" and ".join(names) for names in answer.approvals_needed)
+                self._labelled("pending", [f"waits for {needed} until {answer.until}"])
+                seal = ""
+            case Withdrawn():
+                self._labelled("withdrawn", ["the requester took it back"])
                 seal = ""
         self._labelled("evidence", [f"entry {answer.evidence.log_index} of the log{seal}"])
 

@@ -44,6 +44,8 @@ class Ending:
     """Field group, reason, and the policy that decided; None where no policy grants the group."""
     timing_ms: Mapping[str, float] | None = None
     """By stage, up to `sign`; None with `no_information`, where times would tell whether a record exists."""
+    more: Mapping[str, Json] = field(default_factory=dict)
+    """Members that only receipts of some kind have: of an approval, of a query. They change none of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Receipts:
             "timing_ms": None if ending.timing_ms is None else dict(ending.timing_ms),
             "prior": None if prior is None else receipt_hash(prior),
             "log": self._log_origin,
+            **ending.more,
         }
         token = jws.sign(
             {name: value for name, value in payload.items() if value is not None}, self._signer, typ=RECEIPT_TYP

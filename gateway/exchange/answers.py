@@ -11,7 +11,9 @@ from ipx.encoding import b64url
 
 
 def status_of(finished: Finished) -> int:
-    """Status of the first answer; a later look at the exchange is always 200."""
+    """Status of the first answer; a later look at an exchange that is over is always 200."""
+    if finished.pending is not None:
+        return 202
     slug = problem_of(finished.outcome, finished.stage, finished.reason)
     return 200 if slug is None else PROBLEMS[slug].status
 
@@ -24,6 +26,21 @@ def document_of(finished: Finished, origin: str) -> dict[str, Any]:
         "receipt": finished.receipt,
         "log": _log(finished.logged, finished.entry, finished.salt),
     }
+    if finished.first is not None:
+        first = finished.first
+        evidence["prior"] = {"receipt": first.receipt, "log": _log(first.logged, first.entry, first.salt)}
+    if finished.pending is not None:
+        return {
+            "id": finished.exchange_id,
+            "outcome": finished.outcome,
+            "reason": finished.reason,
+            **finished.pending.promise(),
+            "withheld": finished.answer.withheld,
+            **evidence,
+            "timing_ms": finished.timing_ms,
+        }
+    if finished.outcome == "withdrawn":
+        return {"id": finished.exchange_id, "outcome": finished.outcome, **evidence}
     if slug is None:
         erased = finished.answer.erased
         return {

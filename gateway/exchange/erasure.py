@@ -21,7 +21,7 @@ from gateway.evidence.errors import ErasedError
 from gateway.evidence.models import PayloadClassKey
 from gateway.evidence.payloads import PayloadCipher, Payloads
 from gateway.exchange.errors import InFlightError
-from gateway.exchange.models import ANSWER_KEPT, RECEIVED, Exchange, ExchangePayload
+from gateway.exchange.models import ANSWER_KEPT, OPEN, Exchange, ExchangePayload
 from gateway.exchange.stored_answer import ANSWER, DISCLOSURES, StoredAnswer, read_answer
 from ipx.answers import disclosed_fields
 
@@ -110,7 +110,7 @@ class Erasure:
             if key is None:
                 raise UnknownError(f"nothing is kept of {holder}, {name}, {month}")
             mine = Exchange.class_key == key.id
-            running = session.scalar(select(Exchange.id).where(mine, Exchange.state == RECEIVED).limit(1))
+            running = session.scalar(select(Exchange.id).where(mine, Exchange.state.in_(OPEN)).limit(1))
             if running is not None:
                 raise InFlightError(running)
             count = self._destroy(session, mine)
@@ -195,7 +195,7 @@ class Erasure:
         row = session.get(Exchange, exchange_id, with_for_update=True)
         if row is None:
             raise UnknownError(f"there is no exchange {exchange_id}")
-        if row.state == RECEIVED:
+        if row.state in OPEN:
             raise InFlightError(exchange_id)
         if row.wrapped_key is None:
             raise ErasedError(f"exchange {exchange_id} was erased already", receipt=row.receipt)
@@ -207,7 +207,8 @@ class Erasure:
         mine = select(Exchange.id).where(which)
         connection = session.connection()
         connection.execute(delete(ExchangePayload).where(ExchangePayload.exchange_id.in_(mine)))
-        gone = {"wrapped_key": None, "salt": None, "case_hash": None, "class_key": None, "erased_at": self._clock()}
+        emptied = dict.fromkeys(("wrapped_key", "salt", "pending_salt", "case_hash", "class_key"))
+        gone = {**emptied, "erased_at": self._clock()}
         return connection.execute(update(Exchange).where(which).values(gone)).rowcount
 
     def _record(

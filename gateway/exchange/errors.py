@@ -27,5 +27,17 @@ class InFlightError(GatewayError):
         self.exchange_id = exchange_id
 
 
+class IllegalTransitionError(GatewayError):
+    """What was asked cannot follow what happened: an approval that is not open, an exchange that is over."""
+
+
+class StaleVersionError(GatewayError):
+    """Somebody changed it since it was read."""
+
+
+class OfficerExcludedError(GatewayError):
+    """This officer may not decide on this request: it is the officer's own."""
+
+
 class LostRaceError(GatewayError):
     """The exchange was closed by somebody else meanwhile; never leaves the journal."""

@@ -15,18 +15,37 @@ from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogEntry
 from gateway.evidence.payloads import Payloads
 from gateway.exchange.errors import InFlightError
-from gateway.exchange.models import RECEIVED, Exchange, ExchangePayload
+from gateway.exchange.models import PENDING, RECEIVED, Exchange, ExchangePayload
+from gateway.exchange.outcomes import Pending
 from gateway.exchange.readers import Reader
-from gateway.exchange.stored_answer import ANSWER, DISCLOSURES, StoredAnswer, read_answer
+from gateway.exchange.stored_answer import (
+    ANSWER,
+    DISCLOSURES,
+    WAITING,
+    StoredAnswer,
+    answer_of,
+    read_answer,
+    read_pending,
+)
 
 REQUEST: Final = "request"
 
-_OBJECTS: Final = select(ExchangePayload).where(ExchangePayload.name.in_((REQUEST, ANSWER, DISCLOSURES)))
+_OBJECTS: Final = select(ExchangePayload).where(ExchangePayload.name.in_((REQUEST, ANSWER, DISCLOSURES, WAITING)))
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """What proves the step by which an exchange became pending; later its receipt is another one's `prior`."""
+
+    receipt: str
+    salt: bytes
+    entry: bytes
+    logged: Logged
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An exchange that is over, with all that its answer is made of."""
+    """An exchange that has an outcome, with all that its answer is made of."""
 
     exchange_id: str
     outcome: str
@@ -40,6 +59,9 @@ class Finished:
     entry: bytes
     logged: Logged
     is_replayed: bool
+    first: FirstStep | None = None
+    pending: Pending | None = None
+    """What it waits for, where its outcome is that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,11 @@ class _Kept:
     request: str
     answer: StoredAnswer
     entry: bytes
+    pending: Pending | None
+
+    @property
+    def step(self) -> str:
+        return step_of(self.row.id, self.row.state)
 
 
 class FinishedExchanges:
@@ -92,9 +119,27 @@ class FinishedExchanges:
             timing_ms=kept.row.timing_ms or {},
             salt=kept.salt,
             entry=kept.entry,
-            logged=self._log.logged(step_of(exchange_id)),
+            logged=self._log.logged(kept.step),
             is_replayed=is_replayed,
+            first=self.first_step(exchange_id) if kept.row.pending_receipt is not None else None,
+            pending=kept.pending,
         )
+
+    def first_step(self, exchange_id: str) -> FirstStep:
+        """Give what proves that an exchange became pending.
+
+        Raises:
+            ErasedError: it was erased.
+        """
+        step = step_of(exchange_id, PENDING)
+        with self._database.read() as session:
+            row = session.get_one(Exchange, exchange_id)
+            entry = session.scalars(select(LogEntry.entry).where(LogEntry.step_id == step)).one()
+        is_over = row.pending_receipt is not None
+        receipt, salt = (row.pending_receipt, row.pending_salt) if is_over else (row.receipt, row.salt)
+        if receipt is None or salt is None:
+            raise ErasedError(f"exchange {exchange_id} was erased", receipt=row.receipt)
+        return FirstStep(receipt, salt, entry, self._log.logged(step))
 
     def documents(self, exchange_id: str) -> Documents:
         """Give what proves an exchange, whether or not its fields are still kept.
@@ -109,8 +154,16 @@ class FinishedExchanges:
             presentation=kept.answer.presentation,
             salt=kept.salt,
             entry=kept.entry,
-            step_id=step_of(exchange_id),
+            step_id=kept.step,
+            prior=self._prior(kept),
         )
+
+    def _prior(self, kept: _Kept) -> Documents | None:
+        if kept.row.pending_receipt is None:
+            return None
+        first = self.first_step(kept.row.id)
+        step = step_of(kept.row.id, PENDING)
+        return Documents(kept.request, first.receipt, None, first.salt, first.entry, step)
 
     def _kept(self, exchange_id: str) -> _Kept:
         with self._database.read() as session:
@@ -119,17 +172,21 @@ class FinishedExchanges:
                 item.name: item.ciphertext
                 for item in session.scalars(_OBJECTS.where(ExchangePayload.exchange_id == exchange_id))
             }
-            entry = session.scalars(select(LogEntry.entry).where(LogEntry.step_id == step_of(exchange_id))).one()
-        if row.wrapped_key is None or row.salt is None or row.receipt is None or ANSWER not in sealed:
+            step = step_of(exchange_id, row.state)
+            entry = session.scalars(select(LogEntry.entry).where(LogEntry.step_id == step)).one()
+        told = WAITING if row.state == PENDING else ANSWER
+        if row.wrapped_key is None or row.salt is None or row.receipt is None or told not in sealed:
             raise ErasedError(f"exchange {exchange_id} was erased", receipt=row.receipt)
         try:
             cipher = self._payloads.of(exchange_id, row.wrapped_key, row.class_key)
         except ErasedError as error:
             raise ErasedError(str(error), receipt=row.receipt) from error
         objects = {name: cipher.decrypt(name, ciphertext) for name, ciphertext in sealed.items()}
-        return _Kept(row, row.salt, row.receipt, objects[REQUEST].decode("ascii"), read_answer(objects), entry)
+        pending = read_pending(objects[WAITING]) if row.state == PENDING else None
+        answer = answer_of(pending) if pending else read_answer(objects)
+        return _Kept(row, row.salt, row.receipt, objects[REQUEST].decode("ascii"), answer, entry, pending)
 
 
-def step_of(exchange_id: str) -> str:
-    """Name the leaf that ends an exchange; the log takes each name once."""
-    return f"exchange:{exchange_id}:final"
+def step_of(exchange_id: str, outcome: str) -> str:
+    """Name the leaf of an outcome; the log takes each name once, so an exchange is pending once and ends once."""
+    return f"exchange:{exchange_id}:{'pending' if outcome == PENDING else 'final'}"

@@ -1,6 +1,6 @@
 """The exchange table as a journal: opened before the holder is called, closed in the transaction of the log entry."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -21,13 +21,13 @@ from gateway.evidence.receipts import Ending, Receipts
 from gateway.evidence.state import EvidenceState
 from gateway.exchange.cases import CaseHashes
 from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError
-from gateway.exchange.finished import Finished, FinishedExchanges, step_of
-from gateway.exchange.models import RECEIVED, Exchange, ExchangePayload
-from gateway.exchange.outcomes import Denied, Failed, Outcome, Released, name_of
+from gateway.exchange.finished import Finished, FinishedExchanges, FirstStep, step_of
+from gateway.exchange.models import PENDING, RECEIVED, Exchange, ExchangePayload
+from gateway.exchange.outcomes import Denied, Failed, Outcome, Pending, Released, Withdrawn, name_of
 from gateway.exchange.questions import Parties
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
-from gateway.exchange.stored_answer import DISCLOSURES, answer_of
+from gateway.exchange.stored_answer import DISCLOSURES, answer_of, objects_of
 from gateway.governance.books import PolicyBooks
 from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.guard import Caller
@@ -51,6 +51,8 @@ class Filed:
     holder: str
     requester: str
     cipher: PayloadCipher
+    first: FirstStep | None = None
+    """The step by which it became pending, where it did."""
 
 
 class Journal:
@@ -162,25 +164,38 @@ class Journal:
             raise InFlightError(known.id)
         return str(known.id)
 
-    def close(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None) -> Finished:
-        """Sign the receipt, append its entry, and finish the row in the same transaction.
+    def close(
+        self,
+        filed: Filed,
+        outcome: Outcome,
+        watch: Stopwatch | None,
+        also: Callable[[Connection], None] | None = None,
+    ) -> Finished:
+        """Sign the receipt, append its entry, and write the outcome to the row in the same transaction.
 
         Where the exchange was closed meanwhile (its time was up), that outcome stands and is returned.
+
+        Args:
+            filed: an open exchange.
+            outcome: how it ends, or that it is pending from now on.
+            watch: times its steps.
+            also: writes what belongs to the outcome beside the row, in the same transaction; statements only.
 
         Raises:
             LogUnavailableError: the outcome is not in the log; nothing may be released.
         """
         ending = self._ending(filed, outcome, watch)
-        receipt = self._receipts.make(ending)
+        first = filed.first
+        receipt = self._receipts.make(ending, prior=first.receipt if first else None)
         answer = answer_of(outcome)
-        objects = {**answer.objects(), "snapshot": outcome.snapshot}
+        objects = objects_of(outcome, answer)
         stored = [
             {"exchange_id": filed.exchange_id, "name": name, "ciphertext": filed.cipher.encrypt(name, data)}
             for name, data in objects.items()
             if data or name == DISCLOSURES
         ]
         timing: dict[str, float] = {}
-        step = step_of(filed.exchange_id)
+        step = step_of(filed.exchange_id, ending.outcome)
 
         def finish(connection: Connection) -> None:
             timing.clear()
@@ -197,10 +212,15 @@ class Journal:
                 "new_timing_ms": timing,
                 "new_receipt": receipt.token,
                 "new_salt": receipt.salt,
+                "new_pending_receipt": first.receipt if first else None,
+                "new_pending_salt": first.salt if first else None,
+                "old_state": PENDING if first else RECEIVED,
             }
             if connection.execute(_FINISH, values).rowcount != 1:
                 raise LostRaceError(filed.exchange_id)
             connection.execute(_INSERT_PAYLOAD, stored)
+            if also is not None:
+                also(connection)
 
         try:
             logged = self._log.append(Leaf(step, receipt.entry, finish))
@@ -219,16 +239,19 @@ class Journal:
             entry=receipt.entry,
             logged=logged,
             is_replayed=False,
+            first=first,
+            pending=outcome if isinstance(outcome, Pending) else None,
         )
 
     def reopen(self, exchange_id: str) -> Filed:
-        """Take an exchange up again that a crash left open."""
+        """Take an exchange up again that a crash left open, or that is pending."""
         with self._database.read() as session:
             row = session.get_one(Exchange, exchange_id)
             payload = session.get_one(ExchangePayload, (exchange_id, "request"))
         cipher = self._payloads.of(exchange_id, row.wrapped_key or b"", row.class_key)
         request = cipher.decrypt("request", payload.ciphertext).decode("ascii")
-        return Filed(exchange_id, request, row.holder, row.requester, cipher)
+        first = self._finished.first_step(exchange_id) if row.state == PENDING else None
+        return Filed(exchange_id, request, row.holder, row.requester, cipher, first)
 
     def _use_up(self, connection: Connection, caller: Caller) -> None:
         try:
@@ -269,6 +292,7 @@ class Journal:
                     presentation=outcome.presentation,
                     obligations=outcome.obligations,
                     withheld=[(item.group, item.reason, item.policy) for item in outcome.withheld],
+                    more={"approvals": list(outcome.approvals)} if outcome.approvals else {},
                 )
             case Denied(is_silent=True):
                 return Ending(**{**common, "timing_ms": None}, reason=outcome.reason)
@@ -277,6 +301,11 @@ class Journal:
                 return Ending(**common, reason=outcome.reason, withheld=withheld)
             case Failed():
                 return Ending(**common, stage=outcome.stage, reason=outcome.reason)
+            case Pending():
+                withheld = [(item.group, item.reason, item.policy) for item in outcome.withheld]
+                return Ending(**common, reason=outcome.reason, withheld=withheld, more=outcome.promise())
+            case Withdrawn():
+                return Ending(**common)
 
 
 _FIND = select(Exchange.id, Exchange.request_sha256, Exchange.state).where(
@@ -288,11 +317,14 @@ _LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step")).s
 
 _FINISH = (
     update(_EXCHANGE)
-    .where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == RECEIVED)
+    .where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == bindparam("old_state"))
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("state", "stage", "reason", "finished_at", "timing_ms", "receipt", "salt")
+            for name in (
+                *("state", "stage", "reason", "finished_at", "timing_ms", "receipt", "salt"),
+                *("pending_receipt", "pending_salt"),
+            )
         }
         | {"log_index": _LOG_INDEX}
     )

@@ -3,12 +3,26 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
 
 RECEIVED = "received"
+PENDING = "pending"
+OPEN = (RECEIVED, PENDING)
+"""States of an exchange that is not over."""
 ANSWER_KEPT = text("state = 'released' AND answer_expired_at IS NULL AND erased_at IS NULL")
 """Of an exchange: fields that it handed over are still kept."""
 OUTCOMES = ("released", "denied", "pending", "failed", "withdrawn")
@@ -41,7 +55,7 @@ class Exchange(Base):
     purpose: Mapped[str] = mapped_column(String(63))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deadline_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """When an exchange that is still `received` counts as interrupted."""
+    """When an exchange that is still `received` counts as interrupted, and one that is `pending` is over."""
     node: Mapped[str] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str | None] = mapped_column(String(16))
@@ -51,6 +65,9 @@ class Exchange(Base):
     receipt: Mapped[str | None] = mapped_column(Text)
     salt: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     """Opens the commitment in the log; destroying it unlinks the leaf from the receipt."""
+    pending_receipt: Mapped[str | None] = mapped_column(Text)
+    """Of the step by which it became pending, once it is over; `receipt` is the newest one."""
+    pending_salt: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The key of this exchange's payloads, wrapped; destroying it erases them."""
     class_key: Mapped[str | None] = mapped_column(String(36))
@@ -61,7 +78,7 @@ class Exchange(Base):
     case_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     """Keyed hash of the case reference: finds the exchanges of a case for whoever names it, and tells nobody else."""
     log_index: Mapped[int | None] = mapped_column(BigInteger)
-    """Of the leaf that ended it. Lists follow it: it is given under the log's lock, so that no reader skips a row."""
+    """Of its newest leaf. Lists follow it: it is given under the log's lock, so that no reader skips a row."""
     answer_expired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the disclosed fields were deleted by schedule. What proves the exchange stays."""
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -78,3 +95,54 @@ class ExchangePayload(Base):
     exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ApprovalTask(Base):
+    """One approval that a pending exchange waits for; what it is bound to beside these columns is encrypted there."""
+
+    __tablename__ = "approval_task"
+    __table_args__ = (
+        UniqueConstraint("exchange_id", "approval"),
+        Index("ix_approval_task_holder_state_expires_at", "holder", "state", "expires_at"),
+        Index("ix_approval_task_state_changed_at", "state", "changed_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"))
+    holder: Mapped[str] = mapped_column(String(63))
+    approval: Mapped[str] = mapped_column(String(63))
+    quorum: Mapped[int] = mapped_column(Integer)
+    groups: Mapped[list[str]] = mapped_column(JSON)
+    """What would be released; verdicts narrow it, never widen it."""
+    policies: Mapped[str] = mapped_column(String(64))
+    """Hexadecimal SHA-256 of the policies it is bound to."""
+    state: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(Integer)
+    """Counts its changes; whoever acts on it says which one was seen."""
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApprovalVerdict(Base):
+    """What one officer said; each says it once."""
+
+    __tablename__ = "approval_verdict"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("approval_task.id"), primary_key=True)
+    actor: Mapped[str] = mapped_column(String(191), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    groups: Mapped[list[str]] = mapped_column(JSON)
+    reason_code: Mapped[str] = mapped_column(String(63))
+    note: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Encrypted under the exchange's key: it may name people, and goes when the exchange is erased."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApprovalPeriod(Base):
+    """How long officers of a holder have, in its working days; without a row, five."""
+
+    __tablename__ = "approval_period"
+
+    holder: Mapped[str] = mapped_column(ForeignKey("agency.code"), primary_key=True)
+    working_days: Mapped[int] = mapped_column(Integer)

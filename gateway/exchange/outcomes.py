@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 Stage = Literal["policy", "holder", "verify", "sign", "log"]
@@ -31,6 +32,8 @@ class Released:
     obligations: Mapping[str, Any]
     snapshot: bytes
     """What the policy engine was asked, exactly; kept encrypted for replay."""
+    approvals: tuple[str, ...] = ()
+    """Granted by officers of the holder, and facts of the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,56 @@ class Failed:
     snapshot: bytes = field(default=b"")
 
 
-Outcome = Released | Denied | Failed
+@dataclass(frozen=True, slots=True)
+class ApprovalWanted:
+    """One approval that a pending exchange waits for."""
+
+    approval: str
+    quorum: int
+    """How many officers of the holder must grant it."""
+    groups: tuple[str, ...]
+    """What would be released with it, and with what it needs beside it."""
 
 
-def name_of(outcome: Outcome) -> Literal["released", "denied", "failed"]:
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Nothing goes yet; officers of the holder may change that. Told only to who may know of the record."""
+
+    reason: str
+    """Why it was not released at once."""
+    withheld: tuple[Withheld, ...]
+    approvals: tuple[tuple[str, ...], ...]
+    """Each of these sets would release something, and no smaller one would."""
+    wanted: tuple[ApprovalWanted, ...]
+    until: datetime
+    record_digest: str
+    """Hexadecimal: an approval is void once the record is another one."""
+    policies: str
+    """Hexadecimal, of all policies that can bear on the decision: an approval is void once one of them changed."""
+    why: Mapping[str, Any]
+    """The decision explained to the holder's officers; may hold facts of the record."""
+    snapshot: bytes
+
+    def promise(self) -> dict[str, Any]:
+        """Say what the requester may count on, as answer and receipt do."""
+        return {
+            "waiting_for": "approval",
+            "approvals_needed": [list(names) for names in self.approvals],
+            "until": f"{self.until:%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The requester took a pending request back."""
+
+    snapshot: bytes = field(default=b"")
+
+
+Outcome = Released | Denied | Failed | Pending | Withdrawn
+
+
+def name_of(outcome: Outcome) -> Literal["released", "denied", "failed", "pending", "withdrawn"]:
     match outcome:
         case Released():
             return "released"
@@ -65,11 +114,15 @@ def name_of(outcome: Outcome) -> Literal["released", "denied", "failed"]:
             return "denied"
         case Failed():
             return "failed"
+        case Pending():
+            return "pending"
+        case Withdrawn():
+            return "withdrawn"
 
 
 def problem_of(outcome: str, stage: str | None, reason: str | None) -> str | None:
-    """Give the problem kind (`gateway/web/problem.py`) with which an outcome is answered; None for a release."""
-    if outcome == "released":
+    """Give the problem kind (`gateway/web/problem.py`) with which an outcome is answered; None where it is none."""
+    if outcome in NO_PROBLEM:
         return None
     if outcome == "denied":
         return "no-information" if reason == NO_INFORMATION else "denied"
@@ -78,5 +131,6 @@ def problem_of(outcome: str, stage: str | None, reason: str | None) -> str | Non
     return _FAILED_AT.get(stage or "", "log-unavailable")
 
 
+NO_PROBLEM = frozenset({"released", "pending", "withdrawn"})
 _FAILED_BY_REASON = {"interrupted": "interrupted", "timeout": "holder-timeout"}
 _FAILED_AT = {"holder": "holder-failed", "verify": "holder-failed", "policy": "policy-unavailable"}

@@ -65,10 +65,25 @@ class Questions:
             InvalidInputError: the holder is no agency here, or holds no records of this type.
             AccessRefusedError: the request is outside the purpose that the caller's token is bound to.
         """
-        codes = {code for code in (caller.agency, request.holder, caller.supplier) if code}
+        found = self.named(request, caller.agency, caller.supplier)
+        caller.require_purpose(
+            purpose=request.purpose,
+            legal_basis=request.legal_basis,
+            case_ref=request.case_ref,
+            record_type=request.record_type,
+        )
+        return found
+
+    def named(self, request: SignedRequest, agency: str, supplier: str | None) -> Parties:
+        """Look up everybody a request names that was let in before; its client asks for `agency`.
+
+        Raises:
+            InvalidInputError: as `parties`.
+        """
+        codes = {code for code in (agency, request.holder, supplier) if code}
         with self._database.read_connection() as connection:
             agencies = {row.code: row for row in connection.execute(_AGENCIES, {"codes": sorted(codes)})}
-            client = connection.execute(_CLIENT, {"id": caller.client_id}).one()
+            client = connection.execute(_CLIENT, {"id": request.client_id}).one()
             source = connection.execute(
                 _SOURCE, {"holder": request.holder, "record_type": request.record_type}
             ).one_or_none()
@@ -78,23 +93,17 @@ class Questions:
             raise InvalidInputError(
                 [Fault("/record", "not_offered", f"{request.holder} offers no records of type {request.record_type}")]
             )
-        asking = agencies[caller.agency]
+        asking = agencies[agency]
         if request.purpose not in asking.purposes:
             known = ", ".join(sorted(asking.purposes)) or "none"
             raise InvalidInputError(
                 [Fault("/purpose", "purpose_not_registered", f"registered for {asking.code}: {known}")]
             )
-        caller.require_purpose(
-            purpose=request.purpose,
-            legal_basis=request.legal_basis,
-            case_ref=request.case_ref,
-            record_type=request.record_type,
-        )
         holder = agencies[request.holder]
         return Parties(
             client=Client(client.id, frozenset(), ASSURANCE, client.suspended_at is not None),
             asking=_agency(asking),
-            supplier=_agency(agencies[caller.supplier]) if caller.supplier else None,
+            supplier=_agency(agencies[supplier]) if supplier else None,
             holder=_agency(holder),
             source=SourceRef(source.name, source.sha256, holder.code, source.record_type, holder.jurisdictions[0]),
             is_open=source.suspended_at is None and holder.suspended_at is None,

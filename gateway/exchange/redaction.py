@@ -13,7 +13,7 @@ UNSUPPORTED = frozenset({"encrypt"})
 def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Released | Denied:
     """Redact a record to the groups that the policies disclose."""
     groups = decision.disclosed
-    ordered = tuple(sorted(map(_withheld, decision.withheld), key=lambda item: item.group))
+    ordered = tuple(sorted(map(withheld, decision.withheld), key=lambda item: item.group))
     obligations = decision.obligations.document()
     if UNSUPPORTED & obligations.keys():
         return Denied("unsupported_obligation", ordered, snapshot)
@@ -37,8 +37,8 @@ def denied(decision: Denial | Pending, snapshot: bytes) -> Denied:
     denial = decision.denial if isinstance(decision, Pending) else decision
     if not denial.may_acknowledge:
         return Denied(NO_INFORMATION, snapshot=snapshot)
-    return Denied(denial.reason, tuple(_withheld(item) for item in denial.withheld), snapshot)
+    return Denied(denial.reason, tuple(withheld(item) for item in denial.withheld), snapshot)
 
 
-def _withheld(item: PolicyWithheld) -> Withheld:
+def withheld(item: PolicyWithheld) -> Withheld:
     return Withheld(item.group, item.reason, str(item.by[0]) if item.by else None)

@@ -17,6 +17,7 @@ from gateway.oauth.guard import Caller
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, parse_record_id
 from ipx import jws
+from ipx.encoding import b64url_bytes
 from ipx.errors import FormatError, SignatureError
 from ipx.keys import Role, TrustedKey
 
@@ -79,21 +80,17 @@ class Requests:
             raise RequestSignatureError(str(error)) from error
         members = self._members(verified.payload)
         self._check_names(members)
-        return SignedRequest(
-            raw=raw,
-            sha256=hashlib.sha256(body).digest(),
-            client_id=caller.client_id,
-            jti=members["jti"],
-            issued_at=_instant(members["iat"]),
-            expires_at=_instant(members["exp"]),
-            holder=members["holder"],
-            record=members["record"],
-            record_id=parse_record_id(members["record"]),
-            groups=frozenset(members.get("groups", ())),
-            purpose=members["purpose"],
-            legal_basis=members["legal_basis"],
-            case_ref=members.get("case_ref"),
-        )
+        return _signed(raw, caller.client_id, members)
+
+    def reread(self, raw: str, client_id: str) -> SignedRequest:
+        """Read a request that `read` took before: its signature was checked then, with the keys of that time.
+
+        Raises:
+            InvalidInputError: the catalogue changed so that it cannot be asked any more.
+        """
+        members = self._members(jws.parse_object(b64url_bytes(raw.split(".")[1])))
+        self._check_names(members)
+        return _signed(raw, client_id, members)
 
     def require_fresh(self, request: SignedRequest) -> None:
         """Refuse a request that is filed too late or too early.
@@ -162,6 +159,24 @@ class _KeysOfClient:
         if key.is_lost(now):
             raise SignatureError("the key comes from the client's key set, which cannot be read any more")
         return TrustedKey("requester", kid, self._client_id, key.public)
+
+
+def _signed(raw: str, client_id: str, members: Mapping[str, Any]) -> SignedRequest:
+    return SignedRequest(
+        raw=raw,
+        sha256=hashlib.sha256(raw.encode("ascii")).digest(),
+        client_id=client_id,
+        jti=members["jti"],
+        issued_at=_instant(members["iat"]),
+        expires_at=_instant(members["exp"]),
+        holder=members["holder"],
+        record=members["record"],
+        record_id=parse_record_id(members["record"]),
+        groups=frozenset(members.get("groups", ())),
+        purpose=members["purpose"],
+        legal_basis=members["legal_basis"],
+        case_ref=members.get("case_ref"),
+    )
 
 
 def _instant(seconds: int) -> datetime:

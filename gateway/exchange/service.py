@@ -10,6 +10,7 @@ from connectors.protocol import Absent
 from gateway.exchange.finished import Finished
 from gateway.exchange.holders import Holders, Unavailable
 from gateway.exchange.journal import Journal
+from gateway.exchange.lifting import Lifting
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Failed, Outcome
 from gateway.exchange.questions import Parties, Questions
 from gateway.exchange.redaction import denied, release
@@ -34,6 +35,7 @@ class Broker:
         books: PolicyBooks,
         holders: Holders,
         seals: RecordSeals,
+        lifting: Lifting,
     ) -> None:
         self._requests = requests
         self._questions = questions
@@ -41,6 +43,7 @@ class Broker:
         self._books = books
         self._holders = holders
         self._seals = seals
+        self._lifting = lifting
 
     def exchange(self, body: bytes, caller: Caller, watch: Stopwatch) -> Finished:
         """Answer one signed request; the same bytes get the same answer again.
@@ -66,20 +69,21 @@ class Broker:
             outcome = Failed(watch.stage, "internal")
         watch.reached(Step.REDACT)
 
-        finished = self._journal.close(filed, outcome, watch)
+        finished = self._journal.close(filed, outcome, watch, self._lifting.opening(filed, outcome))
         watch.reached(Step.LOG)
         return finished
 
     def _outcome(  # noqa: PLR0911  (every way an exchange can end is a return)
         self, request: SignedRequest, parties: Parties, watch: Stopwatch
     ) -> Outcome:
-        book = self._books.current().remembered
+        current = self._books.current()
+        book = current.remembered
         question = self._questions.ask(request, parties, watch.deadline)
         if isinstance(question, Unavailable):
             return Failed(question.stage, question.reason)
         early = book.decide_early(question)
         watch.reached(Step.DECIDE_EARLY)
-        if isinstance(early, Denial):
+        if isinstance(early, Denial) and not book.may_be_lifted(question):
             return denied(early, self._questions.snapshot(question))
         if not parties.is_open:
             return Failed("holder", "suspended", self._questions.snapshot(question))
@@ -103,6 +107,6 @@ class Broker:
         watch.reached(Step.DECIDE)
         match decision:
             case Denial():
-                return denied(decision, self._questions.snapshot(whole))
+                return self._lifting.seek(current, whole, decision, sealed, self._questions.snapshot(whole))
             case Release():
                 return release(sealed, decision, self._questions.snapshot(whole))

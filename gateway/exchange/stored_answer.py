@@ -4,6 +4,8 @@
 |---|---|
 | `answer` | JSON: the record's signed part without fields, who sealed it, obligations, withheld groups, erased fields |
 | `disclosures` | the disclosed fields, joined by `~`; only of a release; deleted by schedule |
+| `pending` | JSON: what a pending exchange waits for and what its approvals are bound to |
+| `pending_snapshot` `snapshot` | what the policies were asked, when it became pending and when it ended |
 
 The record's signed part holds digests of fields and the clear envelope: it proves what was handed over, without it.
 """
@@ -11,13 +13,15 @@ The record's signed part holds digests of fields and the clear envelope: it prov
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from gateway.exchange.outcomes import Failed, Outcome, Released
+from gateway.exchange.outcomes import ApprovalWanted, Failed, Outcome, Pending, Released, Withdrawn, Withheld
 from ipx.sdjwt import digest
 
 ANSWER: Final = "answer"
 DISCLOSURES: Final = "disclosures"
+WAITING: Final = "pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class StoredAnswer:
 
 def answer_of(outcome: Outcome) -> StoredAnswer:
     """Give what has to be kept of an outcome."""
-    withheld = () if isinstance(outcome, Failed) else outcome.withheld
+    withheld = () if isinstance(outcome, Failed | Withdrawn) else outcome.withheld
     rows = [asdict(item) for item in withheld]
     if not isinstance(outcome, Released):
         return StoredAnswer(None, (), None, {}, rows)
@@ -83,4 +87,28 @@ def read_answer(objects: Mapping[str, bytes]) -> StoredAnswer:
         disclosures=tuple(kept.decode("ascii").split("~")) if kept else (),
         is_whole=members["issuer_jwt"] is None or kept is not None,
         **{**members, "erased": tuple(members["erased"])},
+    )
+
+
+def objects_of(outcome: Outcome, answer: StoredAnswer) -> dict[str, bytes]:
+    """Give all that is stored of an outcome, by name; what is empty need not be."""
+    if not isinstance(outcome, Pending):
+        return {**answer.objects(), "snapshot": outcome.snapshot}
+    written = asdict(replace(outcome, snapshot=b"")) | {"until": outcome.until.isoformat()}
+    del written["snapshot"]
+    return {WAITING: json.dumps(written).encode(), "pending_snapshot": outcome.snapshot}
+
+
+def read_pending(data: bytes) -> Pending:
+    """Read the object `pending`, without its snapshot."""
+    members = json.loads(data)
+    return Pending(
+        **{
+            **members,
+            "withheld": tuple(Withheld(**item) for item in members["withheld"]),
+            "approvals": tuple(map(tuple, members["approvals"])),
+            "wanted": tuple(ApprovalWanted(**{**item, "groups": tuple(item["groups"])}) for item in members["wanted"]),
+            "until": datetime.fromisoformat(members["until"]),
+            "snapshot": b"",
+        }
     )

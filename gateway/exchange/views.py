@@ -12,6 +12,7 @@ from gateway.evidence.containers import Containers
 from gateway.evidence.errors import ErasedError, LogUnavailableError, NotYetProvableError
 from gateway.exchange.answers import document_of, status_of
 from gateway.exchange.errors import (
+    IllegalTransitionError,
     InFlightError,
     JtiReusedError,
     RequestSignatureError,
@@ -20,10 +21,12 @@ from gateway.exchange.errors import (
 )
 from gateway.exchange.finished import Finished, FinishedExchanges
 from gateway.exchange.mutual_log import PAGE_ROWS, MutualLog
+from gateway.exchange.outcomes import NO_PROBLEM
 from gateway.exchange.padding import Padding
 from gateway.exchange.readers import SIDES, Reader, reader_of
 from gateway.exchange.requests import REQUEST_BYTES
 from gateway.exchange.service import Broker
+from gateway.exchange.settling import Settling
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.oauth.guard import Guard
 from gateway.settings import Settings
@@ -34,6 +37,8 @@ from ipx import asice
 SCOPE = "exchange:request"
 MEDIA_TYPE = "application/jose"
 PAGE_LINES = 50
+PENDING_SECONDS = 60
+"""When to look again at what waits for officers, who take hours."""
 
 for _error, _slug in (
     (RequestSignatureError, "invalid-signature"),
@@ -41,6 +46,7 @@ for _error, _slug in (
     (RequestTooLargeError, "too-large"),
     (JtiReusedError, "jti-reused"),
     (InFlightError, "in-flight"),
+    (IllegalTransitionError, "illegal-transition"),
     (LogUnavailableError, "log-unavailable"),
 ):
     problem.register(_error, _slug)
@@ -51,6 +57,7 @@ def blueprint() -> Blueprint:
     exchanges.add_url_rule("", view_func=ask, methods=["POST"])
     exchanges.add_url_rule("", view_func=own_side)
     exchanges.add_url_rule("/<exchange_id>", view_func=look)
+    exchanges.add_url_rule("/<exchange_id>", view_func=withdraw, methods=["DELETE"])
     exchanges.add_url_rule("/<exchange_id>/bundle", view_func=bundle)
     exchanges.register_error_handler(InFlightError, _in_flight)
     exchanges.register_error_handler(ErasedError, _erased)
@@ -81,7 +88,14 @@ def ask() -> Response:
 def look(exchange_id: str) -> Response:
     """Give the answer of an exchange again, to the agency that asked and to the one that holds the record."""
     _party(exchange_id)
-    return _answer(svcs.flask.get(FinishedExchanges).read(exchange_id), 200)
+    finished = svcs.flask.get(FinishedExchanges).read(exchange_id)
+    return _answer(finished, 200 if finished.pending is None else 202)
+
+
+def withdraw(exchange_id: str) -> Response:
+    """Take a pending request back, for the agency that made it."""
+    reader = reader_of(svcs.flask.get(Guard).authenticate(request, SCOPE))
+    return _answer(svcs.flask.get(Settling).withdraw(exchange_id, reader), 202)
 
 
 def bundle(exchange_id: str) -> Response:
@@ -153,10 +167,12 @@ def _listed(reader: Reader, side: str, case_ref: str | None) -> dict[str, str | 
 
 def _answer(finished: Finished, status: int) -> Response:
     document = document_of(finished, svcs.flask.get(Settings).origin)
-    content_type = "application/json" if finished.outcome == "released" else "application/problem+json"
+    content_type = "application/json" if finished.outcome in NO_PROBLEM else "application/problem+json"
     response = Response(json.dumps(document, ensure_ascii=False), status=status, content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Location"] = f"/v1/exchanges/{finished.exchange_id}"
+    if finished.pending is not None:
+        response.headers["Retry-After"] = str(PENDING_SECONDS)
     return response
 
 

@@ -49,6 +49,15 @@ class PolicyBooks:
         finally:
             self._lock.release()
 
+    def newest(self) -> BookInForce:
+        """Give the book in force at this moment, for what must not rest on one that is half a second old.
+
+        Raises:
+            StoreUnavailableError: as `current`.
+        """
+        with self._lock:
+            return self._refresh()
+
     def _refresh(self) -> BookInForce:
         current = self._current
         if current is None or self._policies.newest_activation() != current.activation:

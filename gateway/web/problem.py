@@ -77,6 +77,9 @@ PROBLEMS: Mapping[str, Kind] = {
     ),
     "method-not-allowed": Kind(405, "This address does not take that method", "Use one of the methods in `Allow`."),
     "in-flight": Kind(409, "The same request is being answered", "Wait as Retry-After says, then look at Location."),
+    "illegal-transition": Kind(
+        409, "It is not in a state that allows this", "Look at it again: it was decided, withdrawn, void or expired."
+    ),
     "jti-reused": Kind(
         409, "Another request with this `jti` exists", "Make a new `jti` for each request; repeat only the same bytes."
     ),
@@ -92,13 +95,19 @@ PROBLEMS: Mapping[str, Kind] = {
         409, "Another version with the same `as_of` was taken before", "Send what is true with a later `as_of`."
     ),
     "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
-    "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
-    "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
-    "unsupported-media-type": Kind(415, "The body is not of the type taken here", "Send the media type in `detail`."),
     "link-spent": Kind(
         410, "This link does not work any more", "It was used or has expired: ask an administrator for a new one."
     ),
+    "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
+    "stale-version": Kind(
+        412, "It was changed since you read it", "Read it again and send the version of its `ETag` in If-Match."
+    ),
+    "too-large": Kind(413, "The body is too large", "Send at most the size in `detail`."),
+    "unsupported-media-type": Kind(415, "The body is not of the type taken here", "Send the media type in `detail`."),
     "invalid-field": Kind(422, "A member of the request cannot be taken", "Mend the members that `errors` names."),
+    "precondition-required": Kind(
+        428, "Say which version you have seen", "Send the `ETag` of what you read in If-Match."
+    ),
     "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
     "no-container": Kind(
         501,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ipx.answers import Answer, Denied, Failed, Released, Withheld
+from ipx.answers import Answer, Denied, Failed, Pending, Released, Withdrawn, Withheld
 from ipx.commands.connection import Connection, connection_options, trust_of
 from ipx.commands.printing import json_option, lines_of, print_json, printable, table
 from ipx.commands.trouble import CommandError
@@ -118,6 +118,17 @@ def as_document(answer: Answer) -> dict[str, Json]:
             return {"outcome": "denied", **evidence, **_words(answer), "withheld": _rows(answer.withheld)}
         case Failed():
             return {"outcome": "failed", **evidence, **_words(answer), "stage": answer.stage}
+        case Pending():
+            return {
+                "outcome": "pending",
+                **evidence,
+                "reason": answer.reason,
+                "approvals_needed": [list(names) for names in answer.approvals_needed],
+                "until": answer.until,
+                "withheld": _rows(answer.withheld),
+            }
+        case Withdrawn():
+            return {"outcome": "withdrawn", **evidence}
 
 
 def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
@@ -143,7 +154,21 @@ def as_lines(answer: Answer, ask: Ask, out: Path | None = None) -> list[str]:
             lines += _withheld_lines(answer.withheld)
         case Failed():
             lines += [f"Failed at stage {printable(answer.stage)}: {_because(answer)}", f"  {printable(answer.detail)}"]
+        case Pending():
+            lines += _pending_lines(answer)
+        case Withdrawn():
+            lines += ["Withdrawn: the request was taken back before anybody decided on it"]
     return [*lines, "", *_evidence_lines(answer, out)]
+
+
+def _pending_lines(answer: Pending) -> list[str]:
+    needed = " or ".join(" and ".join(names) for names in answer.approvals_needed)
+    return [
+        f"Pending: not released at once ({printable(answer.reason)}); officers of the holder may approve it",
+        f"  wanted: {printable(needed)}, by {printable(answer.until)}",
+        f"  look again: ipx exchange {printable(answer.evidence.exchange)}",
+        *_withheld_lines(answer.withheld),
+    ]
 
 
 def _because(answer: Denied | Failed) -> str:

@@ -1,0 +1,421 @@
+"""Approvals: what waits for officers of a holder, with what is asked and why, and what they say to it.
+
+    open → granted → the request is decided afresh → released or denied
+    open → refused | expired | void | withdrawn
+
+An approval is granted once its quorum of officers has granted it; one refusal ends it. It is bound to the request, the
+record and the policies of the moment when it was opened: once one of these is another one, it is void.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+import structlog
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from gateway.agencies.models import Agency
+from gateway.audit.service import AuditTrail
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.errors import Fault, GatewayError, InvalidInputError, UnknownError
+from gateway.exchange.errors import IllegalTransitionError, OfficerExcludedError, StaleVersionError
+from gateway.exchange.journal import Journal
+from gateway.exchange.lifting import LONGEST, WORKING_DAYS
+from gateway.exchange.models import PENDING, ApprovalPeriod, ApprovalTask, ApprovalVerdict, Exchange
+from gateway.exchange.outcomes import Withheld
+from gateway.exchange.requests import Requests
+from gateway.exchange.resumption import Resumption, Waited
+from gateway.exchange.settling import Settling
+
+log = structlog.get_logger(__name__)
+
+State = Literal["open", "granted", "refused", "expired", "void", "withdrawn"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+PAGE_TASKS: Final = 200
+"""The largest page."""
+NOTE_CHARACTERS: Final = 2000
+REASON_CODES: Final[Mapping[str, tuple[str, ...]]] = {
+    "grant": ("order_checked", "consent_checked", "law_requires", "interest_outweighs", "other"),
+    "refuse": ("no_order", "no_consent", "not_necessary", "interest_outweighs", "other"),
+}
+"""What an officer may give as the reason; words in their own language go into the note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """Who decides: `person:otto`, `client:ipo-xa.registry` or `operator:root`, and whose officer that is."""
+
+    actor: str
+    agency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One approval that is wanted of a holder."""
+
+    id: str
+    exchange_id: str
+    approval: str
+    state: State
+    version: int
+    """Counts its changes: say which one was seen when deciding."""
+    holder: str
+    requester: str
+    client_id: str
+    supplier: str | None
+    """The agency whose client asked in the requester's name, where there is one."""
+    record_type: str
+    purpose: str
+    groups: tuple[str, ...]
+    """What would be released at most; fewer once an officer took some out."""
+    quorum: int
+    granted_by: tuple[str, ...]
+    opened_at: datetime
+    expires_at: datetime
+    exchange_state: str
+    """Of the exchange: `pending` while it waits, then its outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    actor: str
+    verdict: str
+    groups: tuple[str, ...]
+    reason_code: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """A task with all that an officer decides by."""
+
+    task: Task
+    record: str
+    legal_basis: str
+    case_ref: str | None
+    groups_asked: tuple[str, ...]
+    """Empty: all that policies grant."""
+    request: str
+    """As the client signed it."""
+    reason: str
+    """Why it was not released at once."""
+    withheld: tuple[Withheld, ...]
+    approvals: tuple[tuple[str, ...], ...]
+    """Sets of approvals each of which would release something."""
+    beside: tuple[Task, ...]
+    """The other approvals that the same exchange waits for."""
+    why: Mapping[str, Any]
+    """The decision explained: `policies` with those that applied and the lines that failed, `overridden` permits."""
+    verdicts: tuple[Verdict, ...]
+    is_current: bool
+    """False once policies changed: granting would find it void."""
+
+
+class Approvals:
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        requests: Requests,
+        resumption: Resumption,
+        settling: Settling,
+        audit: AuditTrail,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._requests = requests
+        self._resumption = resumption
+        self._settling = settling
+        self._audit = audit
+        self._clock = clock
+
+    def list(
+        self, agency: str, *, state: State | None = "open", after: str | None = None, limit: int = PAGE_TASKS
+    ) -> Sequence[Task]:
+        """List what is wanted of a holder, the nearest deadline first.
+
+        Args:
+            agency: the holder.
+            state: only tasks in this state; None for all.
+            after: id of the last task of the page before.
+            limit: at most so many, no more than 200; a shorter list is the last.
+
+        Raises:
+            UnknownError: `after` is no task of this holder.
+        """
+        query = select(ApprovalTask.id).where(ApprovalTask.holder == agency)
+        if state is not None:
+            query = query.where(ApprovalTask.state == state)
+        with self._database.read() as session:
+            if after is not None:
+                last = self._of(session, after, agency)
+                query = query.where(
+                    or_(
+                        ApprovalTask.expires_at > last.expires_at,
+                        and_(ApprovalTask.expires_at == last.expires_at, ApprovalTask.id > last.id),
+                    )
+                )
+            ordered = query.order_by(ApprovalTask.expires_at, ApprovalTask.id).limit(min(limit, PAGE_TASKS))
+            return self._tasks(session, session.scalars(ordered).all())
+
+    def count(self, agency: str, *, state: State = "open") -> int:
+        """Count what is wanted of a holder."""
+        query = select(ApprovalTask.id).where(ApprovalTask.holder == agency, ApprovalTask.state == state)
+        with self._database.read() as session:
+            return len(session.scalars(query).all())
+
+    def show(self, task_id: str, agency: str) -> TaskDetail:
+        """Give a task with what is asked and why, to its holder.
+
+        Raises:
+            UnknownError: this holder has no such task.
+            ErasedError: the exchange was erased.
+        """
+        with self._database.read() as session:
+            row = self._of(session, task_id, agency)
+            ids = session.scalars(select(ApprovalTask.id).where(ApprovalTask.exchange_id == row.exchange_id)).all()
+            tasks = self._tasks(session, ids)
+            said = session.scalars(
+                select(ApprovalVerdict).where(ApprovalVerdict.task_id == task_id).order_by(ApprovalVerdict.at)
+            ).all()
+        task = next(one for one in tasks if one.id == task_id)
+        waited = self._settling.waited(task.exchange_id)
+        request = self._requests.reread(waited.request, waited.client_id)
+        cipher = self._journal.reopen(task.exchange_id).cipher
+        return TaskDetail(
+            task=task,
+            record=request.record,
+            legal_basis=request.legal_basis,
+            case_ref=request.case_ref,
+            groups_asked=tuple(sorted(request.groups)),
+            request=waited.request,
+            reason=waited.pending.reason,
+            withheld=waited.pending.withheld,
+            approvals=waited.pending.approvals,
+            beside=tuple(one for one in tasks if one.id != task_id),
+            why=waited.pending.why,
+            verdicts=tuple(
+                Verdict(
+                    actor=one.actor,
+                    verdict=one.verdict,
+                    groups=tuple(one.groups),
+                    reason_code=one.reason_code,
+                    note=cipher.decrypt(_note(task_id, one.actor), one.note).decode() if one.note else "",
+                    at=one.at,
+                )
+                for one in said
+            ),
+            is_current=self._is_current(task.exchange_id, waited),
+        )
+
+    def grant(
+        self,
+        task_id: str,
+        officer: Officer,
+        *,
+        version: int,
+        reason_code: str,
+        groups: Sequence[str] | None = None,
+        note: str = "",
+    ) -> Task:
+        """Grant an approval; with the quorum's last voice the request is decided afresh before this returns.
+
+        Args:
+            task_id: of an open task.
+            officer: an officer of the holder, who has not spoken yet and did not ask.
+            version: of the task as the officer saw it.
+            reason_code: a word of `REASON_CODES["grant"]`.
+            groups: what may be released; what others took out stays out. None: all that is left.
+            note: in the officer's words, at most 2,000 characters; encrypted, and erased with the exchange.
+
+        Returns:
+            the task as it is then: `void` where policies or record have changed.
+
+        Raises:
+            UnknownError: this holder has no such task.
+            IllegalTransitionError: it is not open any more, or this officer has spoken.
+            StaleVersionError: it was changed since it was read.
+            OfficerExcludedError: the officer's own system asked.
+            InvalidInputError: an unknown reason, groups that are not offered, a note that is too long.
+        """
+        return self._speak(task_id, officer, "grant", version, reason_code, groups, note)
+
+    def refuse(self, task_id: str, officer: Officer, *, version: int, reason_code: str, note: str = "") -> Task:
+        """Refuse an approval; one refusal ends it. Arguments and errors as of `grant`."""
+        return self._speak(task_id, officer, "refuse", version, reason_code, None, note)
+
+    def period(self, holder: str) -> int:
+        """Tell how many working days the officers of a holder have."""
+        with self._database.read() as session:
+            row = session.get(ApprovalPeriod, holder)
+        return row.working_days if row else WORKING_DAYS
+
+    def set_period(self, holder: str, working_days: int, *, actor: str) -> None:
+        """Say how many working days officers of a holder have from now on; what is open keeps its deadline.
+
+        Raises:
+            UnknownError: there is no such agency.
+            InvalidInputError: not 1 to 30.
+        """
+        if not 1 <= working_days <= LONGEST.days:
+            raise InvalidInputError([Fault("/working_days", "range", f"1 to {LONGEST.days}")])
+        with self._database.write() as session:
+            if session.get(Agency, holder) is None:
+                raise UnknownError(f"there is no agency {holder}")
+            session.merge(ApprovalPeriod(holder=holder, working_days=working_days))
+            self._audit.record(session, actor, "approval.period_set", holder, {"working_days": working_days})
+
+    def _speak(
+        self,
+        task_id: str,
+        officer: Officer,
+        verdict: Literal["grant", "refuse"],
+        version: int,
+        reason_code: str,
+        groups: Sequence[str] | None,
+        note: str,
+    ) -> Task:
+        now = self._clock()
+        with self._database.read() as session:
+            exchange_id = self._of(session, task_id, officer.agency).exchange_id
+        cipher = self._journal.reopen(exchange_id).cipher
+        waited = self._settling.waited(exchange_id)
+        is_current = self._is_current(exchange_id, waited)  # looked at again when the request is decided
+        with self._database.write() as session:
+            row = self._of(session, task_id, officer.agency, lock=True)
+            exchange = session.get_one(Exchange, row.exchange_id)
+            self._require_open(session, row, exchange, officer, now)
+            if row.version != version:
+                raise StaleVersionError(f"approval {task_id} is at version {row.version}")
+            kept = _checked(row, verdict, reason_code, groups, note)
+            row.version += 1
+            row.changed_at = now
+            if not is_current:
+                row.state = "void"
+            else:
+                session.add(
+                    ApprovalVerdict(
+                        task_id=task_id,
+                        actor=officer.actor,
+                        verdict=verdict,
+                        groups=kept,
+                        reason_code=reason_code,
+                        note=cipher.encrypt(_note(task_id, officer.actor), note.encode()) if note else None,
+                        at=now,
+                    )
+                )
+                session.flush()
+                row.groups = kept
+                row.state = self._state(session, row, verdict)
+            detail = {
+                "approval": row.approval,
+                "groups": kept,
+                "reason_code": reason_code,
+                "state": row.state,
+                "version": row.version,
+            }
+            act = f"approval.{'granted' if verdict == 'grant' else 'refused'}" if is_current else "approval.found_void"
+            self._audit.record(session, officer.actor, act, f"approval:{task_id}", detail)
+        if row.state != "open":
+            self._settle(exchange_id)
+        with self._database.read() as session:
+            return self._tasks(session, [task_id])[0]
+
+    def _settle(self, exchange_id: str) -> None:
+        """End the exchange now if that is possible; what was said stands, and a worker tries again."""
+        try:
+            self._settling.settle(exchange_id)
+        except GatewayError as error:
+            log.warning("exchange not settled yet", exchange=exchange_id, error=type(error).__name__)
+
+    def _is_current(self, exchange_id: str, waited: Waited) -> bool:
+        with self._database.read() as session:
+            row = session.get_one(Exchange, exchange_id)
+        return self._resumption.is_current(waited, row.record_type, row.holder)
+
+    def _require_open(
+        self, session: Session, row: ApprovalTask, exchange: Exchange, officer: Officer, now: datetime
+    ) -> None:
+        if officer.actor == f"client:{exchange.client_id}":
+            raise OfficerExcludedError(f"{officer.actor} asked for this itself")
+        if row.state != "open" or exchange.state != PENDING or row.expires_at <= now:
+            raise IllegalTransitionError(f"approval {row.id} is not open any more")
+        if session.get(ApprovalVerdict, (row.id, officer.actor)) is not None:
+            raise IllegalTransitionError(f"{officer.actor} has spoken on approval {row.id}")
+
+    def _state(self, session: Session, row: ApprovalTask, verdict: str) -> str:
+        if verdict == "refuse":
+            return "refused"
+        granting = select(ApprovalVerdict.actor).where(
+            ApprovalVerdict.task_id == row.id, ApprovalVerdict.verdict == "grant"
+        )
+        return "granted" if len(session.scalars(granting).all()) >= row.quorum else "open"
+
+    def _of(self, session: Session, task_id: str, agency: str, *, lock: bool = False) -> ApprovalTask:
+        row = session.get(ApprovalTask, task_id, with_for_update=lock, populate_existing=lock)
+        if row is None or row.holder != agency:
+            raise UnknownError(f"{agency} has no approval {task_id}")
+        return row
+
+    def _tasks(self, session: Session, ids: Sequence[str]) -> Sequence[Task]:
+        rows = session.execute(
+            select(ApprovalTask, Exchange)
+            .join(Exchange, Exchange.id == ApprovalTask.exchange_id)
+            .where(ApprovalTask.id.in_(ids))
+            .order_by(ApprovalTask.expires_at, ApprovalTask.id)
+        ).all()
+        granting: dict[str, list[str]] = {}
+        said = select(ApprovalVerdict.task_id, ApprovalVerdict.actor).where(
+            ApprovalVerdict.task_id.in_(ids), ApprovalVerdict.verdict == "grant"
+        )
+        for task_id, actor in session.execute(said.order_by(ApprovalVerdict.at)):
+            granting.setdefault(task_id, []).append(actor)
+        return [_task(row, exchange, granting.get(row.id, [])) for row, exchange in rows]
+
+
+def _task(row: ApprovalTask, exchange: Exchange, granted_by: Sequence[str]) -> Task:
+    return Task(
+        id=row.id,
+        exchange_id=row.exchange_id,
+        approval=row.approval,
+        state=next(state for state in STATES if state == row.state),
+        version=row.version,
+        holder=row.holder,
+        requester=exchange.requester,
+        client_id=exchange.client_id,
+        supplier=(exchange.acts_as or {}).get("supplier"),
+        record_type=exchange.record_type,
+        purpose=exchange.purpose,
+        groups=tuple(row.groups),
+        quorum=row.quorum,
+        granted_by=tuple(granted_by),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        exchange_state=exchange.state,
+    )
+
+
+def _checked(
+    row: ApprovalTask, verdict: Literal["grant", "refuse"], reason_code: str, groups: Sequence[str] | None, note: str
+) -> "list[str]":
+    """Check what an officer says; gives the groups that are left."""
+    faults = []
+    if reason_code not in REASON_CODES[verdict]:
+        faults.append(Fault("/reason_code", "unknown", f"one of {', '.join(REASON_CODES[verdict])}"))
+    if len(note) > NOTE_CHARACTERS:
+        faults.append(Fault("/note", "too_long", f"at most {NOTE_CHARACTERS} characters"))
+    kept = row.groups if groups is None else sorted(set(groups))
+    if not kept or not set(kept) <= set(row.groups):
+        faults.append(Fault("/groups", "not_offered", f"one or more of {', '.join(row.groups)}"))
+    if faults:
+        raise InvalidInputError(faults)
+    return kept
+
+
+def _note(task_id: str, actor: str) -> str:
+    return f"approval-note:{task_id}:{actor}"
