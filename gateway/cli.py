@@ -3,6 +3,7 @@
 import click
 
 from gateway.commands.agencies import agency_group, client_group
+from gateway.commands.approvals import approval_group
 from gateway.commands.certificates import certificate_group
 from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
@@ -45,6 +46,7 @@ for command in (
     quarantine_group,
     holder_key_group,
     policy_group,
+    approval_group,
     keys_group,
     database_group,
     trust_group,

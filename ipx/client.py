@@ -128,6 +128,16 @@ class Client:
             raise UnprovenError(f"asked for exchange {exchange}, got {answer.evidence.exchange}", reply.body)
         return answer
 
+    def withdraw(self, exchange: str) -> Answer:
+        """Take a pending request back.
+
+        Raises:
+            NotFoundError: this client's agency made no such request.
+            ConflictError: it is over.
+        """
+        url = f"{self.gateway}/v1/exchanges/{quote(exchange, safe='')}"
+        return self._answer(self._call(Call("DELETE", url, {}), Grant(SCOPE, self._resource)), request=None)
+
     def bundle(self, exchange: str, *, asice: bool = False) -> bytes:
         """Fetch all that proves an exchange, in one file; where there is a trust list, verified.
 

@@ -22,7 +22,6 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, GatewayError, InvalidInputError, UnknownError
 from gateway.exchange.errors import IllegalTransitionError, OfficerExcludedError, StaleVersionError
-from gateway.exchange.journal import Journal
 from gateway.exchange.lifting import LONGEST, WORKING_DAYS
 from gateway.exchange.models import PENDING, ApprovalPeriod, ApprovalTask, ApprovalVerdict, Exchange
 from gateway.exchange.outcomes import Withheld
@@ -119,7 +118,6 @@ class Approvals:
     def __init__(
         self,
         database: Database,
-        journal: Journal,
         requests: Requests,
         resumption: Resumption,
         settling: Settling,
@@ -127,7 +125,6 @@ class Approvals:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._journal = journal
         self._requests = requests
         self._resumption = resumption
         self._settling = settling
@@ -186,7 +183,7 @@ class Approvals:
         task = next(one for one in tasks if one.id == task_id)
         waited = self._settling.waited(task.exchange_id)
         request = self._requests.reread(waited.request, waited.client_id)
-        cipher = self._journal.reopen(task.exchange_id).cipher
+        cipher = waited.cipher
         return TaskDetail(
             task=task,
             record=request.record,
@@ -283,7 +280,6 @@ class Approvals:
         now = self._clock()
         with self._database.read() as session:
             exchange_id = self._of(session, task_id, officer.agency).exchange_id
-        cipher = self._journal.reopen(exchange_id).cipher
         waited = self._settling.waited(exchange_id)
         is_current = self._is_current(exchange_id, waited)  # looked at again when the request is decided
         with self._database.write() as session:
@@ -305,7 +301,7 @@ class Approvals:
                         verdict=verdict,
                         groups=kept,
                         reason_code=reason_code,
-                        note=cipher.encrypt(_note(task_id, officer.actor), note.encode()) if note else None,
+                        note=waited.cipher.encrypt(_note(task_id, officer.actor), note.encode()) if note else None,
                         at=now,
                     )
                 )

@@ -7,6 +7,7 @@ import structlog
 
 from connectors.protocol import Absent
 from gateway.errors import InvalidInputError
+from gateway.evidence.payloads import PayloadCipher
 from gateway.exchange.holders import Holders, Unavailable
 from gateway.exchange.outcomes import Denied, Failed, Outcome, Pending, Released, Withheld
 from gateway.exchange.questions import Questions
@@ -38,6 +39,7 @@ class Waited:
     requester: str
     supplier: str | None
     pending: Pending
+    cipher: PayloadCipher
 
 
 class Resumption:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import GatewayError, UnknownError
+from gateway.evidence.errors import ErasedError
 from gateway.exchange.errors import IllegalTransitionError, InFlightError
 from gateway.exchange.finished import Finished
 from gateway.exchange.journal import Journal
@@ -20,7 +21,7 @@ from gateway.exchange.models import PENDING, RECEIVED, ApprovalTask, Exchange, E
 from gateway.exchange.outcomes import Denied, Outcome, Pending, Withdrawn
 from gateway.exchange.readers import Reader
 from gateway.exchange.resumption import VOID, Resumption, Waited
-from gateway.exchange.steps import Listener, Stopwatch
+from gateway.exchange.steps import Listener, Step, Stopwatch
 from gateway.exchange.stored_answer import WAITING, read_pending
 
 log = structlog.get_logger(__name__)
@@ -122,16 +123,19 @@ class Settling:
         Raises:
             ErasedError: it was erased.
         """
-        filed = self._journal.reopen(exchange_id)
         with self._database.read() as session:
             row = session.get_one(Exchange, exchange_id)
-            kept = session.get_one(ExchangePayload, (exchange_id, WAITING))
+            kept = session.get(ExchangePayload, (exchange_id, WAITING))
+        if kept is None or row.wrapped_key is None:
+            raise ErasedError(f"exchange {exchange_id} was erased", receipt=row.receipt)
+        filed = self._journal.reopen(exchange_id)
         return Waited(
             request=filed.request,
             client_id=row.client_id,
             requester=row.requester,
             supplier=(row.acts_as or {}).get("supplier"),
             pending=read_pending(filed.cipher.decrypt(WAITING, kept.ciphertext)),
+            cipher=filed.cipher,
         )
 
     def _expire(self, exchange_id: str) -> None:
@@ -148,7 +152,12 @@ class Settling:
 
     def _close(self, exchange_id: str, outcome: Outcome, watch: Stopwatch | None) -> Finished:
         filed = self._journal.reopen(exchange_id)
-        return self._journal.close(filed, outcome, watch, _ending_tasks(exchange_id, outcome, self._clock))
+        if watch is not None:
+            watch.reached(Step.REDACT)
+        finished = self._journal.close(filed, outcome, watch, _ending_tasks(exchange_id, outcome, self._clock))
+        if watch is not None:
+            watch.reached(Step.LOG)
+        return finished
 
 
 def _failing(pending: Pending, tasks: Sequence[ApprovalTask]) -> str | None:
