@@ -38,7 +38,8 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
         raise FormatError("The answer is not a JSON object.")
     if "receipt" not in answer:
         raise FormatError("The document carries no receipt: it is not the outcome of an exchange, and proves nothing.")
-    is_over = answer.get("outcome") not in {"pending", "withdrawn"}
+    outcome = answer.get("outcome")  # whatever JSON can hold: a list has no hash, so no set is asked
+    is_over = outcome not in ("pending", "withdrawn")
     missing = _OF_A_RELEASE.difference(answer) if "id" in answer and is_over else set()
     if missing:
         raise FormatError(f"The answer lacks {', '.join(sorted(missing))}.")

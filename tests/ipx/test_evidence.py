@@ -225,6 +225,12 @@ def test_whatever_stands_in_an_answer_a_verifier_raises_only_its_own_errors(worl
     assert name == "timing_ms" or answer[name] == released[name]
 
 
+@pytest.mark.parametrize("outcome", [[], {}, ["pending"], None, 5, True, 1.5])
+def test_an_outcome_that_is_no_text_is_refused(released, verify, outcome):
+    with pytest.raises(EvidenceError):
+        verify({**released, "outcome": outcome})
+
+
 @pytest.mark.parametrize("index", ["5", True, 5.0, None])
 def test_a_place_in_the_log_is_a_number(released, verify, index):
     answer = copy.deepcopy(released)
