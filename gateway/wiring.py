@@ -297,7 +297,7 @@ def build(
         erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(requests, questions, journal, books, holders, seals, Lifting(database, clock)),
         settling=settling,
-        approvals=Approvals(database, journal, requests, resumption, settling, audit, clock),
+        approvals=Approvals(database, requests, resumption, settling, audit, clock),
         recovery=Recovery(database, journal, clock, settings.node),
     )
 
