@@ -10,6 +10,8 @@ from gateway.health import blueprint as health_blueprint
 from gateway.intake import views as intake_views
 from gateway.oauth import views as oauth_views
 from gateway.oauth import whoami
+from gateway.people import security
+from gateway.people import views as people_views
 from gateway.web import problem
 from gateway.wiring import Services, register
 
@@ -33,6 +35,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(health_blueprint())
+    security.install(app, services.desk)
+    app.register_blueprint(people_views.blueprint())
     app.add_url_rule("/", "front", _front)
     app.after_request(_headers)
     return app

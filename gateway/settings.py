@@ -33,6 +33,21 @@ HOW_TO_MAKE = {
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleSettings:
+    """How people sign in to the consoles."""
+
+    is_second_factor_required: bool = True
+    """Only a gateway on loopback, such as the demo, may do without."""
+    upstream_issuer: str | None = None
+    """Where people may sign in besides: an OpenID provider's issuer; with client id and secret, or none of them."""
+    upstream_client_id: str | None = None
+    upstream_client_secret: str | None = None
+    upstream_name: str | None = None
+    upstream_acr: str | None = None
+    """The authentication context that counts as a second factor there; None: `amr` is read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     origin: str
     """`https://gw.example`: issuer of tokens, audience of requests, base of all addresses. Never taken from `Host`."""
@@ -85,6 +100,7 @@ class Settings:
     witness_key: KeyPlace | None = None
     """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
     witnessed_logs: tuple[NoteKey, ...] = ()
+    people: PeopleSettings = field(default_factory=PeopleSettings)
 
     @property
     def has_mutual_tls(self) -> bool:
@@ -152,12 +168,14 @@ def read_settings() -> Settings:
     witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=_is_positive)
     witness_key = env.str("WITNESS_KEY", default=None, validate=_is_place)
     witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
+    people = _read_people(env)
     try:
         env.seal()
     except EnvValidationError as error:
         raise SettingsError(_explain(error)) from error
     if (tls_certificate is None) != (tls_key is None) or (tls_client_ca is not None and tls_certificate is None):
         raise SettingsError("IPX_TLS_CERTIFICATE and IPX_TLS_KEY go together, and IPX_TLS_CLIENT_CA needs both")
+    _require_sound(people, origin)
     return Settings(
         origin=origin,
         database_url=database_url,
@@ -193,6 +211,7 @@ def read_settings() -> Settings:
         witness_quorum=witness_quorum or len(witnesses) // 2 + bool(witnesses),
         witness_key=read_place(witness_key) if witness_key else None,
         witnessed_logs=tuple(NoteKey.parse(vkey) for vkey in witnessed_logs),
+        people=people,
     )
 
 
@@ -221,6 +240,37 @@ def _is_origin(text: str) -> None:
     loopback = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"
     if not re.fullmatch(rf"https://[a-z0-9.-]+(?::\d{{1,5}})?|{loopback}", text):
         raise ValidationError("must be https://host[:port] in lower case without a path (http only on loopback)")
+
+
+def _read_people(env: Env) -> PeopleSettings:
+    return PeopleSettings(
+        is_second_factor_required=env.bool("SECOND_FACTOR", default=True),
+        upstream_issuer=env.str("UPSTREAM_ISSUER", default=None, validate=_is_issuer),
+        upstream_client_id=env.str("UPSTREAM_CLIENT_ID", default=None),
+        upstream_client_secret=env.str("UPSTREAM_CLIENT_SECRET", default=None),
+        upstream_name=env.str("UPSTREAM_NAME", default=None),
+        upstream_acr=env.str("UPSTREAM_ACR", default=None),
+    )
+
+
+def _require_sound(people: PeopleSettings, origin: str) -> None:
+    """Refuse to start with a half-named provider, or with one factor where others than this machine can sign in.
+
+    Raises:
+        SettingsError: so it is.
+    """
+    if not people.is_second_factor_required and origin.startswith("https://"):
+        raise SettingsError("IPX_SECOND_FACTOR=false is for a gateway on loopback only, such as the demo")
+    provider = (people.upstream_issuer, people.upstream_client_id, people.upstream_client_secret)
+    if len({value is None for value in provider}) > 1:
+        raise SettingsError("IPX_UPSTREAM_ISSUER, IPX_UPSTREAM_CLIENT_ID and IPX_UPSTREAM_CLIENT_SECRET go together")
+
+
+def _is_issuer(text: str | None) -> None:
+    if text is None:
+        return
+    if not re.fullmatch(r"https://[^\s?#]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?[^\s?#]*", text):
+        raise ValidationError("must be https://… exactly as the provider writes it (http only on loopback)")
 
 
 def _witnesses(pairs: Sequence[str]) -> tuple[tuple[NoteKey, str], ...]:

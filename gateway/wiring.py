@@ -4,6 +4,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import svcs
@@ -84,8 +85,12 @@ from gateway.oauth.throttle import Throttle
 from gateway.oauth.token_debugger import TokenDebugger
 from gateway.oauth.tokens import AccessTokens
 from gateway.oauth.transport import TrustedProxies
+from gateway.people.datastore import PeopleDatastore
+from gateway.people.desk import FAILURES_PER_MINUTE, Desk
+from gateway.people.locks import Locks
 from gateway.people.service import People
 from gateway.people.sign_ins import SignIns
+from gateway.people.upstream import Provider, Upstream
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
@@ -120,6 +125,7 @@ class Services:
     agencies: Agencies
     people: People
     sign_ins: SignIns
+    desk: Desk
     client_keys: ClientKeys
     key_sets: KeySets
     key_warnings: KeyWarnings
@@ -257,6 +263,7 @@ def build(
     delegations = Delegations(database, clock, acts=audit)
     resumption = Resumption(requests, questions, books, holders, seals, delegations)
     settling = Settling(database, journal, resumption, clock, listener=listener, holder_seconds=settings.holder_seconds)
+    people, sign_ins = People(database, audit, clock), SignIns(database, audit, clock)
     shards = PublishedShards(database, checkpoints, trust_lists.demands, clock)
     confirmations = _confirmations(outsiders, database, log, shards, clock)
     return Services(
@@ -274,8 +281,9 @@ def build(
         witness=_witness(settings, database, clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
-        people=People(database, audit, clock),
-        sign_ins=SignIns(database, audit, clock),
+        people=people,
+        sign_ins=sign_ins,
+        desk=_desk(settings, database, people, sign_ins, audit, replay, clock),
         client_keys=ClientKeys(database, audit, clock),
         key_sets=key_sets,
         key_warnings=KeyWarnings(database, audit, clock),
@@ -345,6 +353,41 @@ def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: 
         Redrive(database, quarantine, holders, clock),
         Following(database, holders, quarantine, clock),
     )
+
+
+def _desk(
+    settings: Settings,
+    database: Database,
+    people: People,
+    sign_ins: SignIns,
+    audit: AuditTrail,
+    replay: ReplayStore,
+    clock: Clock,
+) -> Desk:
+    return Desk(
+        database=database,
+        people=people,
+        sign_ins=sign_ins,
+        locks=Locks(database, audit, clock),
+        failures=Throttle(FAILURES_PER_MINUTE, clock),
+        used=replay,
+        proxies=TrustedProxies(settings.trusted_proxies),
+        clock=clock,
+        datastore=PeopleDatastore(database, audit, clock),
+        upstream=_upstream(settings, clock),
+        origin=settings.origin,
+        secret=_derived(settings, b"people"),
+        is_second_factor_required=settings.people.is_second_factor_required,
+    )
+
+
+def _upstream(settings: Settings, clock: Clock) -> Upstream | None:
+    named = settings.people
+    issuer, client_id, secret = named.upstream_issuer, named.upstream_client_id, named.upstream_client_secret
+    if issuer is None or client_id is None or secret is None:
+        return None
+    name = named.upstream_name or urlsplit(issuer).netloc
+    return Upstream(Provider(issuer, client_id, secret, name, named.upstream_acr), settings.origin, clock)
 
 
 def _outsiders(settings: Settings) -> Outsiders:

@@ -7,9 +7,10 @@ from functools import wraps
 from typing import Any, Final, ParamSpec
 from urllib.parse import quote
 
-from flask import current_app, redirect, request, session
+from flask import current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.wrappers import Response
 
 from gateway.people.errors import NotAllowedError, NotSignedInError
 from gateway.people.models import Person
@@ -21,6 +22,8 @@ FRESH_SECONDS: Final = 300
 SIGN_IN: Final = "/sign-in"
 CONFIRM: Final = "/sign-in/confirm"
 SET_UP: Final = "/account/set-up"
+ACCOUNT: Final = "/account"
+HOME: Final = "/admin/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ def needs(*roles: str) -> Callable[[View[Parameters]], View[Parameters]]:
         def guarded(*arguments: Parameters.args, **options: Parameters.kwargs) -> ResponseReturnValue:
             person = _person()
             if person is None:
-                return _away(SIGN_IN)
-            if current_app.config["SECURITY_TWO_FACTOR_REQUIRED"] and not person.has_second_factor:
+                return away(SIGN_IN)
+            if current_app.config["SECURITY_TWO_FACTOR_REQUIRED"] and not _has_second_factor(person):
                 return redirect(SET_UP)
             if roles and not person.role_names & set(roles):
                 raise NotAllowedError(f"this needs one of the roles {', '.join(roles)}")
@@ -102,6 +105,16 @@ def needs(*roles: str) -> Callable[[View[Parameters]], View[Parameters]]:
         return guarded
 
     return decorate
+
+
+def needs_account(view: View[Parameters]) -> View[Parameters]:
+    """Let anybody in who is signed in, with a second factor or before: for the pages that set one up."""
+
+    @wraps(view)
+    def guarded(*arguments: Parameters.args, **options: Parameters.kwargs) -> ResponseReturnValue:
+        return away(SIGN_IN) if _person() is None else view(*arguments, **options)
+
+    return guarded
 
 
 def needs_fresh_sign_in(view: View[Parameters]) -> View[Parameters]:
@@ -113,9 +126,14 @@ def needs_fresh_sign_in(view: View[Parameters]) -> View[Parameters]:
 
     @wraps(view)
     def guarded(*arguments: Parameters.args, **options: Parameters.kwargs) -> ResponseReturnValue:
-        return view(*arguments, **options) if is_fresh() else _away(CONFIRM)
+        return view(*arguments, **options) if is_fresh() else away(CONFIRM)
 
     return guarded
+
+
+def _has_second_factor(person: Person) -> bool:
+    """Whether the person has one here, or showed one upstream."""
+    return person.has_second_factor or g.get("sign_in_via") == "upstream"
 
 
 def _person() -> Person | None:
@@ -123,7 +141,19 @@ def _person() -> Person | None:
     return user._get_current_object() if user and user.is_authenticated else None  # noqa: SLF001
 
 
-def _away(path: str) -> ResponseReturnValue:
+def own_account() -> Person:
+    """Give the row of who is signed in, for the pages of their own account.
+
+    Raises:
+        NotSignedInError: nobody; a view behind `@needs_account` never meets it.
+    """
+    person = _person()
+    if person is None:
+        raise NotSignedInError("sign in first")
+    return person
+
+
+def away(path: str) -> Response:
     """Send to a sign-in page that comes back here; after a POST to the page that held the form."""
     return redirect(f"{path}?next={quote(_page(), safe='/')}", code=303)
 

@@ -115,6 +115,9 @@ PROBLEMS: Mapping[str, Kind] = {
         "Take the plain bundle; the operator sets IPX_CONTAINER_KEY and IPX_CONTAINER_CERTIFICATE for the other.",
     ),
     "internal": Kind(500, "A fault of this gateway", "Report the trace id to the operator; nothing was released."),
+    "upstream-failed": Kind(
+        502, "The identity provider could not be believed", "Sign in again, or in another way; the operator can see why."
+    ),
     "holder-failed": Kind(
         502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."
     ),

@@ -1,0 +1,272 @@
+"""Puts Flask-Security to work: its defaults are for a web shop, these are for people who release records."""
+
+import hmac
+import time
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, after_this_request, g, request, session
+from flask.typing import ResponseReturnValue
+from flask_security import Security
+from flask_security.signals import (
+    password_changed,
+    tf_disabled,
+    tf_profile_changed,
+    user_authenticated,
+    user_failed_authn,
+    wan_deleted,
+    wan_registered,
+)
+from flask_security.utils import set_request_attr
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import MisdirectedRequest
+from werkzeug.wrappers import Response
+
+from gateway.people import access, forms, sign_ins
+from gateway.people.desk import EXTENSION, Desk, desk
+from gateway.people.factors import HashedRecoveryCodes, OwnOriginWebauthn, SingleUseTotp
+from gateway.people.models import Person
+
+TOKENS_ONLY: Final = ("/v1/", "/oauth/", "/log/", "/witness/")
+"""Paths whose callers prove themselves by tokens or signatures and never by a cookie, so that no form can be forged."""
+CHANGES_FACTORS: Final = frozenset(
+    f"security.{name}"
+    for name in ("change_password", "wan_register", "wan_delete", "two_factor_setup", "mf_recovery_codes")
+)
+ABSENT: Final = frozenset({"security.two_factor_rescue", "security.tf_select", "security.static"})
+"""Routes of Flask-Security that cannot be switched off: help by mail, a choice among one, scripts of its own pages."""
+PASSWORD_CHARACTERS: Final = 12
+RECOVERY_CODES: Final = 10
+VIA: Final = {
+    "security.two_factor_token_validation": "password and code",
+    "security.mf_recovery": "password and recovery code",
+    "security.wan_signin_response": "passkey",
+    "security.login": "password",
+    "security.change_password": "password changed",
+    "people.set_up": "one-time link",
+    "people.upstream_return": "upstream",
+}
+
+
+def install(app: Flask, at: Desk) -> None:
+    """Give an application sign-in, sessions and protection from forged forms."""
+    app.extensions[EXTENSION] = at
+    app.config.from_mapping(_configuration(at))
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def _guard() -> None:
+        if request.path.startswith(TOKENS_ONLY):
+            return
+        if request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}:
+            csrf.protect()
+
+    security = Security(
+        app,
+        at.datastore,
+        login_form=forms.SignInForm,
+        verify_form=forms.ConfirmForm,
+        two_factor_verify_code_form=forms.CodeForm,
+        mf_recovery_form=forms.RecoveryForm,
+        mf_recovery_codes_form=forms.RecoveryCodesForm,
+        wan_register_form=forms.PasskeyForm,
+        wan_signin_response_form=forms.PasskeyAnswerForm,
+        totp_cls=SingleUseTotp,
+        webauthn_util_cls=OwnOriginWebauthn,
+        mf_recovery_codes_util_cls=HashedRecoveryCodes,
+    )
+    security.login_manager.user_loader(_signed_in)
+    security.login_manager.request_loader(_by_no_token)
+    security.unauthn_handler(lambda *_: access.away(access.SIGN_IN))
+    security.reauthn_handler(lambda *_: access.away(access.CONFIRM))
+    security.want_json(lambda _: False)
+    app.before_request(_before_a_sign_in_page)
+    app.after_request(_uncached)
+    _connect(app)
+
+
+def sign_in(person: Person) -> None:
+    """Sign a person in whose proof has been taken outside Flask-Security: a one-time link, an upstream provider."""
+    from flask_security.utils import login_user  # noqa: PLC0415  (needs the extension to be there)
+
+    login_user(person, remember=False)
+
+
+def _configuration(at: Desk) -> dict[str, Any]:
+    is_tls = at.origin.startswith("https://")
+    return {
+        "GATEWAY_ORIGIN": at.origin,
+        "RECOVERY_CODE_KEY": _derived(at, b"recovery-codes"),
+        "SECRET_KEY": _derived(at, b"sessions").hex(),
+        "SESSION_COOKIE_NAME": "__Host-ipx" if is_tls else "ipx",
+        "SESSION_COOKIE_SECURE": is_tls,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_PATH": "/",
+        "WTF_CSRF_CHECK_DEFAULT": False,  # `_guard` decides
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
+        "SECURITY_PASSWORD_LENGTH_MIN": PASSWORD_CHARACTERS,
+        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": str, "case_insensitive": False}}],
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_API_ENABLED_METHODS": ["session"],
+        "SECURITY_FRESHNESS": timedelta(seconds=access.FRESH_SECONDS),
+        "SECURITY_FRESHNESS_GRACE_PERIOD": timedelta(0),
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SECURITY_LOGOUT_CSRF": True,
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_REQUIRED": at.is_second_factor_required,
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        "SECURITY_TWO_FACTOR_RESCUE_EMAIL": False,
+        "SECURITY_TWO_FACTOR_AUTHENTICATOR_VALIDITY": 30,
+        "SECURITY_TWO_FACTOR_IMPLEMENTATIONS": {"code": "flask_security.twofactor.CodeTfPlugin"},
+        "SECURITY_TOTP_SECRETS": {"1": _derived(at, b"totp").hex()},
+        "SECURITY_TOTP_ISSUER": urlsplit(at.origin).hostname,
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES": True,
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_N": RECOVERY_CODES,
+        "SECURITY_WEBAUTHN": True,
+        "SECURITY_WAN_RP_NAME": "IPX Gateway",
+        "SECURITY_WAN_ALLOW_AS_FIRST_FACTOR": True,
+        "SECURITY_WAN_ALLOW_AS_MULTI_FACTOR": True,
+        "SECURITY_WAN_ALLOW_AS_VERIFY": ["first"],
+        "SECURITY_WAN_ALLOW_USER_HINTS": False,
+        "SECURITY_LOGIN_URL": access.SIGN_IN,
+        "SECURITY_LOGOUT_URL": "/sign-out",
+        "SECURITY_VERIFY_URL": access.CONFIRM,
+        "SECURITY_TWO_FACTOR_TOKEN_VALIDATION_URL": "/sign-in/code",
+        "SECURITY_TWO_FACTOR_SELECT_URL": "/sign-in/choose",
+        "SECURITY_TWO_FACTOR_RESCUE_URL": "/sign-in/help",
+        "SECURITY_TWO_FACTOR_SETUP_URL": "/account/authenticator",
+        "SECURITY_MULTI_FACTOR_RECOVERY_URL": "/sign-in/recovery-code",
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_URL": "/account/recovery-codes",
+        "SECURITY_WAN_SIGNIN_URL": "/sign-in/passkey",
+        "SECURITY_WAN_VERIFY_URL": "/sign-in/confirm/passkey",
+        "SECURITY_WAN_REGISTER_URL": "/account/passkeys",
+        "SECURITY_WAN_DELETE_URL": "/account/passkeys/delete",
+        "SECURITY_CHANGE_URL": "/account/password",
+        "SECURITY_STATIC_FOLDER_URL": "/fs-static",
+        "SECURITY_POST_LOGIN_VIEW": access.HOME,
+        "SECURITY_POST_VERIFY_VIEW": access.HOME,
+        "SECURITY_POST_LOGOUT_VIEW": access.SIGN_IN,
+        "SECURITY_POST_CHANGE_VIEW": access.ACCOUNT,
+        "SECURITY_WAN_POST_REGISTER_VIEW": access.ACCOUNT,
+        "SECURITY_TWO_FACTOR_POST_SETUP_VIEW": access.ACCOUNT,
+        "SECURITY_TWO_FACTOR_ERROR_VIEW": access.SIGN_IN,
+        "SECURITY_LOGIN_USER_TEMPLATE": "people/sign_in.html",
+        "SECURITY_LOGOUT_USER_TEMPLATE": "people/sign_out.html",
+        "SECURITY_VERIFY_TEMPLATE": "people/confirm.html",
+        "SECURITY_TWO_FACTOR_VERIFY_CODE_TEMPLATE": "people/code.html",
+        "SECURITY_TWO_FACTOR_SETUP_TEMPLATE": "people/authenticator.html",
+        "SECURITY_TWO_FACTOR_SELECT_TEMPLATE": "people/code.html",
+        "SECURITY_MULTI_FACTOR_RECOVERY_TEMPLATE": "people/recovery.html",
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_TEMPLATE": "people/recovery_codes.html",
+        "SECURITY_WAN_SIGNIN_TEMPLATE": "people/passkey.html",
+        "SECURITY_WAN_VERIFY_TEMPLATE": "people/passkey.html",
+        "SECURITY_WAN_REGISTER_TEMPLATE": "people/passkeys.html",
+        "SECURITY_CHANGE_PASSWORD_TEMPLATE": "people/password.html",
+        "SECURITY_CLI_USERS_NAME": None,
+        "SECURITY_CLI_ROLES_NAME": None,
+    }
+
+
+def _derived(at: Desk, label: bytes) -> bytes:
+    return hmac.digest(at.secret, label, "sha256")
+
+
+def _signed_in(user_id: str) -> Person | None:
+    """Load the person of a session: only while its sign-in is open, whatever the cookie says."""
+    token = session.get("sign_in")
+    found = desk().sign_ins.current(token) if isinstance(token, str) else None
+    if found is None or not hmac.compare_digest(found.person.fs_uniquifier, user_id):
+        return None
+    person = found.person
+    if found.via == VIA["people.set_up"] and not person.has_second_factor:
+        session["fs_paa"] = time.time()  # there is nothing yet to confirm with
+    g.sign_in_id, g.sign_in_via = found.id, found.via
+    set_request_attr("fs_authn_via", "session")
+    set_request_attr("fs_paa", session.get("fs_paa", 0))
+    return person
+
+
+def _by_no_token(_request: Any) -> None:
+    """Let no token of Flask-Security's sign anybody in."""
+
+
+def _before_a_sign_in_page() -> ResponseReturnValue | None:
+    if request.blueprint not in {"security", "people"}:
+        return None
+    if request.host != desk().origin.partition("://")[2]:
+        raise MisdirectedRequest
+    if request.endpoint in ABSENT:
+        abort(404)
+    if request.endpoint in CHANGES_FACTORS and access.signed_in() is not None and not access.is_fresh():
+        return access.away(access.CONFIRM)
+    return None
+
+
+def _uncached(response: Response) -> Response:
+    if request.blueprint in {"security", "people"}:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _connect(app: Flask) -> None:
+    """Listen to what Flask-Security did, to write it down with it."""
+    # Signals hold their receivers weakly: the application keeps these.
+    receivers: list[Any] = [
+        (user_authenticated, _begin),
+        (user_failed_authn, _refuse),
+        (password_changed, _noting("person.password_changed")),
+        (tf_profile_changed, _noting("person.authenticator_set")),
+        (tf_disabled, _noting("person.authenticator_removed")),
+        (wan_registered, _noting("person.passkey_added")),
+        (wan_deleted, _noting("person.passkey_removed")),
+    ]
+    app.extensions[f"{EXTENSION}_receivers"] = receivers
+    for signal, receiver in receivers:
+        signal.connect(receiver, sender=app)
+
+
+def _begin(_app: Flask, *, user: Any, **_: Any) -> None:
+    """Write the sign-in in the transaction of what was proved; a password change ends all others."""
+    at = desk()
+    person: Person = user._get_current_object() if hasattr(user, "_get_current_object") else user  # noqa: SLF001
+    endpoint = request.endpoint or ""
+    address, agent = at.address(), request.user_agent.string
+
+    def step(transaction: Session) -> None:
+        stored = transaction.get_one(Person, person.id)
+        if endpoint == "security.change_password":
+            sign_ins.end(transaction, person.id, at.clock(), "password changed")
+        at.locks.forget(transaction, stored)
+        via = VIA.get(endpoint, "password")
+        session["sign_in"] = at.sign_ins.begin(transaction, stored, via=via, address=address, agent=agent)
+
+    at.datastore.also(step)
+    session.pop("csrf_token", None)  # whoever knew the session before must not know its forms
+    g.pop("csrf_token", None)
+    session.pop("password_at", None)
+    after_this_request(_committed)
+
+
+def _committed(response: Response) -> Response:
+    desk().datastore.commit()
+    return response
+
+
+def _refuse(_app: Flask, *, user: Any, auth_type: str, **_: Any) -> None:
+    if auth_type != "passkey":  # its form writes that down, with all other ways in which a passkey is refused
+        desk().refuse(user._get_current_object() if hasattr(user, "_get_current_object") else user, auth_type)  # noqa: SLF001
+
+
+def _noting(act: str) -> Any:
+    def receive(_app: Flask, *, user: Any, name: str | None = None, **_: Any) -> None:
+        desk().datastore.note(act, user, {"name": name} if name else None)
+
+    return receive
