@@ -15,6 +15,7 @@ from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.key_set_fetch import KeySetFetcher
 from gateway.agencies.key_sets import KeySets
 from gateway.agencies.key_warnings import KeyWarnings
+from gateway.agencies.register import RegisterMemory
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
@@ -224,9 +225,10 @@ def build(
 
     replay = _replay_store(settings, database)
     key_sets = KeySets(database, audit, clock, KeySetFetcher(private=settings.is_key_set_private))
-    clients = ClientRegister(database, key_sets, clock)
+    memory = RegisterMemory(database)
+    clients = ClientRegister(database, memory, key_sets, clock)
     token_keys = TokenKeys(database, wrap, clock, acts=audit, times=key_times)
-    sign_in = _sign_in(settings, database, token_keys, replay, clients, audit, clock)
+    sign_in = _sign_in(settings, database, memory, token_keys, replay, clients, audit, clock)
 
     requests = Requests(clients, clock, settings.origin)
     intake = _intake(settings, database, wrap, holder_keys, clock)
@@ -476,6 +478,7 @@ class SignIn:
 def _sign_in(
     settings: Settings,
     database: Database,
+    memory: RegisterMemory,
     keys: TokenKeys,
     replay: ReplayStore,
     clients: ClientRegister,
@@ -483,7 +486,7 @@ def _sign_in(
     clock: Clock,
 ) -> SignIn:
     keys.ensure_active()
-    standing = Standing(database, clock)
+    standing = Standing(database, memory, clock)
     tokens = AccessTokens(settings.origin, keys, clock)
     nonces = Nonces(_derived(settings, b"dpop-nonce"), clock)
     dpop = DpopVerifier(settings.origin, nonces, clock)
@@ -522,6 +525,7 @@ def _sign_in(
         proxies=proxies,
         clock=clock,
         tokens=tokens,
+        memory=memory,
         standing=standing,
         dpop=dpop,
         nonces=nonces,

@@ -18,6 +18,7 @@ from connectors.kinds.files_reach import FilesReach
 from connectors.kinds.folder import FileGoneError, Folder, FolderGoneError, Listing, Stamp, TooManyFilesError
 from connectors.kinds.folder_index import Entry, FolderIndex, IndexedFile
 from connectors.kinds.folder_reading import read_anew
+from connectors.kinds.mounts import is_local
 from connectors.mapping import RecordMapping
 from connectors.protocol import (
     Absent,
@@ -73,6 +74,7 @@ class FilesConnector:
         self._refreshing = threading.Lock()
         self._listing: Listing | None = None
         self._listed_from = 0.0
+        self._is_local = False
         self._listed_mtime_ns: int | None = None
 
     def capabilities(self) -> Capabilities:
@@ -85,10 +87,20 @@ class FilesConnector:
         )
 
     def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
-        return self._within(deadline, lambda: self._fetch(key, deadline))
+        found = self._at_hand(key) if self._is_local else None
+        return found if found is not None else self._within(deadline, lambda: self._fetch(key, deadline))
 
     def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
         return self._within(deadline, lambda: self._changes(since, deadline))
+
+    def _at_hand(self, key: RecordKey) -> Found | Absent | Failed | None:
+        """Answer on the caller's own thread where the index is current and the file lies on a disk of this machine."""
+        try:
+            return self._answer(key) if self._is_current(key) else None
+        except (FileGoneError, UnreadableError):
+            return None
+        except sqlite3.Error as error:
+            return self._index_failed(error)
 
     def _within(self, deadline: Deadline, work: Callable[[], T]) -> T | Failed:
         """Work on a thread of our own: a mount that hangs holds that thread, and not the caller."""
@@ -269,6 +281,7 @@ class FilesConnector:
             listing = self._folder.listing()
             is_done = self._index_files(listing, deadline)
             self._listing, self._listed_from = listing, listed_from
+            self._is_local = is_local(self._folder.location)
             is_settled = mtime_ns is not None and abs(wall_ns - mtime_ns) > _MTIME_GRANULARITY_NS
             self._listed_mtime_ns = mtime_ns if is_settled else None
         except (FolderGoneError, TooManyFilesError) as error:

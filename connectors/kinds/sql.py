@@ -170,10 +170,9 @@ class SqlConnector:
 
     def _fetch(self, connection: Connection, key: RecordKey) -> Found | Absent | Failed:
         prepared = self._ready()
-        table = prepared.layout.table.clause
         rows: Sequence[sa.Row[Any]] = ()
-        for clause in prepared.key.clauses(key):
-            rows = connection.execute(sa.select(table).where(clause).limit(2)).all()
+        for query, values in prepared.key.lookups(key):
+            rows = connection.execute(query, values).all()
             if rows:
                 break
         if not rows:

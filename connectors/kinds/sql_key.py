@@ -1,6 +1,7 @@
 """The key of a record, turned back into what its key column holds."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +32,8 @@ class KeyColumn:
         if str(entry["path"]).casefold() != layout.key.name.casefold():
             raise SourceFileError([SourceFault("/key", "its path must be the column of /reach/key")])
         self.column = layout.key
-        self._clause = layout.table.clause.c[layout.key.name]
+        self._table = layout.table.clause
+        self._clause = self._table.c[layout.key.name]
         self._dialect = dialect
         self._prefix = ""
         self._is_trimmed = False
@@ -49,19 +51,29 @@ class KeyColumn:
         if self.column.kind not in ("text", "char", "integer"):
             raise SourceFileError([SourceFault("/reach/key", "must be a column of texts or whole numbers")])
 
-    def clauses(self, key: RecordKey) -> Iterator[sa.ColumnElement[bool]]:
-        """Conditions to try in turn; only when none finds a row is the record absent.
+    def lookups(self, key: RecordKey) -> Iterator[tuple[sa.Select[Any], dict[str, Any]]]:
+        """Queries to try in turn, with their values; only when none finds a row is the record absent.
 
         The first lets the database use its index. The second, where the mapping trims, also finds keys with white space
         around them; it may have to look at every row, so it comes only after the first found nothing.
         """
         forms = self._forms(key)
         if forms:
-            yield self._is_one_of(forms)
+            yield self._by_form, {"forms": forms}
             if self._is_trimmed and self.column.is_text:
-                yield self._dialect.exact(self._dialect.trimmed(self._clause, WHITE_SPACE)) == forms[0]
+                yield self._by_trimmed, {"form": forms[0]}
 
-    def _is_one_of(self, forms: Sequence[str | int]) -> sa.ColumnElement[bool]:
+    @cached_property
+    def _by_form(self) -> sa.Select[Any]:
+        forms = sa.bindparam("forms", expanding=True, type_=self._clause.type)
+        return sa.select(self._table).where(self._is_one_of(forms)).limit(2)
+
+    @cached_property
+    def _by_trimmed(self) -> sa.Select[Any]:
+        bare = self._dialect.exact(self._dialect.trimmed(self._clause, WHITE_SPACE))
+        return sa.select(self._table).where(bare == sa.bindparam("form", type_=sa.String())).limit(2)
+
+    def _is_one_of(self, forms: Sequence[str | int] | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
         """The bare column lets the database use its index; what it finds beyond the very texts does not count."""
         if not self.column.is_text:
             return self._clause.in_(forms)

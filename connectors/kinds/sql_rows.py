@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -56,19 +57,25 @@ def with_children(connection: Connection, layout: Layout, rows: Sequence[dict[st
 
 
 def _child_rows(connection: Connection, child: Child, parents: Sequence[Any]) -> dict[Any, list[dict[str, Any]]]:
-    table = child.table.clause
-    on = table.c[child.on.name]
-    order = [table.c[child.order.name]] if child.order else []
+    query = _child_query(child)
     wanted = list(dict.fromkeys(form for value in parents if value is not None for form in _forms(value, child)))
     found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for start in range(0, len(wanted), IN_LIST):
         part = wanted[start : start + IN_LIST]
-        limit = (child.rows_max + 1) * len(part)
-        query = sa.select(table).where(on.in_(part)).order_by(on, *order).limit(limit)
-        for row in connection.execute(query):
+        for row in connection.execute(query, {"wanted": part, "most": (child.rows_max + 1) * len(part)}):
             members = {name: _finite(value) for name, value in row._mapping.items()}  # noqa: SLF001  (SQLAlchemy's documented name)
             found[_joined(members[child.on.name])].append(members)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _child_query(child: Child) -> sa.Select[Any]:
+    """Build the query once: that costs more than running it."""
+    table = child.table.clause
+    on = table.c[child.on.name]
+    order = [table.c[child.order.name]] if child.order else []
+    wanted = sa.bindparam("wanted", expanding=True, type_=on.type)
+    return sa.select(table).where(on.in_(wanted)).order_by(on, *order).limit(sa.bindparam("most", type_=sa.Integer()))
 
 
 def _forms(value: Any, child: Child) -> list[Any]:

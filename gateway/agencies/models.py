@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
+from gateway.db.stamped import stamp_changes
 
 AGENCY_KINDS = (
     "ip_office",
@@ -19,6 +20,16 @@ AGENCY_KINDS = (
     "foreign_office",
     "public",
 )
+
+
+class RegisterStamp(Base):
+    """One row, renewed by the database with every change of what decides on calls; written by nobody else."""
+
+    __tablename__ = "register_stamp"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stamp: Mapped[str] = mapped_column(String(36))
 
 
 class Agency(Base):
@@ -106,3 +117,25 @@ class Source(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     suspended_reason: Mapped[str | None] = mapped_column(Text)
+
+
+STAMPED: dict[str, tuple[str, ...]] = {
+    "agency": (),
+    "client": (),
+    "client_key": (
+        "kid",
+        "jwk",
+        "valid_from",
+        "valid_until",
+        "revoked_at",
+        "suspended_at",
+        "is_fetched",
+        "listed_as",
+    ),
+    "client_key_set": ("uri", "fetched_at", "fresh_until"),
+    "source": (),
+}
+"""Tables of this slice whose changes renew the stamp; of some only the columns that decide on a call."""
+
+for _table, _columns in STAMPED.items():
+    stamp_changes(Base.metadata.tables[_table], _columns)

@@ -66,6 +66,12 @@ class Database:
         with _translated(), self.reader.begin() as connection:
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
+        with _translated(), self.reader.connect() as connection:
+            yield connection
+
     def dispose(self) -> None:
         """Close pooled connections: after a fork, and at the end."""
         self.writer.dispose()

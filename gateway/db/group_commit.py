@@ -6,14 +6,17 @@ PostgreSQL does this by itself; there each write is a transaction of its own.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.db.engine import Database
+from gateway.db.prepared import driver_execute
 from gateway.errors import StoreUnavailableError
+from gateway.settled import Settled
 
 BATCH_MAX: Final = 64
 """How many writes one transaction takes, so that the first of them does not wait for long."""
@@ -22,24 +25,32 @@ Result = TypeVar("Result")
 Work = Callable[[Connection], Any]
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Item:
     work: Work
-    is_done: bool = False
+    turn: Settled["_Turn"] = field(default_factory=Settled)
+    """What its thread waits for: that it was committed or has failed, or that it is to lead."""
     result: Any = None
     error: Exception | None = None
+
+
+class _Turn(Enum):
+    DONE = auto()
+    LEAD = auto()
 
 
 class GroupCommit:
     """Runs writes, each whole or not at all, and returns from each after its commit.
 
-    There is no thread for it. Whoever waits first commits for all who wait; the others find their work done.
+    There is no thread for it. Whoever comes first commits for all who wait, then hands the lead on to one of those who
+    have come meanwhile; the others find their work done.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = threading.Lock()
         self._waiting: deque[_Item] = deque()
-        self._leading = threading.Lock()
+        self._is_led = False
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Run one write.
@@ -54,11 +65,12 @@ class GroupCommit:
             with self._database.write_connection() as connection:
                 return work(connection)
         item = _Item(work)
-        self._waiting.append(item)
-        with self._leading:
-            # At most the first batch is others' work: an item is taken in the order in which it came.
-            while not item.is_done:
-                self._commit([self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))])
+        with self._lock:
+            leads, self._is_led = not self._is_led, True
+            if not leads:
+                self._waiting.append(item)
+        if leads or item.turn.wait() is _Turn.LEAD:
+            self._lead(item)
         match item.error:
             case None:
                 return item.result  # type: ignore[no-any-return]
@@ -66,6 +78,20 @@ class GroupCommit:
                 raise StoreUnavailableError(str(item.error)) from item.error  # one for each thread that waited
             case _:
                 raise item.error
+
+    def _lead(self, own: _Item) -> None:
+        with self._lock:
+            others = [self._waiting.popleft() for _ in range(min(BATCH_MAX - 1, len(self._waiting)))]
+        try:
+            self._commit([own, *others])
+        finally:
+            with self._lock:
+                following = self._waiting.popleft() if self._waiting else None
+                self._is_led = following is not None
+            if following is not None:
+                following.turn.give(_Turn.LEAD)
+            for item in others:
+                item.turn.give(_Turn.DONE)
 
     def _commit(self, items: list[_Item]) -> None:
         try:
@@ -78,9 +104,6 @@ class GroupCommit:
             # This thread is being ended; the others must not take what was not committed for done.
             _fail(items, StoreUnavailableError("the write was interrupted"))
             raise
-        finally:
-            for item in items:
-                item.is_done = True
 
 
 def _fail(items: list[_Item], error: Exception) -> None:
@@ -89,12 +112,12 @@ def _fail(items: list[_Item], error: Exception) -> None:
 
 
 def _run_whole(connection: Connection, item: _Item) -> None:
-    connection.exec_driver_sql("SAVEPOINT item")
+    driver_execute(connection, "SAVEPOINT item")
     try:
         item.result = item.work(connection)
     except SQLAlchemyError:
         raise  # the database itself failed: nobody's work is committed
     except Exception as error:  # noqa: BLE001  (it is raised in the thread whose work this is)
         item.error = error
-        connection.exec_driver_sql("ROLLBACK TO item")
-    connection.exec_driver_sql("RELEASE item")
+        driver_execute(connection, "ROLLBACK TO item")
+    driver_execute(connection, "RELEASE item")

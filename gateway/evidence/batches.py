@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
 from gateway.db.engine import Database
+from gateway.db.prepared import Prepared
 from gateway.errors import StoreUnavailableError
 from gateway.evidence.errors import DuplicateStepError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Pending
@@ -17,10 +18,12 @@ from gateway.evidence.shard import Shard, keep_first
 from gateway.evidence.tree import EdgeReader, Head, create_head, lock_head, position_of, store
 from ipx.note import Checkpoint, NoteSigner, sign
 
-_KEEP_CHECKPOINT = text(
-    "INSERT INTO log_checkpoint (shard, size, root, note, at) VALUES (:shard, :size, :root, :note, :at) "
-    "ON CONFLICT (shard, size) DO NOTHING"
-).bindparams(bindparam("at", type_=UtcDateTime))
+_KEEP_CHECKPOINT = Prepared(
+    text(
+        "INSERT INTO log_checkpoint (shard, size, root, note, at) VALUES (:shard, :size, :root, :note, :at) "
+        "ON CONFLICT (shard, size) DO NOTHING"
+    ).bindparams(bindparam("at", type_=UtcDateTime))
+)
 
 
 class Batches:
@@ -114,11 +117,11 @@ class Batches:
                     raise outage
                 done += self._commit_together([ticket], is_alone=True)
             except _CallersError as error:
-                ticket.future.set_exception(error.error)
+                ticket.outcome.fail(error.error)
             except DuplicateStepError as error:
-                ticket.future.set_exception(error)
+                ticket.outcome.fail(error)
             except LogUnavailableError as error:
-                ticket.future.set_exception(error)
+                ticket.outcome.fail(error)
                 if not _is_passing(error):
                     outage = error
         return done
@@ -135,8 +138,8 @@ class Batches:
 
     def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
         note = self.note(head)
-        connection.execute(
-            _KEEP_CHECKPOINT,
+        _KEEP_CHECKPOINT.run(
+            connection,
             {"shard": self._shard.number, "size": head.size, "root": head.root, "note": note, "at": self._clock()},
         )
         return note

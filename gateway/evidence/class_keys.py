@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
+from gateway.db.prepared import Prepared
 from gateway.evidence.errors import ErasedError
 from gateway.evidence.models import PayloadClassKey
 from gateway.keywrap import KEK_BYTES, KeyWrap
@@ -40,7 +41,7 @@ class ClassKey:
 
 
 # SQLite has one writer at a time; there SQLAlchemy leaves the lock clause out.
-_LOCK_SHARED = (
+_LOCK_SHARED = Prepared(
     select(PayloadClassKey.id).where(PayloadClassKey.id == bindparam("id")).with_for_update(read=True, key_share=True)
 )
 
@@ -80,7 +81,7 @@ class ClassKeys:
 
         False: somebody has destroyed it; `current` gives another one now.
         """
-        row = connection.execute(_LOCK_SHARED, {"id": key.id}).one_or_none()
+        row = _LOCK_SHARED.first(connection, {"id": key.id})
         if row is None:
             self._forget()
         return row is not None

@@ -224,12 +224,12 @@ class EvidenceLog:
         except (LogUnavailableError, StoreUnavailableError, DBAPIError) as error:
             self._succeeded_at = float("-inf")
             for ticket in batch:
-                if not ticket.future.done():
-                    ticket.future.set_exception(_unavailable(ticket.leaf.step_id, error))
+                if not ticket.outcome.is_done:
+                    ticket.outcome.fail(_unavailable(ticket.leaf.step_id, error))
             return
         self._succeeded_at = time.monotonic()
         for ticket, commit in done:
-            ticket.future.set_result(commit)
+            ticket.outcome.give(commit)
 
     @contextmanager
     def _serving(self) -> Iterator[None]:

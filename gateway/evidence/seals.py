@@ -3,10 +3,10 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.evidence.errors import ForeignSealError
@@ -24,6 +24,7 @@ CACHED_SECONDS: Final = 300.0
 class _Kept:
     until: float
     record: Issued | Presentation
+    beside: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class Seals:
@@ -81,6 +82,14 @@ class Seals:
         self._keep(place, record)
         return record
 
+    def beside(self, holder: str, digest: bytes) -> dict[Hashable, Any] | None:
+        """Give a place for what is derived from a record sealed here: it is forgotten with the record.
+
+        None where no seal of this digest that still counts is in memory.
+        """
+        kept = self._kept_at((self._keys.seal(holder).kid, digest))
+        return kept.beside if kept is not None else None
+
     def verify(self, holder: str, record_id: str, token: str) -> Presentation:
         """Check a record that its holder signed itself.
 
@@ -116,6 +125,10 @@ class Seals:
         return is_valid and self._keys.ring().key(frozenset({"holder"}), record.key.kid) == record.key
 
     def _find(self, place: tuple[str, bytes]) -> Issued | Presentation | None:
+        kept = self._kept_at(place)
+        return kept.record if kept is not None else None
+
+    def _kept_at(self, place: tuple[str, bytes]) -> _Kept | None:
         with self._lock:
             kept = self._kept.get(place)
             if kept is None:
@@ -124,7 +137,7 @@ class Seals:
                 del self._kept[place]
                 return None
             self._kept.move_to_end(place)
-            return kept.record
+            return kept
 
     def _keep(self, place: tuple[str, bytes], record: Issued | Presentation) -> None:
         with self._lock:

@@ -4,7 +4,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakSet
@@ -12,6 +11,7 @@ from weakref import WeakSet
 from gateway.evidence.edge import Edge
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf
+from gateway.settled import Settled
 
 MAX_BATCH: Final = 256
 
@@ -29,7 +29,7 @@ class Commit:
 @dataclass(eq=False, slots=True)
 class Ticket:
     leaf: Leaf
-    future: "Future[Commit]" = field(default_factory=Future)
+    outcome: Settled[Commit] = field(default_factory=Settled)
 
 
 class Sequencer:
@@ -57,12 +57,12 @@ class Sequencer:
             self._queue.append(ticket)
             self._changed.notify()
         try:
-            return ticket.future.result(wait_seconds)
+            return ticket.outcome.wait(wait_seconds)
         except TimeoutError:
             if self._withdraw(ticket):
                 raise LogUnavailableError(f"{leaf.step_id} waited {wait_seconds} s to be logged") from None
         try:
-            return ticket.future.result(wait_seconds)
+            return ticket.outcome.wait(wait_seconds)
         except TimeoutError:
             raise LogUnavailableError(
                 f"whether {leaf.step_id} was logged is not known after {wait_seconds} s"
@@ -83,7 +83,7 @@ class Sequencer:
             waiting = list(self._queue)
             self._queue.clear()
         for ticket in waiting:
-            ticket.future.set_exception(reason)
+            ticket.outcome.fail(reason)
 
     def close(self, wait_seconds: float = 30.0) -> None:
         """Settle what is queued, then end the thread; a later leaf starts another one."""
@@ -143,8 +143,8 @@ class Sequencer:
 
 def _fail(batch: Sequence[Ticket], error: Exception) -> None:
     for ticket in batch:
-        if not ticket.future.done():
-            ticket.future.set_exception(error)
+        if not ticket.outcome.is_done:
+            ticket.outcome.fail(error)
 
 
 _sequencers: "WeakSet[Sequencer]" = WeakSet()

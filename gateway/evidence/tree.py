@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, TextClause, select, text
+from sqlalchemy import Connection, select, text
 
+from gateway.db.prepared import Prepared, driver_execute
 from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
 from gateway.evidence.errors import LogDamagedError, LogForkedError, LogRotatedError, LogUnavailableError
 from gateway.evidence.models import LogEntry, LogTile
@@ -18,18 +19,22 @@ from ipx.tiles import MAX_ENTRY_BYTES
 LOCK_SECONDS: Final = 10
 
 # These run in every batch, so they are plain text: building expressions would cost more than running them.
-_READ_HEAD = text("SELECT shard, size, root FROM log_head WHERE id = 1")
-_READ_HEAD_LOCKING = text("SELECT shard, size, root FROM log_head WHERE id = 1 FOR UPDATE")
-_MOVE_HEAD = text(
-    "UPDATE log_head SET size = :size, root = :root "
-    "WHERE id = 1 AND shard = :shard AND size = :old_size AND root = :old_root"
+_READ_HEAD = Prepared(text("SELECT shard, size, root FROM log_head WHERE id = 1"))
+_READ_HEAD_LOCKING = Prepared(text("SELECT shard, size, root FROM log_head WHERE id = 1 FOR UPDATE"))
+_MOVE_HEAD = Prepared(
+    text(
+        "UPDATE log_head SET size = :size, root = :root "
+        "WHERE id = 1 AND shard = :shard AND size = :old_size AND root = :old_root"
+    )
 )
-_STORE_ENTRY = text(
-    "INSERT INTO log_entry (idx, step_id, leaf_hash, entry) VALUES (:idx, :step_id, :leaf_hash, :entry)"
+_STORE_ENTRY = Prepared(
+    text("INSERT INTO log_entry (idx, step_id, leaf_hash, entry) VALUES (:idx, :step_id, :leaf_hash, :entry)")
 )
-_STORE_TILE = text(
-    "INSERT INTO log_tile (shard, lvl, n, w, data) VALUES (:shard, :lvl, :n, :w, :data) "
-    "ON CONFLICT (shard, lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
+_STORE_TILE = Prepared(
+    text(
+        "INSERT INTO log_tile (shard, lvl, n, w, data) VALUES (:shard, :lvl, :n, :w, :data) "
+        "ON CONFLICT (shard, lvl, n) DO UPDATE SET w = excluded.w, data = excluded.data WHERE log_tile.w < 256"
+    )
 )
 _CREATE_HEAD = text(
     "INSERT INTO log_head (id, shard, size, root) VALUES (1, :shard, 0, :root) ON CONFLICT (id) DO NOTHING"
@@ -49,9 +54,9 @@ def create_head(connection: Connection, shard: Shard) -> None:
 
 def read_head(connection: Connection, shard: Shard) -> Head | None:
     """Give the head of a shard; None where it has none yet."""
-    row = connection.execute(_READ_HEAD).one_or_none()
-    if row is not None and row.shard == shard.number:
-        return Head(row.size, bytes(row.root))
+    row = _READ_HEAD.first(connection, {})
+    if row is not None and row[0] == shard.number:
+        return Head(row[1], bytes(row[2]))
     ended = next((one.final for one in read_shards(connection) if one.number == shard.number), None)
     return None if ended is None else Head(ended.size, ended.root)
 
@@ -69,16 +74,17 @@ def lock_head(connection: Connection, shard: Shard) -> Head:
     """
     statement = _READ_HEAD
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("UPDATE log_head SET size = size WHERE id = 1")
+        driver_execute(connection, "UPDATE log_head SET size = size WHERE id = 1")
     else:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        driver_execute(connection, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         statement = _READ_HEAD_LOCKING
-    row = connection.execute(statement).one_or_none()
+    row = statement.first(connection, {})
     if row is None:
         raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
-    if row.shard != shard.number:
-        raise LogRotatedError(f"{shard.origin} has ended: start again with the key of shard {row.shard} in IPX_LOG_KEY")
-    return Head(row.size, bytes(row.root))
+    number, size, head_root = row
+    if number != shard.number:
+        raise LogRotatedError(f"{shard.origin} has ended: start again with the key of shard {number} in IPX_LOG_KEY")
+    return Head(size, bytes(head_root))
 
 
 class EdgeReader:
@@ -139,17 +145,17 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
         digest = leaf_hash(entry)
         rows.append({"idx": shard.first + edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
         edge.append(digest)
-    connection.execute(_STORE_ENTRY, rows)
-    connection.execute(
-        _STORE_TILE,
+    _STORE_ENTRY.run_each(connection, rows)
+    _STORE_TILE.run_each(
+        connection,
         [
             {"shard": shard.number, "lvl": place[0], "n": place[1], "w": tile.width, "data": tile.data}
             for place, tile in ((place, edge.tiles[place]) for place in sorted(edge.changed))
         ],
     )
     grown = Head(edge.size, edge.root())
-    moved = connection.execute(
-        _MOVE_HEAD,
+    moved = _MOVE_HEAD.run(
+        connection,
         {
             "shard": shard.number,
             "size": grown.size,
@@ -158,7 +164,7 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
             "old_root": head.root,
         },
     )
-    if moved.rowcount != 1:
+    if moved != 1:
         raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
     return grown
 
@@ -255,8 +261,8 @@ def _read_tiles(connection: Connection, shard: Shard, places: dict[Place, int], 
     wanted = {f"l{at}": place[0] for at, place in enumerate(places)} | {
         f"n{at}": place[1] for at, place in enumerate(places)
     }
-    rows = connection.execute(_select_tiles(len(places)), wanted | {"shard": shard.number})
-    found = {(row.lvl, row.n): bytes(row.data) for row in rows}
+    rows = _select_tiles(len(places)).all(connection, wanted | {"shard": shard.number})
+    found = {(level, number): bytes(data) for level, number, data in rows}
     for (level, number), width in places.items():
         if len(found.get((level, number), b"")) < width * HASH_BYTES:
             raise LogForkedError(f"tile {number} of level {level} does not hold the {width} hashes that {claim} needs")
@@ -264,6 +270,7 @@ def _read_tiles(connection: Connection, shard: Shard, places: dict[Place, int], 
 
 
 @cache
-def _select_tiles(count: int) -> TextClause:
+def _select_tiles(count: int) -> Prepared:
     places = " OR ".join(f"(lvl = :l{at} AND n = :n{at})" for at in range(count))
-    return text(f"SELECT lvl, n, data FROM log_tile WHERE shard = :shard AND ({places})")  # noqa: S608  (only names of parameters)
+    statement = f"SELECT lvl, n, data FROM log_tile WHERE shard = :shard AND ({places})"  # noqa: S608  (only names of parameters)
+    return Prepared(text(statement))

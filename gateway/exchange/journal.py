@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
+from gateway.db.prepared import Prepared
 from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.evidence.errors import DuplicateStepError
 from gateway.evidence.leaf import Leaf
@@ -36,10 +37,33 @@ from ipx.ids import uuid7
 
 _EXCHANGE = cast("Table", Exchange.__table__)
 _PAYLOAD = cast("Table", ExchangePayload.__table__)
-_INSERT_ONCE = {
-    "sqlite": sqlite.insert(_EXCHANGE).on_conflict_do_nothing().returning(_EXCHANGE.c.id),
-    "postgresql": postgresql.insert(_EXCHANGE).on_conflict_do_nothing().returning(_EXCHANGE.c.id),
-}
+_FILED = (
+    "id",
+    "client_id",
+    "requester",
+    "holder",
+    "jti",
+    "request_sha256",
+    "record_type",
+    "record_sha256",
+    "purpose",
+    "received_at",
+    "deadline_at",
+    "node",
+    "state",
+    "wrapped_key",
+    "class_key",
+    "case_hash",
+    "acts_as",
+)
+"""Columns of a new row; the others are empty until it is closed."""
+
+_INSERT_ONCE = Prepared(
+    {
+        dialect: insert_into(_EXCHANGE).values({name: bindparam(name) for name in _FILED}).on_conflict_do_nothing()
+        for dialect, insert_into in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +143,7 @@ class Journal:
         sealed_request = cipher.encrypt("request", request.raw.encode("ascii"))
         now = self._clock()
 
-        def write(connection: Connection) -> Filed | Row[str, bytes, str] | None:
+        def write(connection: Connection) -> Filed | _Known | None:
             self._use_up(connection, caller)
             known = self._find(connection, request)
             if known is None:
@@ -147,9 +171,8 @@ class Journal:
                     "acts_as": {"supplier": parties.supplier.code} if parties.supplier else None,
                 }
                 if self._insert(connection, values):
-                    connection.execute(
-                        _INSERT_PAYLOAD,
-                        {"exchange_id": exchange_id, "name": "request", "ciphertext": sealed_request},
+                    _INSERT_PAYLOAD.run(
+                        connection, {"exchange_id": exchange_id, "name": "request", "ciphertext": sealed_request}
                     )
                     return Filed(exchange_id, request.raw, request.holder, caller.agency, cipher)
                 known = self._find(connection, request)
@@ -216,9 +239,9 @@ class Journal:
                 "new_pending_salt": first.salt if first else None,
                 "old_state": PENDING if first else RECEIVED,
             }
-            if connection.execute(_FINISH, values).rowcount != 1:
+            if _FINISH.run(connection, values) != 1:
                 raise LostRaceError(filed.exchange_id)
-            connection.execute(_INSERT_PAYLOAD, stored)
+            _INSERT_PAYLOAD.run_each(connection, stored)
             if also is not None:
                 also(connection)
 
@@ -259,13 +282,13 @@ class Journal:
         except ReplayedError as error:
             raise AccessRefusedError(Reason.PROOF_REPLAY) from error
 
-    def _find(self, connection: Connection, request: SignedRequest) -> Row[str, bytes, str] | None:
-        return connection.execute(_FIND, {"client_id": request.client_id, "jti": request.jti}).one_or_none()
+    def _find(self, connection: Connection, request: SignedRequest) -> "_Known | None":
+        row = _FIND.first(connection, {"client_id": request.client_id, "jti": request.jti})
+        return None if row is None else _Known(*row)
 
     def _insert(self, connection: Connection, values: Mapping[str, Any]) -> bool:
         """File the row; False where another worker filed the same `jti` at this very moment."""
-        statement = _INSERT_ONCE[connection.dialect.name]
-        return connection.execute(statement, values).scalar_one_or_none() is not None
+        return _INSERT_ONCE.run(connection, values) == 1
 
     def _ending(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None) -> Ending:
         """Say how an exchange ended; a silent refusal says the same whether there is a record or not."""
@@ -308,14 +331,16 @@ class Journal:
                 return Ending(**common)
 
 
-_FIND = select(Exchange.id, Exchange.request_sha256, Exchange.state).where(
-    Exchange.client_id == bindparam("client_id"), Exchange.jti == bindparam("jti")
+_FIND = Prepared(
+    select(Exchange.id, Exchange.request_sha256, Exchange.state).where(
+        Exchange.client_id == bindparam("client_id"), Exchange.jti == bindparam("jti")
+    )
 )
 
 _LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step")).scalar_subquery()
 """Of the leaf that was appended in the same transaction."""
 
-_FINISH = (
+_FINISH = Prepared(
     update(_EXCHANGE)
     .where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == bindparam("old_state"))
     .values(
@@ -329,7 +354,15 @@ _FINISH = (
         | {"log_index": _LOG_INDEX}
     )
 )
-_INSERT_PAYLOAD = insert(_PAYLOAD)
+_INSERT_PAYLOAD = Prepared(insert(_PAYLOAD))
+
+
+class _Known(NamedTuple):
+    """An exchange that has the `jti` already."""
+
+    id: str
+    request_sha256: bytes
+    state: str
 
 
 class _ClassKeyGoneError(Exception):

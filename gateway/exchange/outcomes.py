@@ -26,8 +26,6 @@ class Released:
     presentation: str
     """The record as an SD-JWT with the released disclosures."""
     sealed_by: Literal["holder", "gateway"]
-    disclosed: tuple[str, ...]
-    """Digests of the released disclosures, sorted."""
     withheld: tuple[Withheld, ...]
     obligations: Mapping[str, Any]
     snapshot: bytes

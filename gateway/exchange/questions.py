@@ -2,8 +2,10 @@
 
 import json
 import secrets
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Row, bindparam, select
 
@@ -11,6 +13,7 @@ from connectors.deadline import Deadline
 from gateway.agencies.models import Agency as AgencyRow
 from gateway.agencies.models import Client as ClientRow
 from gateway.agencies.models import Source as SourceRow
+from gateway.agencies.register import RegisterView
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
@@ -19,12 +22,16 @@ from gateway.exchange.holders import SourceRef, Unavailable
 from gateway.exchange.requests import SignedRequest
 from gateway.exchange.sealing import SealedRecord
 from gateway.oauth.guard import Caller
-from policies.documents import documents
+from policies.documents import context as context_of
+from policies.documents import entities as entities_of
 from policies.engine import Agency, Client, Delegation, Question, Record, Representation
 from policies.schema import Catalogue
 
 ASSURANCE = 2
 """Level of proof of a client that signed its request and holds the key of its token."""
+
+ENTITIES_MAX = 2048
+"""How many sets of entities stay written out in memory."""
 
 SOMEBODY = Representation("somebody", frozenset({"some right"}), verified=True)
 """Stands in while the record is not known: the question before the fetch must not fail for want of a fact."""
@@ -57,6 +64,7 @@ class Questions:
         self._representations = representations
         self._catalogue = catalogue
         self._clock = clock
+        self._written: dict[Hashable, str] = {}
 
     def parties(self, request: SignedRequest, caller: Caller) -> Parties:
         """Look up everybody a request names.
@@ -65,7 +73,7 @@ class Questions:
             InvalidInputError: the holder is no agency here, or holds no records of this type.
             AccessRefusedError: the request is outside the purpose that the caller's token is bound to.
         """
-        found = self.named(request, caller.agency, caller.supplier)
+        found = self.named(request, caller.agency, caller.supplier, caller.register)
         caller.require_purpose(
             purpose=request.purpose,
             legal_basis=request.legal_basis,
@@ -74,39 +82,56 @@ class Questions:
         )
         return found
 
-    def named(self, request: SignedRequest, agency: str, supplier: str | None) -> Parties:
-        """Look up everybody a request names that was let in before; its client asks for `agency`.
+    def named(
+        self, request: SignedRequest, agency: str, supplier: str | None, register: RegisterView | None = None
+    ) -> Parties:
+        """Look up everybody a request names; its client asks for `agency`.
+
+        Args:
+            request: of a caller that was let in, now or before.
+            agency: on whose behalf it was made.
+            supplier: whose client made it, where that is another agency.
+            register: as the call sees it; looked at anew where none is given.
 
         Raises:
             InvalidInputError: as `parties`.
         """
-        codes = {code for code in (agency, request.holder, supplier) if code}
-        with self._database.read_connection() as connection:
-            agencies = {row.code: row for row in connection.execute(_AGENCIES, {"codes": sorted(codes)})}
-            client = connection.execute(_CLIENT, {"id": request.client_id}).one()
-            source = connection.execute(
-                _SOURCE, {"holder": request.holder, "record_type": request.record_type}
-            ).one_or_none()
-        if request.holder not in agencies:
+        asked = (request.client_id, agency, supplier, request.holder, request.record_type)
+        read = partial(self._read, *asked)
+        parties = read() if register is None else register.of(("parties", *asked), read)
+        if parties is None:
             raise InvalidInputError([Fault("/holder", "unknown_agency", "no agency of this code is registered here")])
-        if source is None:
+        purposes, found = parties
+        if found is None:
             raise InvalidInputError(
                 [Fault("/record", "not_offered", f"{request.holder} offers no records of type {request.record_type}")]
             )
-        asking = agencies[agency]
-        if request.purpose not in asking.purposes:
-            known = ", ".join(sorted(asking.purposes)) or "none"
-            raise InvalidInputError(
-                [Fault("/purpose", "purpose_not_registered", f"registered for {asking.code}: {known}")]
-            )
-        holder = agencies[request.holder]
-        return Parties(
+        if request.purpose not in purposes:
+            known = ", ".join(sorted(purposes)) or "none"
+            raise InvalidInputError([Fault("/purpose", "purpose_not_registered", f"registered for {agency}: {known}")])
+        return found
+
+    def _read(
+        self, client_id: str, agency: str, supplier: str | None, holder: str, record_type: str
+    ) -> tuple[list[str], Parties | None] | None:
+        """Read the purposes registered for the asking agency, and the parties; None where there is no such holder."""
+        codes = {code for code in (agency, holder, supplier) if code}
+        with self._database.read_connection() as connection:
+            agencies = {row.code: row for row in connection.execute(_AGENCIES, {"codes": sorted(codes)})}
+            client = connection.execute(_CLIENT, {"id": client_id}).one()
+            source = connection.execute(_SOURCE, {"holder": holder, "record_type": record_type}).one_or_none()
+        if holder not in agencies:
+            return None
+        asking, held_by = agencies[agency], agencies[holder]
+        if source is None:
+            return asking.purposes, None
+        return asking.purposes, Parties(
             client=Client(client.id, frozenset(), ASSURANCE, client.suspended_at is not None),
             asking=_agency(asking),
             supplier=_agency(agencies[supplier]) if supplier else None,
-            holder=_agency(holder),
-            source=SourceRef(source.name, source.sha256, holder.code, source.record_type, holder.jurisdictions[0]),
-            is_open=source.suspended_at is None and holder.suspended_at is None,
+            holder=_agency(held_by),
+            source=SourceRef(source.name, source.sha256, held_by.code, source.record_type, held_by.jurisdictions[0]),
+            is_open=source.suspended_at is None and held_by.suspended_at is None,
         )
 
     def ask(self, request: SignedRequest, parties: Parties, deadline: Deadline) -> Question | Unavailable:
@@ -162,9 +187,22 @@ class Questions:
         A receipt shows the hash of it; the nonce keeps anybody from guessing what it is the hash of, and so whether
         there was a record.
         """
-        entities, context = documents(self._catalogue, question)
         nonce = secrets.token_hex(16)
-        return json.dumps({"nonce": nonce, "entities": entities, "context": context}).encode()
+        context = json.dumps(json.dumps(context_of(self._catalogue, question)))
+        return f'{{"nonce": "{nonce}", "entities": {self._entities(question)}, "context": {context}}}'.encode()
+
+    def _entities(self, question: Question) -> str:
+        """Write the entities as a JSON string; many questions in turn are about the same ones."""
+        record = question.record
+        facts = None if record is None else (record.digest, tuple(record.facts.values()), tuple(record.facts))
+        about = (question.client, question.asking, question.supplier, question.holder, question.source, facts)
+        known = self._written.get(about)
+        if known is None:
+            known = json.dumps(json.dumps(entities_of(self._catalogue, question)))
+            if len(self._written) >= ENTITIES_MAX:
+                self._written = {}
+            self._written[about] = known
+        return known
 
 
 def _agency(row: Row[str, str, list[str], list[str], datetime | None]) -> Agency:

@@ -25,7 +25,6 @@ def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Release
     return Released(
         presentation=presentation,
         sealed_by=sealed.sealed_by,
-        disclosed=tuple(sorted(sdjwt.digest(sealed.issued.disclosures[path]) for path in paths)),
         withheld=ordered,
         obligations=obligations,
         snapshot=snapshot,

@@ -56,8 +56,8 @@ class SignedRequest:
 
 
 class Requests:
-    def __init__(self, register: ClientRegister, clock: Clock, origin: str) -> None:
-        self._register = register
+    def __init__(self, clients: ClientRegister, clock: Clock, origin: str) -> None:
+        self._clients = clients
         self._clock = clock
         self._origin = origin
         self._schema = RequestSchema()
@@ -72,7 +72,7 @@ class Requests:
             raise RequestTooLargeError(f"{len(body)} bytes")
         try:
             raw = body.decode("ascii")
-            keys = _KeysOfClient(self._register, self._clock, caller.client_id)
+            keys = _KeysOfClient(self._clients, self._clock, caller)
             verified = jws.verify(raw, keys, roles=frozenset({"requester"}), typ="ipx-request+jwt")
         except (UnicodeDecodeError, FormatError) as error:
             raise InvalidInputError([Fault("", "malformed", str(error))], slug="invalid-request") from error
@@ -145,20 +145,21 @@ class _KeysOfClient:
     who know the trust list and nothing else.
     """
 
-    def __init__(self, register: ClientRegister, clock: Clock, client_id: str) -> None:
-        self._register = register
+    def __init__(self, clients: ClientRegister, clock: Clock, caller: Caller) -> None:
+        self._clients = clients
         self._clock = clock
-        self._client_id = client_id
+        self._caller = caller
 
     def key(self, roles: frozenset[Role], kid: str) -> TrustedKey:
         del roles  # a client's key has one role
-        key = self._register.find_key(self._client_id, kid)
+        client_id = self._caller.client_id
+        key = self._clients.find_key(client_id, kid, self._caller.register)
         now = self._clock()
         if key is None or key.revoked_at is not None or not key.is_in_time(now):
             raise SignatureError("the key is not registered for this client, expired, suspended or revoked")
         if key.is_lost(now):
             raise SignatureError("the key comes from the client's key set, which cannot be read any more")
-        return TrustedKey("requester", kid, self._client_id, key.public)
+        return TrustedKey("requester", kid, client_id, key.public)
 
 
 def _signed(raw: str, client_id: str, members: Mapping[str, Any]) -> SignedRequest:

@@ -68,7 +68,7 @@ class StoredAnswer:
 def answer_of(outcome: Outcome) -> StoredAnswer:
     """Give what has to be kept of an outcome."""
     withheld = () if isinstance(outcome, Failed | Withdrawn) else outcome.withheld
-    rows = [asdict(item) for item in withheld]
+    rows = [{"group": item.group, "reason": item.reason, "policy": item.policy} for item in withheld]
     if not isinstance(outcome, Released):
         return StoredAnswer(None, (), None, {}, rows)
     issuer_jwt, *disclosures = outcome.presentation.split("~")[:-1]

@@ -1,4 +1,4 @@
-"""Clients as the authorization server sees them: their keys, state and scopes, read afresh for every request."""
+"""Clients as the authorization server sees them: their keys, state and scopes, as they are at each request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from sqlalchemy import and_, bindparam, func, select
 from gateway.agencies.key_sets import KEPT, KeySets
 from gateway.agencies.models import Agency, Client, ClientKey, ClientKeySet
 from gateway.agencies.names import CLIENT_ID
+from gateway.agencies.register import RegisterMemory, RegisterView
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.oauth.jose import KEY_ALGS
@@ -138,13 +139,14 @@ _FIND_KEY = (
 
 
 class ClientRegister:
-    """Reads clients and their keys; nothing but imported keys is remembered between requests.
+    """Reads clients and their keys; what is remembered between requests ends with any change of the register.
 
     Keys that a client publishes are looked at again when they are no longer fresh, or lack the one asked for.
     """
 
-    def __init__(self, database: Database, key_sets: KeySets, clock: Clock) -> None:
+    def __init__(self, database: Database, memory: RegisterMemory, key_sets: KeySets, clock: Clock) -> None:
         self._database = database
+        self._memory = memory
         self._key_sets = key_sets
         self._clock = clock
 
@@ -169,17 +171,20 @@ class ClientRegister:
         is_known = bool(client.keys) if kid is None else client.key_named(kid, alg) is not None
         return self.find(client_id) if self._is_renewed(client_id, client.key_set, is_known=is_known) else client
 
-    def find_key(self, client_id: str, kid: str) -> RegisteredKey | None:
-        """Find a key of a client that is known to exist, by the key's thumbprint."""
-        key, key_set = self._key(client_id, kid)
+    def find_key(self, client_id: str, kid: str, register: RegisterView) -> RegisteredKey | None:
+        """Find a key of a client that is known to exist, by the key's thumbprint, as this call sees the register."""
+        key, key_set = self._key(client_id, kid, register)
         if key_set is not None and self._is_renewed(client_id, key_set, is_known=key is not None):
-            key, _ = self._key(client_id, kid)
+            key, _ = self._key(client_id, kid, self._memory.view())
         return key
 
     def _is_renewed(self, client_id: str, key_set: KeySetState, *, is_known: bool) -> bool:
         return not (is_known and key_set.is_fresh(self._clock())) and self._key_sets.refresh(client_id)
 
-    def _key(self, client_id: str, kid: str) -> tuple[RegisteredKey | None, KeySetState | None]:
+    def _key(self, client_id: str, kid: str, register: RegisterView) -> tuple[RegisteredKey | None, KeySetState | None]:
+        return register.of(("key", client_id, kid), lambda: self._read_key(client_id, kid))
+
+    def _read_key(self, client_id: str, kid: str) -> tuple[RegisteredKey | None, KeySetState | None]:
         with self._database.read_connection() as connection:
             row = connection.execute(_FIND_KEY, {"client_id": client_id, "kid": kid}).one_or_none()
         return (None, None) if row is None else (_registered(row), _key_set(row))

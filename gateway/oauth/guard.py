@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import flask
 
+from gateway.agencies.register import RegisterMemory, RegisterView
 from gateway.clock import Clock
 from gateway.db.group_commit import GroupCommit
 from gateway.oauth.certificates import CertificateSource
@@ -32,6 +33,7 @@ class Caller:
         agency: on whose behalf; access is decided by it and never by the client.
         supplier: the agency of the client where it acts for another one.
         consume: identifiers that this call uses up; empty where the guard has done so.
+        register: the register as it was when this call was judged; the rest of the call goes by it.
     """
 
     client_id: str
@@ -44,6 +46,7 @@ class Caller:
     supplier: str | None
     delegation_id: str | None
     consume: tuple[SeenKey, ...]
+    register: RegisterView = field(repr=False, compare=False)
 
     def require_purpose(self, *, purpose: str, legal_basis: str, case_ref: str | None, record_type: str) -> None:
         """Let a request pass only inside the purpose of the token; whatever releases data needs a token that has one.
@@ -69,6 +72,7 @@ class Guard:
         proxies: TrustedProxies,
         clock: Clock,
         tokens: AccessTokens,
+        memory: RegisterMemory,
         standing: Standing,
         dpop: DpopVerifier,
         nonces: Nonces,
@@ -81,6 +85,7 @@ class Guard:
         self._proxies = proxies
         self._clock = clock
         self._tokens = tokens
+        self._memory = memory
         self._standing = standing
         self._dpop = dpop
         self._nonces = nonces
@@ -109,7 +114,8 @@ class Guard:
             raise AccessRefusedError(refusal.reason) from refusal
         try:
             self._require_binding(scheme, request, token)
-            keys = self._judge(request, text, token, wanted)
+            register = self._memory.view()
+            keys = self._judge(request, text, token, wanted, register)
             if consume and keys:
                 self._use_up(keys)
                 keys = ()
@@ -123,14 +129,19 @@ class Guard:
                 refusal.reason, scope=" ".join(sorted(wanted)) if insufficient else None
             ) from refusal
         flask.g.dpop_nonce = self._nonces.current()
-        return _caller(token, keys)
+        return _caller(token, keys, register)
 
     def _judge(
-        self, request: flask.Request, text: str, token: AccessToken, wanted: frozenset[str]
+        self,
+        request: flask.Request,
+        text: str,
+        token: AccessToken,
+        wanted: frozenset[str],
+        register: RegisterView,
     ) -> tuple[SeenKey, ...]:
         if token.resource != self._resource:
             raise RefusedError(Reason.TOKEN_AUDIENCE)
-        ended = self._standing.of(token)
+        ended = self._standing.of(token, register)
         if ended is not None:
             raise RefusedError(ended.reason)
         keys: tuple[SeenKey, ...] = ()
@@ -190,7 +201,7 @@ def _credentials(request: flask.Request) -> tuple[str, str]:
     return credentials[1].lower(), credentials[2]
 
 
-def _caller(token: AccessToken, keys: tuple[SeenKey, ...]) -> Caller:
+def _caller(token: AccessToken, keys: tuple[SeenKey, ...], register: RegisterView) -> Caller:
     details = tuple(token.claims.get("authorization_details", ()))
     return Caller(
         client_id=token.client_id,
@@ -203,4 +214,5 @@ def _caller(token: AccessToken, keys: tuple[SeenKey, ...]) -> Caller:
         supplier=token.supplier,
         delegation_id=token.delegation_id,
         consume=keys,
+        register=register,
     )

@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Integer, L
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
+from gateway.db.stamped import stamp_changes
 
 
 class Seen(Base):
@@ -90,3 +91,10 @@ class Delegation(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(191))
     revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+STAMPED = ("delegation", "revoked_token")
+"""Tables of this slice whose changes renew the stamp of the register: each may end what a client may do."""
+
+for _table in STAMPED:
+    stamp_changes(Base.metadata.tables[_table])

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.db.engine import Database
+from gateway.db.prepared import Prepared
 from gateway.errors import GatewayError
 from gateway.oauth.models import Seen
 
@@ -84,10 +85,12 @@ class ReplayStore(Protocol):
 
 _VALUES: Mapping[str, Any] = {"k": bindparam("k"), "exp": bindparam("exp")}
 # Both databases make a second writer of the same key wait for the first one's commit, then insert nothing.
-_INSERT = {
-    dialect: insert(Seen).values(_VALUES).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_INSERT = Prepared(
+    {
+        dialect: insert(Seen).values(_VALUES).on_conflict_do_nothing()
+        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+)
 
 
 def consume(connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
@@ -95,9 +98,8 @@ def consume(connection: Connection | Session, keys: Sequence[SeenKey], now: date
     del now  # a row past its time still refuses: it cannot make an old identifier new
     if isinstance(connection, Session):
         connection = connection.connection()
-    statement = _INSERT[connection.dialect.name]
     for seen in keys:
-        if connection.execute(statement, {"k": seen.key, "exp": seen.until}).rowcount != 1:
+        if _INSERT.run(connection, {"k": seen.key, "exp": seen.until}) != 1:
             raise ReplayedError(seen)
 
 

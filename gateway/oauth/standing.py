@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
 from gateway.agencies.models import Agency, Client
+from gateway.agencies.register import RegisterMemory, RegisterView
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.oauth.errors import Reason
@@ -55,30 +56,38 @@ class Ended:
 class Standing:
     """Looks up what may have changed since a token was issued."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, memory: RegisterMemory, clock: Clock) -> None:
         self._database = database
+        self._memory = memory
         self._clock = clock
 
-    def of(self, token: AccessToken) -> Ended | None:
+    def of(self, token: AccessToken, register: RegisterView | None = None) -> Ended | None:
         """Give the reason why a token counts no more; None while it counts.
+
+        Args:
+            token: a token of ours.
+            register: the register as this call sees it; looked at anew where none is given.
 
         Raises:
             StoreUnavailableError: it cannot be known; the token must not be taken.
         """
         if not token.is_in_time(self._clock().timestamp()):
             return Ended(Reason.TOKEN_EXPIRED, "its time is over or has not begun")
-        return self.ended(token)
+        return self.ended(token, register)
 
-    def ended(self, token: AccessToken) -> Ended | None:
+    def ended(self, token: AccessToken, register: RegisterView | None = None) -> Ended | None:
         """Do so whatever the token's own time says."""
+        question = ("standing", token.jti, token.client_id, token.delegation_id)
+        row = (register or self._memory.view()).of(question, lambda: self._read(token))
+        because = "the client or the delegation is gone" if row is None else self._because(row, token)
+        return None if because is None else Ended(Reason.TOKEN_REVOKED, because)
+
+    def _read(self, token: AccessToken) -> Any:
         values = {"jti": token.jti, "client_id": token.client_id}
         with self._database.read_connection() as connection:
             if token.delegation_id is None:
-                row = connection.execute(_OWN, values).one_or_none()
-            else:
-                row = connection.execute(_DELEGATED, {**values, "delegation_id": token.delegation_id}).one_or_none()
-        because = "the client or the delegation is gone" if row is None else self._because(row, token)
-        return None if because is None else Ended(Reason.TOKEN_REVOKED, because)
+                return connection.execute(_OWN, values).one_or_none()
+            return connection.execute(_DELEGATED, {**values, "delegation_id": token.delegation_id}).one_or_none()
 
     def _because(self, row: Any, token: AccessToken) -> str | None:  # noqa: PLR0911  (each fact is a return)
         if row.is_revoked:

@@ -61,7 +61,9 @@ PROBLEMS: Mapping[str, Kind] = {
         "See `withheld` and the reason; another purpose, case or approval may change it.",
     ),
     "not-allowed": Kind(
-        403, "Your roles or your agency do not allow this", "Ask an administrator for the role, or a colleague who has it."
+        403,
+        "Your roles or your agency do not allow this",
+        "Ask an administrator for the role, or a colleague who has it.",
     ),
     "officer-excluded": Kind(
         403, "You may not decide on this request", "Another officer of the holder has to: nobody decides on their own."

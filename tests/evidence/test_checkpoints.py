@@ -96,7 +96,7 @@ def test_a_log_is_created_in_the_store_before_it_can_take_a_leaf(new_log, databa
 
     new_log().open()
 
-    assert order == ["store", "log", "log", "log"]
+    assert order == ["store", "log", "log"]
 
 
 def test_leaves_are_committed_before_the_store_swaps_and_published_before_the_answer(

@@ -27,6 +27,7 @@ from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.key_set_text import Unusable
 from gateway.agencies.key_sets import KeySets
 from gateway.agencies.models import Agency, Client, ClientKey
+from gateway.agencies.register import RegisterMemory
 from gateway.audit.models import AuditEntry
 from gateway.db.base import Base
 from gateway.db.engine import Database
@@ -235,8 +236,9 @@ class World:
         self.tokens = AccessTokens(self.origin, self.keys, clock)
         self.delegations = Delegations(database, clock, acts=self.acts)
         self.key_sets = KeySets(database, self.acts, clock, self.fetch)
-        register = ClientRegister(database, self.key_sets, clock)
-        standing = Standing(database, clock)
+        memory = RegisterMemory(database)
+        register = ClientRegister(database, memory, self.key_sets, clock)
+        standing = Standing(database, memory, clock)
         proxies = TrustedProxies(["192.0.2.0/24"])
         commits = GroupCommit(database)
         self.refusals = Refusals(commits, clock)
@@ -278,6 +280,7 @@ class World:
             proxies=proxies,
             clock=clock,
             tokens=self.tokens,
+            memory=memory,
             standing=standing,
             dpop=dpop,
             nonces=self.nonces,

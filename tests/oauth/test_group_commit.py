@@ -123,7 +123,7 @@ def test_an_interrupted_leader_tells_the_others(database, commits):
 
     leader = threading.Thread(target=lead)
     leader.start()
-    while commits._waiting or not commits._leading.locked():
+    while not commits._is_led:
         threading.Event().wait(0.01)
     arrived.set()
     leader.join(30)

@@ -1,0 +1,115 @@
+"""Statements that are compiled once and then handed to the driver as they are.
+
+On the way of an exchange the toolkit's own execution of a statement (contexts, events, result objects) costs several
+times what the database takes. Types are converted as elsewhere, and errors are the toolkit's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Insert, Select, TextClause, Update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete | TextClause
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    text: str
+    constants: Mapping[str, Any]
+    """Values that the statement itself gives."""
+    order: Sequence[str] | None
+    """Names of the parameters by position; None where the driver takes them by name."""
+    given: Mapping[str, Convert]
+    """How a value is converted on its way to the database, by name, where it is."""
+    got: Sequence[Convert | None]
+    """How the value of each column is converted on its way back."""
+
+    def values(self, values: Mapping[str, Any]) -> Any:
+        merged = {**self.constants, **values}
+        for name, convert in self.given.items():
+            merged[name] = convert(merged[name])
+        return merged if self.order is None else [merged[name] for name in self.order]
+
+    def row(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        if not self.got:
+            return tuple(row)
+        return tuple(value if convert is None else convert(value) for convert, value in zip(self.got, row, strict=True))
+
+
+class Prepared:
+    """One statement, whatever the database. Lists of values (`IN`) are not for it: their number changes its text."""
+
+    def __init__(self, statement: Statement | Mapping[str, Statement]) -> None:
+        """Take a statement, or one for each dialect by its name."""
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Run it; gives how many rows it touched.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: of the kind that `Connection.execute` raises.
+        """
+        compiled = self._for(connection.dialect)
+        return int(_execute(connection, compiled.text, compiled.values(values)).rowcount)
+
+    def run_each(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it once for each of some rows of values."""
+        compiled = self._for(connection.dialect)
+        _execute(connection, compiled.text, [compiled.values(row) for row in rows], many=True)
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Run it; gives the first row that comes, as a plain tuple."""
+        compiled = self._for(connection.dialect)
+        row = _execute(connection, compiled.text, compiled.values(values)).fetchone()
+        return None if row is None else compiled.row(row)
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        compiled = self._for(connection.dialect)
+        return [compiled.row(row) for row in _execute(connection, compiled.text, compiled.values(values)).fetchall()]
+
+    def _for(self, dialect: Dialect) -> _Compiled:
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            statement = self._statement
+            compiled = _compile(statement[dialect.name] if isinstance(statement, Mapping) else statement, dialect)
+            self._compiled[dialect.name] = compiled
+        return compiled
+
+
+def driver_execute(connection: Connection, text: str) -> None:
+    """Run a statement without values, in the driver's own words."""
+    _execute(connection, text, ())
+
+
+def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
+    compiled: Any = statement.compile(dialect=dialect)
+    given = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
+    }
+    columns: Iterable[Any] = getattr(statement, "exported_columns", ())
+    got = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    return _Compiled(
+        text=str(compiled),
+        constants={name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
+        order=compiled.positiontup,
+        given={name: convert for name, convert in given.items() if convert is not None},
+        got=got if any(got) else (),
+    )
+
+
+def _execute(connection: Connection, text: str, values: Any, *, many: bool = False) -> Any:
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        cursor = raw.cursor()
+        return (cursor.executemany if many else cursor.execute)(text, values) or cursor
+    except connection.dialect.loaded_dbapi.Error as error:
+        if connection.dialect.is_disconnect(error, raw, None):
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            text, None, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+        ) from error

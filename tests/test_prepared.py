@@ -1,0 +1,78 @@
+"""Statements handed to the driver as they are say, store and refuse what the toolkit's own execution would."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.agencies.models import Agency
+from gateway.db.prepared import Prepared, driver_execute
+
+AGENCY = {
+    "code": "customs-xa",
+    "kind": "customs",
+    "name": "Customs of XA",
+    "jurisdictions": ["XA", "XB"],
+    "scopes": [],
+    "purposes": ["border_enforcement"],
+    "created_at": datetime(2026, 11, 25, 9, 30, tzinfo=timezone(timedelta(hours=8))),
+}
+ADD = Prepared(insert(Agency).values({name: bindparam(name) for name in AGENCY}))
+FIND = Prepared(select(Agency.name, Agency.created_at, Agency.suspended_at).where(Agency.code == bindparam("wanted")))
+
+
+def test_values_are_converted_both_ways_as_everywhere_else(database):
+    with database.write_connection() as connection:
+        touched = ADD.run(connection, AGENCY)
+        found = FIND.first(connection, {"wanted": "customs-xa"})
+        whole = connection.execute(select(Agency.__table__)).mappings().one()
+
+    assert touched == 1
+    assert found == ("Customs of XA", datetime(2026, 11, 25, 1, 30, tzinfo=UTC), None)
+    assert {name: whole[name] for name in AGENCY} == AGENCY
+
+
+def test_what_is_not_there_is_none_and_no_row(database):
+    with database.write_connection() as connection:
+        assert FIND.first(connection, {"wanted": "nobody"}) is None
+        assert FIND.all(connection, {"wanted": "nobody"}) == []
+        assert Prepared(update(Agency).where(Agency.code == "nobody").values(name="x")).run(connection, {}) == 0
+
+
+def test_a_constant_of_the_statement_is_converted_too(database):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    suspend = Prepared(update(Agency).where(Agency.code == bindparam("wanted")).values(suspended_at=at))
+    with database.write_connection() as connection:
+        ADD.run_each(connection, [AGENCY, AGENCY | {"code": "court-xa"}])
+        suspend.run(connection, {"wanted": "court-xa"})
+        found = [FIND.first(connection, {"wanted": code})[2] for code in ("customs-xa", "court-xa")]
+
+    assert found == [None, at]
+
+
+def test_a_naive_instant_is_refused_here_too(database):
+    with database.write_connection() as connection, pytest.raises(ValueError, match="naive"):
+        ADD.run(connection, AGENCY | {"created_at": datetime(2026, 11, 25)})  # noqa: DTZ001
+
+
+def test_errors_are_those_of_the_toolkit_and_undo_what_they_belong_to(database):
+    def add_twice():
+        with database.write_connection() as connection:
+            ADD.run_each(connection, [AGENCY, AGENCY])
+
+    with pytest.raises(IntegrityError):
+        add_twice()
+    with database.read_connection() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM agency")) == 0
+
+
+def test_a_savepoint_undoes_its_own_part_only(database):
+    with database.write_connection() as connection:
+        ADD.run(connection, AGENCY)
+        driver_execute(connection, "SAVEPOINT item")
+        ADD.run(connection, AGENCY | {"code": "court-xa"})
+        driver_execute(connection, "ROLLBACK TO item")
+    with database.read_connection() as connection:
+        assert FIND.all(connection, {"wanted": "court-xa"}) == []
+        assert len(FIND.all(connection, {"wanted": "customs-xa"})) == 1
