@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.formats.document import ASCII_COMPATIBLE, Document, Limits, Path, ReadRules, decode
-from connectors.formats.rows import ColumnPath, Row, RowsDocument
+from connectors.formats.rows import ColumnPath, Row, RowsDocument, require_column
 from connectors.quarantine import Reason, UnreadableError
 
 
@@ -33,8 +33,8 @@ class CsvFormat:
         """
         if rules.encoding not in ASCII_COMPATIBLE:
             raise ValueError(f"CSV in {rules.encoding} is not read")
-        if rules.records or rules.deleted or rules.expect or rules.absent or rules.within:
-            raise ValueError("read.records, .deleted, .expect, .absent and .within have no meaning for CSV")
+        if rules.records or rules.deleted or rules.absent or rules.within:
+            raise ValueError("read.records, .deleted, .absent and .within have no meaning for CSV")
         self._rules = rules
         self._limits = limits
 
@@ -95,6 +95,7 @@ class CsvFormat:
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "no header line")
         if len(set(folded)) != len(folded) or "" in folded:
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "a column has no name, or two have the same")
+        require_column(self._rules.expect, header)
 
 
 def _with_line_feeds(text: str) -> Iterator[str]:

@@ -128,6 +128,16 @@ class SqlRowFormat:
         return RowsDocument([Row(whole)], self._table)
 
 
+def require_column(expect: str | None, header: Collection[str]) -> None:
+    """Tell a table of another kind apart by its header: `read.expect` names a column that every file has.
+
+    Raises:
+        UnreadableError: `unknown_schema`.
+    """
+    if expect is not None and expect.casefold() not in {name.casefold() for name in header}:
+        raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"there is no column {expect}, which read.expect names")
+
+
 def _folded(members: Mapping[str, Any]) -> dict[str, Any]:
     folded: dict[str, Any] = {}
     for name, value in members.items():

@@ -17,7 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from connectors.archive import ArchiveRules, members
 from connectors.formats.document import Document, Json, Limits, Path, ReadRules, is_blank
-from connectors.formats.rows import ColumnPath, Row, RowsDocument
+from connectors.formats.rows import ColumnPath, Row, RowsDocument, require_column
 from connectors.quarantine import Reason, UnreadableError
 
 COLUMNS_MAX = 500
@@ -33,9 +33,10 @@ class XlsxFormat:
         Raises:
             ValueError: paths that a sheet has not.
         """
-        if rules.records or rules.deleted or rules.expect:
-            raise ValueError("read.records, read.deleted and read.expect have no meaning for a workbook")
+        if rules.records or rules.deleted:
+            raise ValueError("read.records and read.deleted have no meaning for a workbook")
         self._sheet = rules.sheet
+        self._expect = rules.expect
         self._limits = limits
 
     def compile(self, path: str, within: Path | None) -> ColumnPath:
@@ -73,6 +74,7 @@ class XlsxFormat:
     def _rows(self, sheet: Worksheet) -> list[Row]:
         lines = sheet.iter_rows()
         header = _header(next(lines, ()))
+        require_column(self._expect, header)
         rows = []
         for cells in lines:
             values = [_value(cell) for cell in cells]

@@ -1,11 +1,14 @@
 import base64
 import codecs
+import io
 
+import openpyxl
 import pytest
 
 from connectors.formats.csv_document import CsvFormat
 from connectors.formats.document import Limits, ReadRules
 from connectors.formats.json_document import JsonFormat, JsonPath
+from connectors.formats.xlsx_document import XlsxFormat
 from connectors.formats.xml_document import XmlFormat, XmlPath
 from connectors.quarantine import Reason, UnreadableError
 
@@ -70,6 +73,48 @@ def test_a_doctype_may_be_passed_over_but_its_entities_never_are():
         len(lenient.parse(doc(before='<!DOCTYPE D SYSTEM "http://elsewhere.example/d.dtd">').encode()).records()) == 1
     )
     assert refusal(lenient, doc("<R>&b;</R>", BOMB)) is Reason.FORBIDDEN_XML
+
+
+PICTURE = '<!ENTITY p SYSTEM "p.tif" NDATA TIF>'
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        (PICTURE + '<!ENTITY x SYSTEM "file:///etc/passwd">', Reason.FORBIDDEN_XML),
+        (PICTURE + "<!ENTITY x \"<!ENTITY y SYSTEM 'p' NDATA T>\">", Reason.FORBIDDEN_XML),
+        (PICTURE + '<!ENTITY % x SYSTEM "http://elsewhere.example/x"> %x;', Reason.FORBIDDEN_XML),
+    ],
+)
+def test_names_of_pictures_pass_with_a_doctype_and_no_other_entity_beside_them(declared, reason):
+    lenient = xml(doctype="ignore")
+
+    assert len(lenient.parse(doc(before=f"<!DOCTYPE D [{PICTURE}]>").encode()).records()) == 1
+    assert refusal(lenient, doc(before=f"<!DOCTYPE D [{declared}]>")) is reason
+    assert refusal(lenient, doc("<R>&p;</R>", f"<!DOCTYPE D [{PICTURE}]>")) in (
+        Reason.FORBIDDEN_XML,
+        Reason.NOT_PARSEABLE,
+    )
+    assert refusal(xml(), doc(before=f"<!DOCTYPE D [{PICTURE}]>")) is Reason.FORBIDDEN_XML
+
+
+def workbook(rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("format_of", [CsvFormat, XlsxFormat])
+def test_a_table_without_the_column_that_every_file_has_is_of_another_kind(format_of):
+    rows = [["Number", "Name"], ["1", "x"]]
+    raw = "\n".join(map(",".join, rows)).encode() if format_of is CsvFormat else workbook(rows)
+    name = "csv" if format_of is CsvFormat else "xlsx"
+
+    assert len(format_of(ReadRules(name, expect="number"), Limits()).parse(raw).records()) == 1
+    assert refusal(format_of(ReadRules(name, expect="case"), Limits()), raw) is Reason.UNKNOWN_SCHEMA
 
 
 def test_size_and_number_of_records_are_limited():

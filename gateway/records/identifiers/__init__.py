@@ -28,6 +28,7 @@ RULES: Mapping[str, Callable[[str], str]] = {
     "WO.madrid": offices.madrid,
     "CN.application": national.cn_application,
     "DE.file": national.de_file,
+    "DE.docdb": national.de_docdb,
     "JP.application": national.jp_application,
     "KR.application": national.kr_application,
     "EM.trademark": european_union.trademark,

@@ -8,6 +8,7 @@ from gateway.records.reasons import IdentifierError
 _CN = re.compile(r"(?:CN|ZL)?((?:19|20)\d{2}[12389]\d{7}|\d{2}[12389]\d{5})\.?([\dX])", re.ASCII)
 _CN_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _DE = re.compile(r"(M?)(\d{7,12})\.?(\d)", re.ASCII)
+_DE_BARE = re.compile(r"(\d{12}|\d{8})", re.ASCII)
 _JP = re.compile(r"(\d{4})-?(\d{6})", re.ASCII)
 _KR = re.compile(r"([1-4]\d)-?(\d{4})-?(\d{7})", re.ASCII)
 
@@ -33,12 +34,27 @@ def de_file(text: str) -> str:
     so such a number is refused.
     """
     letter, digits, check = fit(_DE, text, "seven to twelve digits and a check digit").groups()
+    require_check_digit(check, _de_check_digit(digits), "DPMA's rule")
+    return f"{letter}{digits}.{check}"
+
+
+def de_docdb(text: str) -> str:
+    """A German file number as EPO's docdb and other offices' registers write it: without its check digit.
+
+    The digit is put back, so that both printed forms are one number. The stored form is taken as `de_file` takes it.
+    """
+    if "." in text:
+        return de_file(text)
+    (digits,) = fit(_DE_BARE, text, "eight or twelve digits").groups()
+    return f"{digits}.{_de_check_digit(digits)}"
+
+
+def _de_check_digit(digits: str) -> str:
     total = sum(int(digit) * weight for weight, digit in enumerate(reversed(digits), start=2))
     computed = (MODULUS - total % MODULUS) % MODULUS
     if computed == MODULUS - 1:
         raise IdentifierError("bad_check_digit", "the rule gives 10, for which no written form is known")
-    require_check_digit(check, str(computed), "DPMA's rule")
-    return f"{letter}{digits}.{check}"
+    return str(computed)
 
 
 def jp_application(text: str) -> str:
