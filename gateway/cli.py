@@ -12,6 +12,7 @@ from gateway.commands.erasure import erase_group
 from gateway.commands.holder_keys import holder_key_group
 from gateway.commands.log import log_group
 from gateway.commands.operation import database_group, keys_group, serve, sweep, trust_group
+from gateway.commands.people import people_group
 from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
 from gateway.commands.sources import source_group
@@ -46,6 +47,7 @@ for command in (
     quarantine_group,
     holder_key_group,
     policy_group,
+    people_group,
     approval_group,
     keys_group,
     database_group,

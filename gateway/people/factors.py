@@ -30,7 +30,9 @@ class SingleUseTotp(Totp):
 
     def generate_qrcode(self, username: str, totp: str) -> str:
         """Draw the code as SVG within the page: the content security policy lets no `data:` image in."""
-        image = qrcode.make(self.get_totp_uri(username, totp), image_factory=qrcode.image.svg.SvgPathImage, border=2)
+        image = qrcode.make(
+            self.get_totp_uri(username, totp), image_factory=qrcode.image.svg.SvgPathFillImage, border=2
+        )
         with io.BytesIO() as file:
             image.save(file)
             drawn = file.getvalue().decode()

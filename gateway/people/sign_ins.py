@@ -96,7 +96,7 @@ def open_of(session: Session, person_id: str, now: datetime) -> list[SignIn]:
             SignIn.seen_at > now - IDLE,
             SignIn.began_at > now - ABSOLUTE,
         )
-        .order_by(SignIn.began_at.desc())
+        .order_by(SignIn.began_at.desc(), SignIn.id.desc())
     )
     return list(session.scalars(query))
 
