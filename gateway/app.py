@@ -2,7 +2,9 @@
 
 import svcs
 from flask import Flask, Response, jsonify
+from flask_babel import gettext
 
+from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
 from gateway.exchange import approval_views
 from gateway.exchange import views as exchange_views
@@ -12,7 +14,7 @@ from gateway.oauth import views as oauth_views
 from gateway.oauth import whoami
 from gateway.people import security
 from gateway.people import views as people_views
-from gateway.web import problem
+from gateway.web import headers, pages, problem
 from gateway.wiring import Services, register
 
 BODY_BYTES = 1 << 20
@@ -26,6 +28,8 @@ def create_app(services: Services) -> Flask:
     svcs.flask.init_app(app)
     register(app, services)
     problem.install(app, services.settings.origin)
+    if services.settings.has_consoles:
+        pages.install(app, lambda: _state(services))
     app.register_blueprint(problem.pages())
     app.register_blueprint(oauth_views.blueprint())
     app.register_blueprint(evidence_views.blueprint())
@@ -35,11 +39,21 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(health_blueprint())
-    security.install(app, services.desk)
-    app.register_blueprint(people_views.blueprint())
+    if services.settings.has_consoles:
+        security.install(app, services.desk)
+        app.register_blueprint(people_views.blueprint())
     app.add_url_rule("/", "front", _front)
-    app.after_request(_headers)
+    app.after_request(headers.set_headers)
     return app
+
+
+def _state(services: Services) -> list[str]:
+    """Say in the foot of each page which policy is in force and how long the published log is."""
+    try:
+        version, size = services.books.current().activation, services.published.newest().size
+    except GatewayError:
+        return []
+    return [gettext("policy version %(version)s", version=version), gettext("log of %(size)s entries", size=size)]
 
 
 def _front() -> Response:
@@ -55,11 +69,3 @@ def _front() -> Response:
             },
         }
     )
-
-
-def _headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
-    return response

@@ -74,6 +74,8 @@ class Settings:
     """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
     trusted_proxies: tuple[str, ...] = ()
     redis_url: str | None = None
+    source_state: Path | None = None
+    """Where indexes and copies of sources outlive the process; None: each process makes its own."""
     is_key_set_private: bool = False
     """Whether clients' key sets may be fetched from addresses of private networks and of this machine."""
     tls_certificate: Path | None = None
@@ -101,6 +103,8 @@ class Settings:
     """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
     witnessed_logs: tuple[NoteKey, ...] = ()
     people: PeopleSettings = field(default_factory=PeopleSettings)
+    has_consoles: bool = True
+    """Whether pages for people are served besides the API."""
 
     @property
     def has_mutual_tls(self) -> bool:
@@ -144,6 +148,7 @@ def read_settings() -> Settings:
     holder_seconds = env.float("HOLDER_SECONDS", default=10.0)
     exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0)
     sources = env.path("SOURCES", default=var / "sources")
+    source_state = env.path("SOURCE_STATE", default=None, validate=_is_private_folder)
     bind = env.str("BIND", default="127.0.0.1:8080")
     workers = env.int("WORKERS", default=2)
     threads = env.int("THREADS", default=16)
@@ -169,6 +174,7 @@ def read_settings() -> Settings:
     witness_key = env.str("WITNESS_KEY", default=None, validate=_is_place)
     witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
     people = _read_people(env)
+    has_consoles = env.bool("CONSOLES", default=True)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -188,6 +194,7 @@ def read_settings() -> Settings:
         holder_seconds=holder_seconds,
         exchange_seconds=exchange_seconds,
         sources=sources,
+        source_state=source_state,
         secrets=secrets_in_environment(),
         bind=bind,
         workers=workers,
@@ -212,6 +219,7 @@ def read_settings() -> Settings:
         witness_key=read_place(witness_key) if witness_key else None,
         witnessed_logs=tuple(NoteKey.parse(vkey) for vkey in witnessed_logs),
         people=people,
+        has_consoles=has_consoles,
     )
 
 
@@ -335,6 +343,19 @@ def _is_place(text: str | None) -> None:
         raise ValidationError(f"names no key in a token: {error}") from error
     if isinstance(place, Path):
         _is_file(place)
+
+
+def _is_private_folder(path: Path | None) -> None:
+    """Make the folder where it is missing; what lies in it holds keys and copies of records."""
+    if path is None:
+        return
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ValidationError(f"names a folder that cannot be made or read: {path}") from error
+    if mode & 0o077:
+        raise ValidationError(f"names a folder that others may read; `chmod 700 {path}`")
 
 
 def _is_file(path: Path | None) -> None:

@@ -1,13 +1,13 @@
 """The one table that turns errors into problem documents (RFC 9457), and the pages that explain each kind."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, g, json, request
+from flask import Blueprint, Flask, Response, current_app, g, json, request
 from markupsafe import escape
 from uuid6 import uuid7
 from werkzeug.exceptions import HTTPException
@@ -118,7 +118,9 @@ PROBLEMS: Mapping[str, Kind] = {
     ),
     "internal": Kind(500, "A fault of this gateway", "Report the trace id to the operator; nothing was released."),
     "upstream-failed": Kind(
-        502, "The identity provider could not be believed", "Sign in again, or in another way; the operator can see why."
+        502,
+        "The identity provider could not be believed",
+        "Sign in again, or in another way; the operator can see why.",
     ),
     "holder-failed": Kind(
         502, "The holder's system answered badly", "Ask again later with a new `jti`; the receipt proves the attempt."
@@ -222,15 +224,15 @@ def install(app: Flask, origin: str) -> None:
     @app.errorhandler(GatewayError)
     def _known(error: GatewayError) -> Response:
         if isinstance(error, InvalidInputError):
-            return answer(error.slug, errors=error.faults)
+            return _told(error.slug, error.faults)
         slug = ERRORS.get(type(error), "internal")
         if PROBLEMS[slug].status >= 500:  # noqa: PLR2004
             log.error("request failed", error=type(error).__name__, reason=str(error), trace_id=trace_id())
-        return answer(slug)
+        return _told(slug)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        response = answer(_HTTP.get(error.code or 500, "invalid-request" if (error.code or 500) < 500 else "internal"))  # noqa: PLR2004
+        response = _told(_HTTP.get(error.code or 500, "invalid-request" if (error.code or 500) < 500 else "internal"))  # noqa: PLR2004
         response.status_code = error.code or 500
         for name, value in error.get_headers():
             if name == "Allow":
@@ -240,12 +242,30 @@ def install(app: Flask, origin: str) -> None:
     @app.errorhandler(Exception)
     def _unknown(error: Exception) -> Response:
         log.error("unexpected fault", exc_info=error, error=type(error).__name__, trace_id=trace_id())
-        return answer("internal")
+        return _told("internal")
 
     @app.after_request
     def _trace(response: Response) -> Response:
         response.headers["X-Request-Id"] = trace_id()
         return response
+
+
+Page = Callable[[str, int, Sequence[Fault]], Response]
+"""Makes the page of a problem from its slug, status and faults."""
+
+
+def show_problems_as_pages(app: Flask, is_wanted: Callable[[], bool], page: Page) -> None:
+    """Tell problems to people as pages, and to programs as documents."""
+    app.extensions["problem_page"] = (is_wanted, page)
+
+
+def _told(slug: str, faults: Sequence[Fault] = ()) -> Response:
+    is_wanted, page = current_app.extensions.get("problem_page", (lambda: False, None))
+    if not is_wanted():
+        return answer(slug, errors=faults)
+    response: Response = page(slug, PROBLEMS[slug].status, faults)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def pages() -> Blueprint:

@@ -1,0 +1,57 @@
+"""What the consoles offer: each slice names its sections when it is installed, pages show those a person may open."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, request, url_for
+
+Roles = Callable[[], frozenset[str] | None]
+"""Gives the roles of whoever is signed in, None for a stranger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of a console's navigation."""
+
+    endpoint: str
+    text: Any
+    """Translated lazily."""
+    roles: frozenset[str] = frozenset()
+    """Any of them opens it; none: everybody who is signed in."""
+    prefix: str | None = None
+    """Paths that belong to it; None: the entry's own path and all below."""
+
+
+def add(app: Flask, console: str, sections: Iterable[Section]) -> None:
+    """Append sections to a console (`admin`, `audit`); the order of installation is theirs on the page."""
+    known: dict[str, list[Section]] = app.extensions.setdefault("console_sections", {})
+    known.setdefault(console, []).extend(sections)
+
+
+def items(sections: Mapping[str, list[Section]], console: str, roles: frozenset[str]) -> list[dict[str, Any]]:
+    """Give a console's entries as the kit's navigation takes them."""
+    open_ones = [section for section in sections.get(console, ()) if not section.roles or section.roles & roles]
+    addresses = [(section, url_for(section.endpoint)) for section in open_ones]
+    here = max(
+        (address for section, address in addresses if _covers(section.prefix or address, address)),
+        key=len,
+        default=None,
+    )
+    return [
+        {
+            "text": str(section.text),
+            "href": address,
+            "active": address == here,
+            "current": address == here and request.path == address,
+        }
+        for section, address in addresses
+    ]
+
+
+def _covers(prefix: str, address: str) -> bool:
+    if request.path == address:
+        return True
+    folder = prefix.rstrip("/")
+    is_home = folder.count("/") < 2  # noqa: PLR2004  (`/admin/` is not above its sections, but beside them)
+    return not is_home and (request.path == folder or request.path.startswith(folder + "/"))
