@@ -52,11 +52,12 @@ def card(policy: pst.Template, language: Language, names: Mapping[str, str] | No
     form = form_of(policy)
     if isinstance(form, NoForm):
         return NoCard(form.reason)
-    return _Drawing(_labels(language), names or {}).card(form)
+    return _Drawing(labels(language), names or {}).card(form)
 
 
 @cache
-def _labels(language: Language) -> Labels:
+def labels(language: Language) -> Labels:
+    """Give the words and sentence patterns of a language."""
     return tomllib.loads((BUNDLES / f"labels.{language}.toml").read_text("utf-8"))
 
 
