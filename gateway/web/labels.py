@@ -1,7 +1,7 @@
 """Words for codes: what a person reads where the system has a name. Unknown codes are shown as they are.
 
-Words of records and policies (types, groups, purposes) stand with the policy cards, so that a card and a page call a thing
-the same; words of the consoles are translated here.
+Words of records and policies (types, groups, purposes) stand with the policy cards, so that a card and a page call a
+thing the same; words of the consoles are translated here.
 """
 
 from collections.abc import Mapping
