@@ -9,6 +9,7 @@ different sets of files in one zip, and so that no byte can be changed unseen.
 import struct
 import zlib
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 from ipx.errors import FormatError
@@ -41,7 +42,7 @@ def write(members: Mapping[str, bytes]) -> bytes:
     if len(members) > MAX_MEMBERS:
         raise FormatError(f"A bundle holds no more than {MAX_MEMBERS} files.")
     local, central = b"", b""
-    for name, data in sorted(members.items(), key=lambda member: (member[0] != FIRST, member[0])):
+    for name, data in sorted(members.items(), key=lambda member: _place(member[0])):
         if not name.isascii() or len(data) > MAX_MEMBER_BYTES:
             raise FormatError(f"The file {name[:64]!r} is larger than 1 MiB, or its name is not ASCII.")
         raw_name = name.encode("ascii")
@@ -56,20 +57,47 @@ def read(data: bytes) -> dict[str, bytes]:
     """Read a zip that `write` gave.
 
     Raises:
-        FormatError: anything else, other zips among it.
+        FormatError: anything else, other zips among it; says in which file or part it differs first.
     """
     if len(data) > MAX_BYTES:
         raise FormatError("A bundle is larger than 4 MiB.")
     members: dict[str, bytes] = {}
+    starts: list[tuple[int, str]] = []
     at = 0
     while data.startswith(_LOCAL_MAGIC, at) and len(data) - at >= _LOCAL.size and len(members) < MAX_MEMBERS:
         *_, size, name_length, _ = _LOCAL.unpack_from(data, at)
         begin = at + _LOCAL.size + name_length
+        name = data[begin - name_length : begin].decode("latin-1")
+        starts.append((at, name))
         at = begin + size
-        members[data[begin - name_length : begin].decode("latin-1")] = data[begin:at]
+        members[name] = data[begin:at]
+    if not members:
+        raise FormatError("This is not a bundle: it does not begin with a file as the gateway packs them.")
     # This one comparison refuses a file that stands twice, is cut off, compressed, too large, or described two ways.
-    if not members or write(members) != data:
+    if (expected := write(members)) != data:
         raise FormatError(
-            "This is not a bundle as the gateway writes it, byte for byte: it was packed again, or a byte was changed."
+            "This is not a bundle as the gateway writes it, byte for byte: it was packed again, or a byte was changed. "
+            + _difference(starts, at, expected, data)
         )
     return members
+
+
+def _place(name: str) -> tuple[bool, str]:
+    return name != FIRST, name
+
+
+def _difference(starts: list[tuple[int, str]], end: int, expected: bytes, data: bytes) -> str:
+    """Tell where a zip is not what it should be, by where its files start and where the last of them ends."""
+    for (_, one), (_, other) in pairwise(starts):
+        if _place(one) >= _place(other):
+            return f"Its files {one[:64]!r} and {other[:64]!r} are not in order."
+    shared = min(len(expected), len(data))
+    at = next((at for at in range(shared) if expected[at] != data[at]), shared)
+    if at < end:
+        name = next(name for start, name in reversed(starts) if start <= at)
+        return f"It differs first at the file {name[:64]!r}, in its content, size or name, at byte {at}."
+    for _, name in starts:
+        end += _CENTRAL.size + len(name)
+        if at < end:
+            return f"Its directory says something else of the file {name[:64]!r} than the file itself, at byte {at}."
+    return f"What follows its directory differs, at byte {at}."
