@@ -1,12 +1,13 @@
 # Two stages: wheels are built in the first, the second holds Python, the wheels and nothing else.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY constraints.txt pyproject.toml hatch_build.py README.md LICENSE ./
 RUN python -m venv /opt/ipx && /opt/ipx/bin/pip install --no-cache-dir --require-hashes -r constraints.txt
 COPY ipx ipx
 COPY connectors connectors
 COPY policies policies
 COPY gateway gateway
+COPY frontend frontend
 RUN /opt/ipx/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim-bookworm

@@ -3,21 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ASSETS := gateway/web/static/vendor/VENDOR.json
 PORT ?= 8080
+IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench drill mutants constraints clean
+.PHONY: help assets run demo test lint format bench drill mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(STAMP) ## start the demo world and serve it on 127.0.0.1:8080 until Ctrl-C
+run: $(STAMP) $(ASSETS) ## start the demo world and serve it on 127.0.0.1:8080 until Ctrl-C
 	@$(BIN)/ipx-gateway demo --port $(PORT)
 
-demo: $(STAMP) ## play the demo story once, on a free port, and say what happened
+demo: $(STAMP) $(ASSETS) ## play the demo story once, on a free port, and say what happened
 	@$(BIN)/ipx-gateway demo --once
 
-test: $(STAMP) ## run the test suite on SQLite and on PostgreSQL
+test: $(STAMP) $(ASSETS) ## run the test suite on SQLite and on PostgreSQL
 	@echo "== tests (SQLite and PostgreSQL)"
 	@$(BIN)/pytest -q -n 2 --dist loadfile $(TESTS)
 
@@ -43,12 +45,17 @@ mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less?
 drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one call may fail
 	@$(BIN)/python -m tests.drill
 
+coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of the real files (IPDATA=folder)
+	@$(BIN)/ipx-gateway source coverage $(IPDATA) --notes docs/coverage.toml --on 2026-11-25 > docs/coverage.md
+
+assets: $(ASSETS) ## build styles and scripts of the consoles, where they are missing or older than frontend/
+
 constraints: $(STAMP) ## pin every dependency again, with hashes, from pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --all-extras --allow-unsafe --strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-emit-find-links --no-header --output-file constraints.txt pyproject.toml
 
 clean: ## remove what was built; the demo's data in var/ too
-	@rm -rf $(VENV) var build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) frontend/node_modules gateway/web/static/vendor var build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(STAMP): constraints.txt pyproject.toml
 	@echo "== installing into $(VENV) (once; about a minute)"
@@ -56,4 +63,9 @@ $(STAMP): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(ASSETS): $(wildcard frontend/src/*) frontend/build.mjs frontend/package.json frontend/package-lock.json | $(STAMP)
+	@echo "== building the front end"
+	@$(BIN)/python hatch_build.py
 	@touch $@
