@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ipx import bundle, evidence
 from ipx.errors import BindingError, EvidenceError, FormatError
 from ipx.jws import parse_json
+from tests.ipx.conftest import sha256 as hashed
 
 same_world = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -238,3 +239,54 @@ def test_a_place_in_the_log_is_a_number(released, verify, index):
 
     with pytest.raises(FormatError, match="at which place"):
         verify(answer)
+
+
+@pytest.fixture(scope="module")
+def ended(world):
+    """An answer that ends a pending exchange, and shows the receipt of its filing."""
+    first = world.members("pending")
+    prior = world.answer(first)
+    members = world.members(
+        request_token=first["request.jws"].decode(),
+        receipt={"prior": hashed(first["receipt.jws"].decode())},
+        **{"pending.zip": bundle.write(first)},
+    )
+    return world.answer(members, prior={"receipt": prior["receipt"], "log": prior["log"]})
+
+
+def test_an_answer_that_ends_a_pending_one_is_verified_with_the_receipt_of_its_filing(ended, verify, world, now):
+    report = verify(ended)
+
+    assert report.outcome == "released"
+    assert report == bundle.verify(evidence.bundle_of_answer(ended), world.trust(), now=now)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        None,
+        [],
+        "receipt",
+        {},
+        {"receipt": "x"},
+        {"receipt": "x", "log": None},
+        {"receipt": "x", "log": []},
+        {"receipt": "x", "log": "salt"},
+    ],
+)
+def test_an_answer_that_hides_the_pending_receipt_is_refused(ended, verify, prior):
+    with pytest.raises(FormatError, match="does not show the pending receipt"):
+        verify({**ended, "prior": prior})
+
+
+@pytest.mark.parametrize("name", ["receipt", "log"])
+def test_an_answer_with_another_pending_receipt_is_refused(ended, verify, world, name):
+    other = world.answer(world.members("pending"))
+
+    with pytest.raises(EvidenceError):
+        verify({**ended, "prior": {**ended["prior"], name: other[name]}})
+
+
+def test_an_answer_that_leaves_its_pending_receipt_out_is_refused(ended, verify):
+    with pytest.raises(EvidenceError, match="missing"):
+        verify({name: value for name, value in ended.items() if name != "prior"})

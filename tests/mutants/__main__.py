@@ -9,12 +9,13 @@ reason; any other survivor, or fewer than 95 noticed of a hundred, is a failure.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from click import echo
 
 from tests.mutants.mutate import Mutant, mutants
-from tests.mutants.run import noticed, passes_unchanged, warm_up
+from tests.mutants.run import Called, functions_called, noticed, warm_up
 
 VERIFIERS = (
     "bundle",
@@ -63,15 +64,17 @@ def main() -> int:
         echo("\n".join(f"{mutant.module}:{mutant.line} {mutant.where}: {mutant.what}" for mutant in chosen))
         return 0
     warm_up()
-    if not passes_unchanged(TESTS):
-        echo("the tests fail without any mutant: mend them first")
+    try:
+        called = functions_called(TESTS)
+    except RuntimeError as error:
+        echo(f"{error}: mend it first")
         return 2
-    return report(everything, chosen, options.jobs)
+    return report(everything, chosen, called, options.jobs)
 
 
-def report(everything: list[Mutant], chosen: list[Mutant], jobs: int) -> int:
+def report(everything: list[Mutant], chosen: list[Mutant], called: Called, jobs: int) -> int:
     started = time.monotonic()
-    was_noticed = noticed(chosen, TESTS, jobs)
+    was_noticed = noticed(chosen, called, jobs, _progress(len(chosen)))
     reasons = argued()
     survivors = [mutant for mutant, was in zip(chosen, was_noticed, strict=True) if not was]
     open_ends = [mutant for mutant in survivors if mutant.name not in reasons]
@@ -92,6 +95,21 @@ def report(everything: list[Mutant], chosen: list[Mutant], jobs: int) -> int:
     for name in stale:
         echo(f"stale in argued.md: {name}")
     return int(bool(open_ends or stale) or share < LEAST)
+
+
+def _progress(count: int) -> Callable[[Mutant, bool], None]:
+    """Tell on standard error how far the run is, every 25 mutants, and each survivor at once."""
+    judged = 0
+
+    def tell(mutant: Mutant, was_noticed: bool) -> None:  # noqa: FBT001
+        nonlocal judged
+        judged += 1
+        if not was_noticed:
+            echo(f"   not noticed: {mutant.name}", err=True)
+        if judged % 25 == 0:
+            echo(f"   {judged} of {count}", err=True)
+
+    return tell
 
 
 if __name__ == "__main__":

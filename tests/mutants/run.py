@@ -8,9 +8,9 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from tests.mutants.mutate import Mutant
 
@@ -26,9 +26,13 @@ WARM = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
     "cryptography.x509",
+    "gateway.db.engine",
+    "gateway.tables",
+    "hypothesis.extra.pytestplugin",
     "hypothesis.strategies",
     "psycopg",
     "pytest",
+    "rfc3161_client",
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm",
@@ -66,8 +70,47 @@ def warm_up() -> None:
         raise AssertionError("the verifier was imported before its mutants")
 
 
-def tests_for(mutant: Mutant, folder: Path) -> list[str]:
-    """Give all tests, those most likely to notice first."""
+Called = dict[Path, frozenset[str]]
+"""Of each file of tests the functions of the verifier that it calls, as `module.py function`."""
+
+
+def functions_called(folder: Path) -> Called:
+    """Run each file of tests by itself and without any mutant.
+
+    Raises:
+        RuntimeError: one of them fails as it is; then it would notice everything.
+    """
+    return {file: _functions_called_by(file) for file in sorted(folder.glob("test_*.py"))}
+
+
+def _functions_called_by(file: Path) -> frozenset[str]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        called: set[CodeType] = set()
+        sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+        status = _try(None, [str(file)])
+        sys.setprofile(None)
+        with os.fdopen(writing, "w") as pipe:
+            pipe.write("\n".join(sorted({name for code in called if (name := _name(code))})))
+        os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        names = frozenset(pipe.read().splitlines())
+    if os.waitpid(child, 0)[1] != 0:
+        raise RuntimeError(f"{file} fails without any mutant")
+    return names
+
+
+def _name(code: CodeType) -> str | None:
+    """Name a function of the verifier as its mutants do; a nested one belongs to the one around it."""
+    path = Path(code.co_filename)
+    return f"{path.name} {code.co_qualname.partition('.<locals>')[0]}" if path.parent.name == "ipx" else None
+
+
+def tests_for(mutant: Mutant, called: Called) -> list[str]:
+    """Give the files of tests that call the mutant's function, those most likely to notice first."""
     near = {
         "disclosures": ["sdjwt"],
         "notekey": ["note"],
@@ -78,18 +121,25 @@ def tests_for(mutant: Mutant, folder: Path) -> list[str]:
         "encoding": ["jws", "keys", "note"],
     }
     stem = mutant.module.stem
-    first = [folder / f"test_{name}.py" for name in (stem, *near.get(stem, ()))]
-    files = [path for path in first if path.is_file()]
-    return [str(path) for path in (*files, *sorted(set(folder.glob("test_*.py")) - set(files)))]
+    first = [f"test_{name}.py" for name in (stem, *near.get(stem, ()))]
+    files = [path for path, names in called.items() if f"{mutant.module.name} {mutant.where}" in names]
+    return [str(path) for path in sorted(files, key=lambda path: (path.name not in first, path.name))]
 
 
-def noticed(chosen: Sequence[Mutant], folder: Path, jobs: int) -> list[bool]:
-    """Tell for each mutant whether any test fails with it in place; `jobs` run at a time."""
+def noticed(chosen: Sequence[Mutant], called: Called, jobs: int, tell: Callable[[Mutant, bool], None]) -> list[bool]:
+    """Tell for each mutant whether any test fails with it in place; `jobs` run at a time.
+
+    Args:
+        chosen: the mutants.
+        called: which tests call what.
+        jobs: how many run side by side.
+        tell: is called as soon as one is judged.
+    """
     waiting, running, found = deque(enumerate(chosen)), dict[int, tuple[int, float]](), dict[int, bool]()
     while waiting or running:
         while waiting and len(running) < jobs:
             at, mutant = waiting.popleft()
-            running[_begin(mutant, tests_for(mutant, folder))] = at, time.monotonic() + SECONDS
+            running[_begin(mutant, tests_for(mutant, called))] = at, time.monotonic() + SECONDS
         for child, (at, end) in [*running.items()]:
             done, status = os.waitpid(child, os.WNOHANG)
             if not done and time.monotonic() > end:
@@ -98,16 +148,12 @@ def noticed(chosen: Sequence[Mutant], folder: Path, jobs: int) -> list[bool]:
             if done:
                 found[at] = status != 0
                 del running[child]
+                tell(chosen[at], found[at])
         time.sleep(0.01)
     return [found[at] for at in range(len(chosen))]
 
 
-def passes_unchanged(folder: Path) -> bool:
-    """Tell whether the tests pass without any mutant: else they would notice everything."""
-    return os.waitpid(_begin(None, [str(folder)]), 0)[1] == 0
-
-
-def _begin(mutant: Mutant | None, files: Sequence[str]) -> int:
+def _begin(mutant: Mutant, files: Sequence[str]) -> int:
     child = os.fork()
     if child == 0:
         os._exit(_try(mutant, files))
@@ -115,7 +161,9 @@ def _begin(mutant: Mutant | None, files: Sequence[str]) -> int:
 
 
 def _try(mutant: Mutant | None, files: Sequence[str]) -> int:
-    """Run the tests in this process; gives 0 where all pass."""
+    """Run the tests in this process; gives 0 where all pass, or where there are none."""
+    if not files:
+        return 0
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
