@@ -36,10 +36,13 @@ class RegisterView:
             question: names what is asked, with all that the answer depends on beside the register.
             read: reads the answer from the database. What depends on the time of day is judged afterwards, not in it.
         """
-        if question not in self.known:
+        if question in self.known:
+            known: Answer = self.known[question]
+            return known
+        answer = read()
+        if answer is not None:  # strangers may ask for any name: what is not there takes no place here
             # Read after the stamp was: at worst a newer answer is kept under an older stamp, and read once more.
-            self.known[question] = read()
-        answer: Answer = self.known[question]
+            self.known[question] = answer
         return answer
 
 

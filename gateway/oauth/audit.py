@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, bindparam, insert
 from sqlalchemy.orm import Session
 
 from gateway.audit.models import AuditEntry
 from gateway.clock import Clock
+from gateway.db.prepared import Prepared
 from ipx.ids import uuid7
 
-_INSERT = insert(AuditEntry)
+_COLUMNS = ("id", "at", "actor", "act", "subject", "detail")
+_INSERT = Prepared(insert(AuditEntry).values({name: bindparam(name) for name in _COLUMNS}))
 
 
 class Acts(Protocol):
@@ -48,6 +50,6 @@ def record(
         subject: the client that it is about; empty where none is known.
         detail: ids and codes only; never a token, an assertion or a proof.
     """
-    connection.execute(
-        _INSERT, {"id": uuid7(), "at": at, "actor": actor, "act": act, "subject": subject, "detail": dict(detail)}
+    _INSERT.run(
+        connection, {"id": uuid7(), "at": at, "actor": actor, "act": act, "subject": subject, "detail": dict(detail)}
     )

@@ -31,7 +31,6 @@ class RegisteredKey:
     valid_from: datetime
     valid_until: datetime
     revoked_at: datetime | None
-    last_used_at: datetime | None
     listed_as: str | None
     is_fetched: bool
     confirmed_until: datetime | None
@@ -105,7 +104,6 @@ _KEY_COLUMNS = (
     ClientKey.valid_from,
     ClientKey.valid_until,
     func.coalesce(ClientKey.revoked_at, ClientKey.suspended_at).label("revoked_at"),
-    ClientKey.last_used_at,
     ClientKey.listed_as,
     ClientKey.is_fetched,
     ClientKeySet.client_id.label("key_set"),
@@ -153,6 +151,9 @@ class ClientRegister:
     def find(self, client_id: str) -> RegisteredClient | None:
         if not CLIENT_ID.fullmatch(client_id):
             return None  # and no stranger's text reaches the database: PostgreSQL raises on a zero byte
+        return self._memory.view().of(("client", client_id), lambda: self._read(client_id))
+
+    def _read(self, client_id: str) -> RegisteredClient | None:
         with self._database.read_connection() as connection:
             rows = connection.execute(_FIND, {"client_id": client_id}).all()
         return _client(rows) if rows else None
@@ -220,7 +221,6 @@ def _registered(row: Any) -> RegisteredKey | None:
         valid_from=row.valid_from,
         valid_until=row.valid_until,
         revoked_at=row.revoked_at,
-        last_used_at=row.last_used_at,
         listed_as=row.listed_as,
         is_fetched=row.is_fetched,
         confirmed_until=row.fetched_at + KEPT if row.fetched_at is not None else None,

@@ -1,6 +1,7 @@
 """The client credentials grant (RFC 6749, section 4.4): scope all or nothing, one resource, delegation, purpose."""
 
 import re
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
@@ -8,6 +9,8 @@ from sqlalchemy import Connection, bindparam, update
 
 from gateway.agencies.key_warnings import warnings_of
 from gateway.agencies.models import ClientKey
+from gateway.db.base import UtcDateTime
+from gateway.db.prepared import Prepared
 from gateway.oauth.audit import record
 from gateway.oauth.client_assertion import Authenticated
 from gateway.oauth.errors import Reason, RefusedError
@@ -22,8 +25,14 @@ AUTH_METHODS: Final = ("private_key_jwt", "tls_client_auth")
 REPLAYS: Final = {"assertion": Reason.REPLAY, "proof": Reason.PROOF_REPLAY}
 
 _SCOPES = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
-_USED_SECONDS: Final = 60
-_USED = update(ClientKey).where(ClientKey.id == bindparam("key_id")).values(last_used_at=bindparam("at"))
+_USED_EVERY: Final = timedelta(seconds=60)
+_USED = Prepared(
+    update(ClientKey)
+    .where(ClientKey.id == bindparam("key_id"))
+    .where(ClientKey.last_used_at.is_(None) | (ClientKey.last_used_at < bindparam("before", type_=UtcDateTime)))
+    .values(last_used_at=bindparam("at"))
+)
+"""Written once a minute for a key that is in use all the time."""
 
 
 class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is untyped
@@ -61,8 +70,8 @@ class GatewayClientCredentialsGrant(ClientCredentialsGrant):  # type: ignore[mis
 
         def issue(connection: Connection) -> None:
             server.replay.consume(connection, self.consume, now)
-            if key and (key.last_used_at is None or (now - key.last_used_at).total_seconds() > _USED_SECONDS):
-                connection.execute(_USED, {"key_id": key.id, "at": now})
+            if key:
+                _USED.run(connection, {"key_id": key.id, "at": now, "before": now - _USED_EVERY})
             record(connection, now, client_id, "token.issued", subject=client_id, detail=detail)
 
         try:

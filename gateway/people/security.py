@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, after_this_request, g, request, session
+from flask import Flask, Request, abort, after_this_request, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_security import Security
 from flask_security.signals import (
@@ -50,10 +51,20 @@ VIA: Final = {
 }
 
 
+class ConsoleSessions(SecureCookieSessionInterface):
+    """No cookie is looked at where callers prove themselves by tokens."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith(TOKENS_ONLY):
+            return SecureCookieSession()
+        return super().open_session(app, request)
+
+
 def install(app: Flask, at: Desk) -> None:
     """Give an application sign-in, sessions and protection from forged forms."""
     app.extensions[EXTENSION] = at
     app.config.from_mapping(_configuration(at))
+    app.session_interface = ConsoleSessions()
     csrf = CSRFProtect(app)
 
     @app.before_request
