@@ -12,6 +12,7 @@ from connectors.fault_play import play, render_played
 from connectors.template import template
 from gateway.agencies.sources import parsed
 from gateway.commands.context import actor, json_option, reported, services, show
+from gateway.commands.coverage import coverage
 from gateway.records.catalogue import CATALOGUE
 from gateway.settings import secrets_in_environment, variables_in_environment
 from gateway.wiring import mapping_tools
@@ -30,10 +31,28 @@ HEALTH_COLUMNS = (
     "note",
 )
 
+STATUS_COLUMNS = (
+    "source",
+    "state",
+    "every",
+    "last run",
+    "next run",
+    "last success",
+    "lag",
+    "failure",
+    "mapped",
+    "deleted",
+    "quarantined",
+    "waiting",
+)
+
 
 @click.group("source")
 def source_group() -> None:
     """Data sets that agencies hold, each behind a connector that its source file describes."""
+
+
+source_group.add_command(coverage)
 
 
 @source_group.command("test")
@@ -188,17 +207,62 @@ def source_health(name: str | None, *, as_json: bool) -> None:
 
 
 @source_group.command("follow")
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--due", is_flag=True, help="Those whose file says how often, if it is time, as the server does.")
 @reported
-def follow_source(name: str) -> None:
-    """Read all that changed at a source since the last run, and quarantine what cannot be served.
+def follow_sources(names: tuple[str, ...], *, due: bool) -> None:
+    """Read all that changed at sources since their last run, and quarantine what cannot be served.
 
-    A run that is cut off goes on where it stopped. Exit status 1 when the source failed or too much was quarantined.
+    A source whose file says `freshness: {follow: PT15M}` is followed by the server itself. A run that is cut off goes
+    on where it stopped. Exit status 1 when a source failed or too much of it was quarantined.
+
+    Example: ipx-gateway source follow regulator-cases
     """
-    ran = services().intake.following.run(name)
-    click.echo(f"mapped {ran.mapped}   quarantined {ran.quarantined}   deleted {ran.deleted}")
-    if ran.failure is not None:
-        raise click.ClickException(f"stopped: {ran.failure}; the next run goes on from here")
+    following = services().intake.following
+    if bool(names) == due:
+        raise click.UsageError("name sources, or give --due")
+    failed = []
+    for name in following.due() if due else names:
+        ran = following.run(name)
+        told = "" if len(names) == 1 else f"{name}   "
+        click.echo(f"{told}mapped {ran.mapped}   quarantined {ran.quarantined}   deleted {ran.deleted}")
+        if ran.failure is not None:
+            failed.append(f"{told}stopped: {ran.failure}; the next run goes on from here")
+    if failed:
+        raise click.ClickException("\n".join(failed))
+
+
+@source_group.command("status")
+@json_option
+@reported
+def source_status(*, as_json: bool) -> None:
+    """Show what following sources brought, and which comes next when. No source is asked.
+
+    Exit status 1 when one could not be followed or is behind what its file calls stale.
+    """
+    found = services().intake.following.status()
+    show(
+        (
+            {
+                "source": one.source,
+                "state": one.state,
+                "every": str(one.follow) if one.follow is not None else None,
+                "last run": one.last_run,
+                "next run": one.next_run,
+                "last success": one.last_success,
+                "lag": str(one.lag).partition(".")[0] if one.lag is not None else None,
+                "failure": one.failure,
+                "mapped": one.mapped,
+                "deleted": one.deleted,
+                "quarantined": one.quarantined,
+                "waiting": one.waiting,
+            }
+            for one in found
+        ),
+        STATUS_COLUMNS,
+        as_json=as_json,
+    )
+    sys.exit(1 if any(one.state in ("down", "stale") for one in found) else 0)
 
 
 @source_group.command("suspend")
