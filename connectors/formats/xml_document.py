@@ -141,8 +141,10 @@ class XmlFormat:
         return root
 
     def _declares_entities(self, text: str) -> bool:
-        """Whether any entity could be put into the text. Unparsed ones (NDATA) are names of pictures and nothing else;
-        they pass where a document type is ignored."""
+        """Whether any entity could be put into the text.
+
+        Unparsed ones (NDATA) are names of pictures and nothing else; they pass where a document type is ignored.
+        """
         declared = text.count("<!ENTITY")
         unparsed = len(_UNPARSED_ENTITY.findall(text)) if self._rules.doctype == "ignore" else 0
         return declared > unparsed
