@@ -41,5 +41,9 @@ class InvalidInputError(GatewayError):
         self.slug = slug
 
 
+class ChangedSinceSeenError(GatewayError):
+    """A registered thing was changed by somebody else after the person who changes it now had looked at it."""
+
+
 class StoreUnavailableError(GatewayError):
     """The database cannot be read or written; nothing was released."""

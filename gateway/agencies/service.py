@@ -1,7 +1,7 @@
 """Agencies and their client systems: registered, shown, suspended, resumed; every act with its audit entry."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +17,13 @@ from gateway.records.codes import code_table
 from policies.bundle_files import default_egress
 
 Row = TypeVar("Row", Agency, Client)
+
+Check = Callable[[Any], None]
+"""Looks at the row, locked, before it is changed; raises `ChangedSinceSeenError` where it is not what was seen."""
+
+
+def accept(_row: Any) -> None:
+    """Change it whatever it is by now: for operators at a shell."""
 
 
 class Agencies:
@@ -75,6 +82,44 @@ class Agencies:
                 self._policies.activate_within(session, [default_egress(code, purposes)], actor=actor)
         return agency
 
+    def change(
+        self, code: str, *, name: str, jurisdictions: Sequence[str], actor: str, check: Check = accept
+    ) -> Agency:
+        """Set an agency's name and where it acts.
+
+        Raises:
+            InvalidInputError: no name or no jurisdiction.
+        """
+        if not name.strip():
+            raise InvalidInputError([Fault("/name", "missing", "an agency has a name")])
+        if not jurisdictions:
+            raise InvalidInputError([Fault("/jurisdictions", "missing", "an agency acts in at least one jurisdiction")])
+        with self._database.write() as session:
+            agency = _existing(session, Agency, code, "agency", lock=True)
+            check(agency)
+            agency.name, agency.jurisdictions = name.strip(), list(jurisdictions)
+            session.flush()
+            detail = {"name": agency.name, "jurisdictions": agency.jurisdictions}
+            self._audit.record(session, actor, "agency.changed", code, detail)
+        return agency
+
+    def set_scopes(self, code: str, scopes: Sequence[str], *, actor: str, check: Check = accept) -> None:
+        """Let an agency have these scopes and no others; its clients lose with it what it loses."""
+        with self._database.write() as session:
+            agency = _existing(session, Agency, code, "agency", lock=True)
+            check(agency)
+            new = [scope for scope in dict.fromkeys(scopes) if scope not in agency.scopes]
+            gone = [scope for scope in agency.scopes if scope not in scopes]
+            agency.scopes = [scope for scope in agency.scopes if scope not in gone] + new
+            if gone:
+                for client in session.scalars(select(Client).where(Client.agency_code == code)):
+                    client.not_before = self._clock()
+            session.flush()
+            if new:
+                self._audit.record(session, actor, "agency.scopes_granted", code, {"scopes": new})
+            if gone:
+                self._audit.record(session, actor, "agency.scopes_withdrawn", code, {"scopes": gone})
+
     def agencies(self) -> list[Agency]:
         with self._database.read() as session:
             return list(session.scalars(select(Agency).order_by(Agency.code)))
@@ -126,14 +171,15 @@ class Agencies:
                 self._audit.record(session, actor, "agency.scopes_withdrawn", code, {"scopes": gone})
             return agency.scopes
 
-    def set_client_scopes(self, client_id: str, scopes: Sequence[str], *, actor: str) -> None:
+    def set_client_scopes(self, client_id: str, scopes: Sequence[str], *, actor: str, check: Check = accept) -> None:
         """Let a client have these scopes and no others; what it loses ends with the tokens it has.
 
         Raises:
             InvalidInputError: a scope is not granted to the agency (nothing is narrowed silently).
         """
         with self._database.write() as session:
-            client = _existing(session, Client, client_id, "client")
+            client = _existing(session, Client, client_id, "client", lock=True)
+            check(client)
             _require_granted(_existing(session, Agency, client.agency_code, "agency"), scopes)
             if set(scopes) == set(client.scopes):
                 return
@@ -154,19 +200,21 @@ class Agencies:
         with self._database.read() as session:
             return _existing(session, Client, client_id, "client")
 
-    def suspend(self, model: type[Row], key: str, *, reason: str, actor: str) -> None:
+    def suspend(self, model: type[Row], key: str, *, reason: str, actor: str, check: Check = accept) -> None:
         """Shut an agency or client out, from its next call on. Suspending twice keeps the first instant."""
         with self._database.write() as session:
-            row = _existing(session, model, key, model.__tablename__)
+            row = _existing(session, model, key, model.__tablename__, lock=True)
+            check(row)
             if row.suspended_at is None:
                 row.suspended_at = self._clock()
                 row.suspended_reason = reason
                 session.flush()
                 self._audit.record(session, actor, f"{model.__tablename__}.suspended", key, {"reason": reason})
 
-    def resume(self, model: type[Row], key: str, *, actor: str) -> None:
+    def resume(self, model: type[Row], key: str, *, actor: str, check: Check = accept) -> None:
         with self._database.write() as session:
-            row = _existing(session, model, key, model.__tablename__)
+            row = _existing(session, model, key, model.__tablename__, lock=True)
+            check(row)
             if row.suspended_at is not None:
                 row.suspended_at = None
                 row.suspended_reason = None
@@ -184,8 +232,8 @@ def _require_granted(agency: Agency, scopes: Sequence[str]) -> None:
         raise InvalidInputError(faults)
 
 
-def _existing(session: Session, model: type[Row], key: str, word: str) -> Row:
-    row = session.get(model, key)
+def _existing(session: Session, model: type[Row], key: str, word: str, *, lock: bool = False) -> Row:
+    row = session.get(model, key, with_for_update=lock)
     if row is None:
         raise UnknownError(f"there is no {word} {key}; `ipx-gateway {word} list` shows those that exist")
     return row

@@ -5,6 +5,7 @@ from sqlalchemy import select
 from connectors.errors import SourceFileError
 from connectors.source_file import SourceFile, read_source
 from gateway.agencies.models import Agency, Source
+from gateway.agencies.service import Check, accept
 from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
@@ -18,7 +19,7 @@ class Sources:
         self._audit = audit
         self._clock = clock
 
-    def add(self, text: str, *, actor: str, replace: bool = False) -> Source:
+    def add(self, text: str, *, actor: str, replace: bool = False, check: Check = accept) -> Source:
         """Register a source file for the holder it names; its secrets stay references.
 
         The text is kept as written. With `replace` it takes the place of the source of this name.
@@ -42,6 +43,8 @@ class Sources:
             if known is None:
                 known = Source(name=file.name, holder=file.holder, created_at=self._clock())
                 session.add(known)
+            else:
+                check(known)
             known.record_type = file.record_type
             known.text = text
             known.sha256 = file.sha256
@@ -63,18 +66,19 @@ class Sources:
             raise UnknownError(f"there is no source {name}; `ipx-gateway source list` shows those that exist")
         return row
 
-    def suspend(self, name: str, *, reason: str, actor: str) -> None:
+    def suspend(self, name: str, *, reason: str, actor: str, check: Check = accept) -> None:
         """Stop asking a source, from the next exchange on."""
-        self._set(name, "source.suspended", reason, actor)
+        self._set(name, "source.suspended", reason, actor, check)
 
-    def resume(self, name: str, *, actor: str) -> None:
-        self._set(name, "source.resumed", None, actor)
+    def resume(self, name: str, *, actor: str, check: Check = accept) -> None:
+        self._set(name, "source.resumed", None, actor, check)
 
-    def _set(self, name: str, act: str, reason: str | None, actor: str) -> None:
+    def _set(self, name: str, act: str, reason: str | None, actor: str, check: Check) -> None:
         with self._database.write() as session:
-            row = session.get(Source, name)
+            row = session.get(Source, name, with_for_update=True)
             if row is None:
                 raise UnknownError(f"there is no source {name}; `ipx-gateway source list` shows those that exist")
+            check(row)
             if (row.suspended_at is None) == (reason is None):
                 return
             row.suspended_at = self._clock() if reason is not None else None

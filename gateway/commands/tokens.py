@@ -1,14 +1,12 @@
 """`ipx-gateway token`: what is wrong with a token, an assertion or a proof, for whoever helps a client."""
 
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
 from gateway.commands.context import json_option, reported, services, show
-from gateway.oauth.debugger import TOKEN_PATH
-from gateway.oauth.jose import JwsError, parse
-from gateway.oauth.token_debugger import CALL_METHOD, CALL_PATH, TokenQuestion
+from gateway.oauth.examination import Examined, examine
 
 COLUMNS = ("step", "result", "code", "claim", "expected", "got", "message")
 
@@ -38,29 +36,8 @@ def debug(
     """
     text = file.read().strip()
     proof = proof_file.read().strip() if proof_file else None
-    steps = _steps(text, proof, method, path, scope)
+    sign_in = services().sign_in
+    asked = Examined(text, proof, method, path, scope)
+    steps = examine(sign_in.debugger, sign_in.token_debugger, asked)
     show(steps, COLUMNS, as_json=as_json)
     sys.exit(any(step["result"] == "fail" for step in steps))
-
-
-def _steps(
-    text: str, proof: str | None, method: str | None, path: str | None, scope: str | None
-) -> list[dict[str, Any]]:
-    sign_in = services().sign_in
-    match _typ(text):
-        case "at+jwt":
-            question = TokenQuestion(text, proof, method or CALL_METHOD, path or CALL_PATH, scope)
-            return sign_in.token_debugger.examine(question, lambda _token: True)
-        case "dpop+jwt":
-            form = {"dpop_proof": text}
-        case _:
-            form = {"client_assertion": text} | ({"dpop_proof": proof} if proof else {})
-    form |= {"method": method or "POST", "path": path or TOKEN_PATH} | ({"scope": scope} if scope else {})
-    return sign_in.debugger.steps(form, tells_all=True)
-
-
-def _typ(text: str) -> Any:
-    try:
-        return parse(text).header.get("typ")
-    except JwsError:
-        return None  # the debugger of assertions says what is wrong with its form

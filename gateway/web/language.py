@@ -1,6 +1,6 @@
 """In which language and colours a page is: by link, cookie, account, browser; and where the translations are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +74,8 @@ def compile_catalogues(folder: Path) -> None:
                 raise
 
 
-def _first(asked: Iterable[str | None], known: Iterable[str]) -> str | None:
-    return next((choice for choice in asked if choice in known), None)
+def _first(asked: Iterable[str | None], known: Container[str]) -> str | None:
+    return next((choice for choice in asked if choice is not None and choice in known), None)
 
 
 def _accepted() -> str:
@@ -89,9 +89,10 @@ def _taste() -> tuple[str | None, str | None]:
 
 
 def _remember(response: Response) -> Response:
-    for name, known in (("lang", LANGUAGES), ("theme", THEMES)):
+    choices: tuple[tuple[str, Container[str]], ...] = (("lang", LANGUAGES), ("theme", THEMES))
+    for name, known in choices:
         chosen = request.args.get(name)
-        if chosen in known and response.mimetype == "text/html":
+        if chosen is not None and chosen in known and response.mimetype == "text/html":
             response.set_cookie(
                 name, chosen, max_age=YEAR_SECONDS, secure=request.is_secure, httponly=True, samesite="Lax"
             )

@@ -37,7 +37,7 @@ def install(app: Flask, state: State = tuple) -> None:
     app.extensions.setdefault("console_sections", {})
     own = app.jinja_loader
     kit = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
-    app.jinja_loader = ChoiceLoader([own, kit] if own else [kit])  # type: ignore[misc]
+    app.jinja_loader = ChoiceLoader([own, kit] if own else [kit])
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(assets.blueprint())
     language.install(app)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.errors import (
     AlreadyExistsError,
+    ChangedSinceSeenError,
     Fault,
     GatewayError,
     InvalidInputError,
@@ -68,6 +69,9 @@ PROBLEMS: Mapping[str, Kind] = {
     "officer-excluded": Kind(
         403, "You may not decide on this request", "Another officer of the holder has to: nobody decides on their own."
     ),
+    "own-change": Kind(
+        403, "Nobody reviews their own change", "Another approver has to, who wrote no part of it."
+    ),
     "purpose-outside-token": Kind(
         403,
         "The request is outside the token's purpose",
@@ -95,6 +99,14 @@ PROBLEMS: Mapping[str, Kind] = {
     ),
     "contradictory-revision": Kind(
         409, "Another version with the same `as_of` was taken before", "Send what is true with a later `as_of`."
+    ),
+    "base-moved": Kind(
+        409,
+        "Other policies came into force meanwhile",
+        "Take the change over to what is in force now (`rebase`), collect evidence and ask for review again.",
+    ),
+    "evidence-changed": Kind(
+        409, "The evidence is not the one you saw", "Look at the change again; what was said before counts no longer."
     ),
     "already-exists": Kind(409, "It exists already", "Choose another name or change the one that exists."),
     "link-spent": Kind(
@@ -152,6 +164,7 @@ ERRORS: dict[type[GatewayError], str] = {
     SettingsError: "internal",
     UnknownError: "not-found",
     AlreadyExistsError: "already-exists",
+    ChangedSinceSeenError: "stale-version",
     InvalidInputError: "invalid-field",
     StoreUnavailableError: "store-unavailable",
 }
