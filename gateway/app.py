@@ -4,6 +4,7 @@ import svcs
 from flask import Flask, Response, jsonify
 from flask_babel import gettext
 
+from gateway.admin.policies import pages as policy_pages
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
 from gateway.exchange import approval_views
@@ -42,6 +43,7 @@ def create_app(services: Services) -> Flask:
     if services.settings.has_consoles:
         security.install(app, services.desk)
         app.register_blueprint(people_views.blueprint())
+        policy_pages.install(app)
     app.add_url_rule("/", "front", _front)
     app.after_request(headers.set_headers)
     return app

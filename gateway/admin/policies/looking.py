@@ -11,20 +11,13 @@ from gateway.admin.policies.reading import READERS
 from gateway.admin.policies.register import Register, register
 from gateway.admin.policies.simulation import MARKS, Supposition, question
 from gateway.admin.policies.words import words_for_templates
-from gateway.clock import Clock
-from gateway.governance.books import PolicyBooks
+from gateway.governance.rights import Answer, Rights
 from gateway.people.access import SignedIn, current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
-from policies.engine import Denial, Explanation, PolicyBook, decide, explain
-from policies.matrix import Asked, Matrix, rights_matrix
-from policies.obligations import Obligations
+from policies.matrix import Asked
 
 CASES: Final = ("", "cited", "named", "defendant")
 OWNERS: Final = ("", "represented", "right")
-MATRICES: Final = 64
-"""So many answers of the rights matrix are remembered; each belongs to one book."""
-
-_remembered: dict[object, Matrix] = {}
 
 
 def routes(pages: Blueprint) -> None:
@@ -43,8 +36,14 @@ def matrix() -> ResponseReturnValue:
     agency = request.args.get("agency", "")
     found = None
     if chosen is not None:
-        book = svcs.flask.get(PolicyBooks).current().book
-        found = _matrix(book, known, chosen, agency)
+        holder, record_type, source = chosen
+        columns = [
+            Asked(known.agencies[row.code], purpose)
+            for row in known.rows.values()
+            if row.code != holder and agency in {"", row.code}
+            for purpose in sorted(row.purposes)
+        ]
+        found = svcs.flask.get(Rights).matrix(known.agencies[holder], source, record_type, columns)
     return render_template(
         "policies/matrix.html",
         console="admin",
@@ -64,22 +63,17 @@ def simulate() -> ResponseReturnValue:
     known, catalogue = register(), policy_catalogue()
     held = _visible(current_person(), known)
     supposed = _supposition(known, held)
-    found: Explanation | None = None
-    obligations: Obligations | None = None
+    found: Answer | None = None
     if supposed is not None and request.args.get("ask"):
         source = next(name for holder, kind, name in held if (holder, kind) == (supposed.holder, supposed.record_type))
-        book = svcs.flask.get(PolicyBooks).current().book
-        asked = question(supposed, known.agencies, source, catalogue, svcs.flask.get(Clock)())
-        found = explain(book, asked, "auditor")
-        decision = decide(book, asked)
-        obligations = None if isinstance(decision, Denial) else decision.obligations
+        found = svcs.flask.get(Rights).answer(question(supposed, known.agencies, source, catalogue))
     return render_template(
         "policies/simulate.html",
         console="admin",
         held=held,
         supposed=supposed,
-        found=found,
-        obligations=obligations.document() if obligations else {},
+        found=found.explanation if found else None,
+        obligations=found.obligations.document() if found and found.obligations else {},
         names=known.names,
         agencies=sorted(known.rows),
         cases=CASES,
@@ -92,23 +86,6 @@ def simulate() -> ResponseReturnValue:
 def _visible(person: SignedIn, known: Register) -> Sequence[tuple[str, str, str]]:
     """Nation-wide people look at everybody's records, others at their own agency's."""
     return [one for one in known.held() if person.covers(one[0])]
-
-
-def _matrix(book: PolicyBook, known: Register, chosen: tuple[str, str, str], agency: str) -> Matrix:
-    holder, record_type, source = chosen
-    columns = tuple(
-        Asked(known.agencies[row.code], purpose)
-        for row in known.rows.values()
-        if row.code != holder and agency in {"", row.code}
-        for purpose in sorted(row.purposes)
-    )
-    place = (book.digest, chosen, columns, known.agencies[holder])
-    if place not in _remembered:
-        if len(_remembered) >= MATRICES:
-            _remembered.clear()
-        now = svcs.flask.get(Clock)()
-        _remembered[place] = rights_matrix(book, known.agencies[holder], source, record_type, columns, now)
-    return _remembered[place]
 
 
 def _supposition(known: Register, held: Sequence[tuple[str, str, str]]) -> Supposition | None:

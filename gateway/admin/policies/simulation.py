@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from policies.engine import Agency, CaseReference, Client, Question, Representation
@@ -12,6 +12,8 @@ from policies.schema import Catalogue
 SOME_CASE: Final = "some case"
 SOME_RIGHT: Final = "some right"
 SOMEBODY: Final = "somebody"
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands until who asks the engine sets the time."""
 MARKS: Final = ("sealed", "unpublished", "deferred", "notified", "under_appeal", "final", "consent_all")
 """Facts of a record that are true or not."""
 
@@ -38,9 +40,7 @@ class Supposition:
     mode: str = "single"
 
 
-def question(
-    supposition: Supposition, agencies: Mapping[str, Agency], source: str, catalogue: Catalogue, now: datetime
-) -> Question:
+def question(supposition: Supposition, agencies: Mapping[str, Agency], source: str, catalogue: Catalogue) -> Question:
     """Make the question of a supposition; everything about the record that is not said is as plain as can be."""
     asking, holder = agencies[supposition.asking], agencies[supposition.holder]
     record = plain_record(catalogue, holder)
@@ -69,7 +69,7 @@ def question(
         purpose=supposition.purpose,
         legal_basis="",
         mode=supposition.mode,
-        now=now,
+        now=LONG_AGO,
         approvals=supposition.approvals,
         case_reference=CaseReference(
             SOME_CASE, jurisdiction, active=True, verified=True, defendants=frozenset({SOMEBODY})
