@@ -22,6 +22,8 @@ def reach_faults(document: Mapping[str, Any]) -> Iterator[SourceFault]:
             yield SourceFault("/read/format", "must be xml")
         case "push" | "soap":
             return
+        case "queue":
+            yield from _queue_faults(document, read.get("format"))
         case "upload" if read.get("format") not in ("csv", "xlsx"):
             yield SourceFault("/read/format", "must be csv or xlsx")
         case _:
@@ -45,3 +47,14 @@ def _rest_faults(document: Mapping[str, Any], format_: Any) -> Iterator[SourceFa
     paging = reach.get("paging", {})
     if paging.get("end") == "total" and "total" not in paging:
         yield SourceFault("/reach/paging/total", "is missing")
+
+
+def _queue_faults(document: Mapping[str, Any], format_: Any) -> Iterator[SourceFault]:
+    if format_ not in ("json", "xml"):
+        yield SourceFault("/read/format", "must be json or xml")
+    if "revised" not in document:
+        yield SourceFault("/revised", "is missing: messages come more than once and not in order")
+    if "follow" not in document["freshness"]:
+        yield SourceFault("/freshness/follow", "is missing: what nobody reads fills the queue")
+    if document["reach"].get("plain") and not document["reach"].get("private"):
+        yield SourceFault("/reach/plain", "is taken only where /reach/private is true")

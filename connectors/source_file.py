@@ -20,7 +20,7 @@ from connectors.mapping_packs import Pack, Shelf, merged, read_pack, shipped
 from connectors.reach_rules import reach_faults
 from connectors.references import references_in
 
-Kind = Literal["files", "sql", "rest", "upload", "push", "soap", "drop", "store"]
+Kind = Literal["files", "sql", "rest", "upload", "push", "soap", "drop", "store", "queue", "office"]
 Remedy = Literal["quarantine", "flag", "null"]
 
 _DURATION = re.compile(r"P(?:(\d+)W|(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)")
@@ -37,6 +37,8 @@ class Licence:
 class Freshness:
     expect: timedelta
     stale: timedelta
+    follow: timedelta | None = None
+    """How often the gateway itself reads what changed; None: only when an operator says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ def _further_faults(document: Mapping[str, Any], pack: Pack | None) -> Iterator[
             yield SourceFault(f"/on_error/{name}", "is no field of /map")
     if "extensions" in fields:
         yield SourceFault("/map/extensions", "is made of what is not mapped, it cannot be mapped")
+    if not parse_duration(document["freshness"].get("follow", "PT1S")):
+        yield SourceFault("/freshness/follow", "is no time at all")
     if parse_duration(document["freshness"]["stale"]) < parse_duration(document["freshness"]["expect"]):
         yield SourceFault("/freshness/stale", "is shorter than what is expected")
     try:

@@ -21,6 +21,7 @@ from connectors.kinds.files_reach import read_reach
 from connectors.kinds.folder_index import FolderIndex
 from connectors.kinds.mirror_reach import mirrored
 from connectors.kinds.push import Inbox, PushConnector
+from connectors.kinds.queue_messages import Deliveries
 from connectors.mapping import Mapped, RecordMapping
 from connectors.protocol import Connector, Found
 from connectors.quarantine import Quarantined
@@ -79,6 +80,7 @@ def open_source(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     state: Path | None = None,
     inbox: Inbox | None = None,
+    deliveries: Deliveries | None = None,
     wire: NetworkBackend | None = None,
 ) -> OpenSource:
     """Open a source. A source that is down opens all the same; asking it fails until it is up.
@@ -92,6 +94,7 @@ def open_source(
         state: a folder, private to this process's user, in which derived data (an index of keys) is kept over
             restarts; None keeps it in memory.
         inbox: out of which sources of kind `push` are read.
+        deliveries: where messages of a queue are kept; None: they are looked at, and stay in the queue.
         wire: takes the place of the network under HTTP, in dry runs that play faults.
 
     Raises:
@@ -105,17 +108,18 @@ def open_source(
         raise SourceFileError(
             [SourceFault(f"/reach{place}", f"{reference} is not set") for place, reference in missing]
         )
-    inner, mapping = _connector(file, resolver, tools, clock, state, inbox, wire)
+    inner, mapping = _connector(file, resolver, tools, clock, state, inbox, deliveries, wire)
     return OpenSource(file, GuardedConnector(inner, Breaker(clock), clock), mapping)
 
 
-def _connector(  # noqa: PLR0911  (one way a kind)
+def _connector(  # noqa: C901, PLR0911  (one way a kind)
     file: SourceFile,
     resolver: Resolver,
     tools: MappingTools,
     clock: Callable[[], datetime],
     state: Path | None,
     inbox: Inbox | None,
+    deliveries: Deliveries | None,
     wire: NetworkBackend | None,
 ) -> tuple[Connector, RecordMapping | SignedMapping]:
     trust = read_trust(file.reach["trust"], resolver.resolve) if "trust" in file.reach else None
@@ -149,6 +153,19 @@ def _connector(  # noqa: PLR0911  (one way a kind)
         case "store":
             peer = _extra("store", "fsspec", "objectstore").StorePeer(file.reach, resolver)
             return mirrored(mapping_of, file, peer, clock, state)
+        case "queue":
+            queued: tuple[Connector, RecordMapping] = _extra("queue", "pika").open_connector(
+                mapping_of, file.reach, resolver, clock, deliveries
+            )
+            return queued
+        case "office":
+            served: tuple[Connector, RecordMapping] = _extra(
+                "office", _OFFICES[file.reach["service"]], "offices"
+            ).open_connector(mapping_of, file, resolver, clock, wire)
+            return served
+
+
+_OFFICES = {"epo-ops": "epo_ops", "uspto-odp": "pyUSPTO"}
 
 
 def _extra(kind: str, library: str, extra: str | None = None) -> Any:

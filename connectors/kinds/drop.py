@@ -14,7 +14,8 @@ import paramiko
 from connectors.deadline import Deadline
 from connectors.errors import SourceFault, SourceFileError
 from connectors.kinds.http_wire import ForbiddenAddressError, ending_by, vetted
-from connectors.kinds.mirror import PeerError, RemoteFile
+from connectors.kinds.mirror import RemoteFile
+from connectors.kinds.refreshing import PeerError
 from connectors.protocol import FailReason
 from connectors.references import Resolver
 

@@ -3,15 +3,11 @@
 A delivery that cannot be listed is no statement: nothing is absent then, and nothing is served from the copy.
 """
 
+import fcntl
 import fnmatch
 import json
-import logging
 import re
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from connectors.deadline import Deadline
-from connectors.errors import ConnectorError
+from connectors.kinds.refreshing import PeerError, Refreshing
 from connectors.protocol import (
     Absent,
     Capabilities,
@@ -36,21 +32,9 @@ from connectors.protocol import (
 )
 from connectors.row_filter import RowFilter
 
-_log = logging.getLogger(__name__)
-
-SYNC_SECONDS = 300
-"""Longest that one copying may take; a caller waits for it by its own deadline."""
-
 _STAMPS = ".stamps.json"
+_LOCK = ".lock"
 _SAFE_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,254}")
-
-
-class PeerError(ConnectorError):
-    """The other side cannot be reached, refuses, or breaks off. The message is for operators."""
-
-    def __init__(self, reason: FailReason, said: str) -> None:
-        super().__init__(said)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +90,6 @@ class MirrorConnector:
         clock: Callable[[], datetime],
         spool: Path | None,
     ) -> None:
-        self._name = name
         self._peer = peer
         self._rules = rules
         self._clock = clock
@@ -114,17 +97,14 @@ class MirrorConnector:
         self._spool = Path(self._own.name) if self._own else (spool or Path())
         self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._inner = inner_of(self._spool)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"mirror-{name}")
-        self._lock = threading.Lock()
-        self._running: Future[FailReason | None] | None = None
-        self._synced_at: float | None = None
+        self._refreshing = Refreshing(name, self._refresh, rules.refresh_seconds)
         self._waiting = 0
 
     def capabilities(self) -> Capabilities:
         return self._inner.capabilities()
 
     def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
-        failed = self._refreshed(deadline)
+        failed = self._refreshing.wait(deadline)
         if failed is not None:
             return failed
         answer = self._inner.fetch(key, deadline)
@@ -135,47 +115,23 @@ class MirrorConnector:
         return self._inner.search(wanted, mark, deadline)
 
     def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
-        return self._refreshed(deadline) or self._inner.changes(since, deadline)
+        return self._refreshing.wait(deadline) or self._inner.changes(since, deadline)
 
     def health(self) -> Health:
         return self._inner.health()
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._refreshing.close()
         self._inner.close()
         self._peer.close()
         if self._own is not None:
             self._own.cleanup()
 
-    def _refreshed(self, deadline: Deadline) -> Failed | None:
-        """Wait until the copy is of the present, or say why it is not."""
-        with self._lock:
-            if self._synced_at is not None and time.monotonic() - self._synced_at < self._rules.refresh_seconds:
-                return None
-            if self._running is None:
-                self._running = self._thread.submit(self._sync)
-            running = self._running
-        try:
-            reason = running.result(timeout=max(0.001, deadline.remaining_seconds))
-        except FutureTimeoutError:
-            return Failed(FailReason.TIMEOUT)
-        return None if reason is None else Failed(reason)
-
-    def _sync(self) -> FailReason | None:
-        reason: FailReason | None = None
-        began = time.monotonic()
-        try:
+    def _refresh(self) -> None:
+        """Copy, while no other process of this machine copies to the same place."""
+        with (self._spool / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             self._copy()
-        except PeerError as error:
-            _log.warning("source %s: %s", self._name, error)
-            reason = error.reason
-        except OSError as error:
-            _log.error("source %s: its copy cannot be written: %s", self._name, type(error).__name__)
-            reason = FailReason.MISCONFIGURED
-        with self._lock:
-            self._running = None
-            self._synced_at = began if reason is None else None
-        return reason
 
     def _copy(self) -> None:
         there = {name: file for name, file in self._peer.listing().items() if _SAFE_NAME.fullmatch(name)}

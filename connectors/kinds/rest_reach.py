@@ -134,7 +134,7 @@ def read_reach(
         search=action(reach["search"]) if "search" in reach else None,
         changes=action(reach["changes"]) if "changes" in reach else None,
         limits=HttpLimits(**{name: value for name, value in reach.get("limits", {}).items() if name != "redirects"}),
-        tls=_tls(reach.get("tls", {}), resolver),
+        tls=tls_of(reach.get("tls", {}), resolver),
     )
 
 
@@ -152,7 +152,7 @@ def _address(text: str, pointer: str, *, is_private: bool) -> str:
     return text
 
 
-def _tls(document: Mapping[str, Any], resolver: Resolver) -> ssl.SSLContext:
+def tls_of(document: Mapping[str, Any], resolver: Resolver) -> ssl.SSLContext:
     try:
         authority = document.get("authority")
         context = ssl.create_default_context(

@@ -7,7 +7,8 @@ from typing import Any
 import fsspec
 
 from connectors.errors import SourceFault, SourceFileError
-from connectors.kinds.mirror import PeerError, RemoteFile
+from connectors.kinds.mirror import RemoteFile
+from connectors.kinds.refreshing import PeerError
 from connectors.protocol import FailReason
 from connectors.references import Resolver
 

@@ -14,9 +14,11 @@ from sqlalchemy import select
 from connectors.deadline import Deadline
 from connectors.errors import SourceFileError, SourceRefusedError
 from connectors.kinds.push import Inbox
+from connectors.kinds.queue_messages import Deliveries
 from connectors.mapping import Mapped
-from connectors.protocol import Absent, Failed, Found, RecordKey
+from connectors.protocol import Absent, Failed, FailReason, Found, RecordKey
 from connectors.quarantine import Quarantined
+from connectors.row_filter import RowFilter
 from connectors.source_file import read_source
 from connectors.sources import OpenSource, open_source
 from connectors.tools import MappingTools
@@ -25,7 +27,14 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.evidence.keys import HolderKeys
 from gateway.records.catalogue import CATALOGUE
-from gateway.records.record_ids import RecordId, local_to_number, open_local
+from gateway.records.record_ids import (
+    RecordId,
+    local_to_number,
+    number_to_local,
+    open_local,
+    record_id,
+    seal_local,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +74,14 @@ class Unavailable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldRecords:
+    """What a search brought, each record under its key; `unreadable` are those that could not be mapped."""
+
+    records: Mapping[str, HeldRecord]
+    unreadable: int
+
+
 Keep = Callable[[SourceRef, Found, Quarantined], object]
 """Takes a record that cannot be served; must not fail."""
 
@@ -83,6 +100,7 @@ class Holders:
         variables: Mapping[str, str],
         state: Path | None = None,
         inbox: Inbox | None = None,
+        deliveries: Deliveries | None = None,
         keep: Keep | None = None,
     ) -> None:
         """Take what sources are opened with.
@@ -96,6 +114,7 @@ class Holders:
             variables: what `${NAME}` stands for.
             state: a folder for derived data that outlives the process.
             inbox: out of which sources of kind `push` are read.
+            deliveries: where messages of queues are kept.
             keep: takes what cannot be served.
         """
         self._database = database
@@ -106,6 +125,7 @@ class Holders:
         self._variables = variables
         self._state = state
         self._inbox = inbox
+        self._deliveries = deliveries
         self._keep = keep
         self._lock = threading.Lock()
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-source")
@@ -138,6 +158,45 @@ class Holders:
                 return Unavailable("holder", str(reason))
             case Found() as found:
                 return self._apply(opened, found, key, source, record)
+
+    def search(self, source: SourceRef, wanted: RowFilter, deadline: Deadline) -> HeldRecords | Unavailable:
+        """Ask a source for all its records that may pass a filter; more may come, never fewer.
+
+        Returns:
+            `Unavailable` where the source cannot be searched or has more than it gives at once: nothing is cut off.
+        """
+        opened = self.opened(source, deadline)
+        if isinstance(opened, Unavailable):
+            return opened
+        found: dict[str, HeldRecord] = {}
+        unreadable, mark, is_complete = 0, None, False
+        while not is_complete:
+            page = opened.connector.search(wanted, mark, deadline)
+            if isinstance(page, Failed):
+                log.warning("holder failed", source=source.name, reason=str(page.reason))
+                return Unavailable("holder", str(page.reason))
+            for item in page.found:
+                mapped = opened.apply(item)
+                if isinstance(mapped, Quarantined):
+                    unreadable += 1
+                    if self._keep is not None:
+                        self._keep(source, item, mapped)
+                else:
+                    found[mapped.key] = HeldRecord(self.name(source, mapped.key), source, mapped, item)
+            is_complete, mark = page.complete, page.next
+            if not is_complete and mark is None:
+                return Unavailable("holder", str(FailReason.BAD_ANSWER))
+        return HeldRecords(found, unreadable)
+
+    def name(self, source: SourceRef, key: str) -> RecordId:
+        """Name the record that a source keeps under a key."""
+        if CATALOGUE.types[source.record_type].is_published_register:
+            return record_id(source.holder, source.record_type, number_to_local(key))
+        return record_id(source.holder, source.record_type, seal_local(self._keys.id_key(source.holder), key))
+
+    def key_of(self, record: RecordId) -> str | None:
+        """Give the key of a record in its source; None for a name that this holder never made."""
+        return self._source_key(record)
 
     def close(self) -> None:
         self._openers.shutdown(wait=False, cancel_futures=True)
@@ -215,4 +274,5 @@ class Holders:
             clock=self._clock,
             state=self._state,
             inbox=self._inbox,
+            deliveries=self._deliveries,
         )

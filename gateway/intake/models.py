@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
@@ -25,6 +25,23 @@ class PushedRecord(Base):
     """Of the token: the same one again is no new version."""
     content: Mapped[bytes] = mapped_column(LargeBinary)
     """SHA-256 of what it says, whoever signed it and when."""
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DeliveredRecord(Base):
+    """The newest version of a record that came by a queue, or what came without a key to file it under; encrypted."""
+
+    __tablename__ = "delivered_record"
+    __table_args__ = (UniqueConstraint("source", "number"),)
+
+    source: Mapped[str] = mapped_column(ForeignKey("source.name"), primary_key=True)
+    place: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """HMAC of the record's key, or of the bytes that have none."""
+    number: Mapped[int] = mapped_column(BigInteger)
+    has_key: Mapped[bool] = mapped_column(Boolean)
+    """False: let go once it was quarantined."""
+    revised: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -65,3 +82,11 @@ class SourceRun(Base):
     mapped: Mapped[int] = mapped_column(Integer, default=0)
     quarantined: Mapped[int] = mapped_column(Integer, default=0)
     deleted: Mapped[int] = mapped_column(Integer, default=0)
+    newest_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The latest revision that any run saw; how far behind the source is."""
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Runs that failed since the last one that did not: the next one waits longer each time."""
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    claimed_by: Mapped[str | None] = mapped_column(String(36))
+    """The run that reads it now; one at a time, whichever process it is in."""
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
