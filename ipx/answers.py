@@ -54,6 +54,34 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasedRecord:
+    """One of several records: under the holder's signature, with the fields that the policies let go of it."""
+
+    record: str
+    fields: Mapping[str, Json]
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedRecords:
+    """The answer to a query: a page of records."""
+
+    records: tuple[ReleasedRecord, ...]
+    sealed_by: str
+    withheld: tuple[Withheld, ...]
+    """What is withheld from one record or more."""
+    obligations: Mapping[str, Json]
+    next: str | None
+    """Name of the last record where there are more: ask for those behind it. None: there are no more."""
+    refused: Mapping[str, int]
+    """By reason, how many records release nothing; only of those whose existence may be known."""
+    unreadable: int
+    """Records of the holder's system that could not be read, and so could not be decided."""
+    timing_ms: Mapping[str, Json]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     """Policy refused. With slug `no-information` not even the record's existence is told."""
 
@@ -100,7 +128,7 @@ class Withdrawn:
     evidence: Evidence
 
 
-Answer = Released | Denied | Failed | Pending | Withdrawn
+Answer = Released | ReleasedRecords | Denied | Failed | Pending | Withdrawn
 
 
 def read_answer(reply: Reply, report: Report | None) -> Answer:
@@ -134,6 +162,8 @@ def disclosed_fields(presentation: str) -> dict[str, Json]:
 
 def _read(document: Mapping[str, Json], evidence: Evidence) -> Answer:
     outcome = text(document, "outcome")
+    if outcome == "released" and "records" in document:
+        return _several(document, evidence)
     if outcome == "released":
         record = text(document, "record")
         return Released(
@@ -164,6 +194,35 @@ def _read(document: Mapping[str, Json], evidence: Evidence) -> Answer:
             return Failed(slug, text(document, "stage"), reason, title, detail, evidence)
         case _:
             raise FormatError(f"The outcome {outcome[:64]!r} is not one that this client knows.")
+
+
+def _several(document: Mapping[str, Json], evidence: Evidence) -> ReleasedRecords:
+    rows, page = document["records"], _object(document, "page")
+    refused, unreadable, onward = page.get("refused", []), page.get("unreadable"), page.get("next")
+    if not isinstance(rows, list) or not isinstance(refused, list) or type(unreadable) is not int:
+        raise FormatError("The answer's records, or what it says of them, are not in form.")
+    found = []
+    for row in rows:
+        members = row if isinstance(row, dict) else {}
+        record = text(members, "record")
+        found.append(ReleasedRecord(record, disclosed_fields(record), _withheld(members)))
+    counts: dict[str, int] = {}
+    for item in refused:
+        count = item.get("count") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or type(count) is not int:
+            raise FormatError("The answer's refused records are not reasons with counts.")
+        counts[text(item, "reason")] = count
+    return ReleasedRecords(
+        records=tuple(found),
+        sealed_by=text(document, "sealed_by"),
+        withheld=_withheld(document),
+        obligations=_object(document, "obligations"),
+        next=onward if isinstance(onward, str) else None,
+        refused=counts,
+        unreadable=unreadable,
+        timing_ms=_object(document, "timing_ms"),
+        evidence=evidence,
+    )
 
 
 def _evidence(document: Mapping[str, Json], reply: Reply, report: Report | None) -> Evidence:

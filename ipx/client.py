@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from ipx import evidence
-from ipx.answers import Answer, read_answer
+from ipx.answers import Answer, ReleasedRecords, read_answer
 from ipx.channel import Call, Channel, Reply
 from ipx.discovery import discover
 from ipx.dpop import prove
@@ -31,7 +31,7 @@ from ipx.keys import Signer, generate_signer
 from ipx.listing import Listed, Side, read_listed
 from ipx.problems import MalformedAnswerError, UnprovenError
 from ipx.report import Report
-from ipx.request import Ask, purpose_and_basis, sign_request
+from ipx.request import Ask, AskSeveral, purpose_and_basis, sign_request
 from ipx.tokens import Grant, Tokens, purpose_grant
 from ipx.trust import Trust
 from ipx.waiting import Deadline, Patience, Time
@@ -87,14 +87,14 @@ class Client:
     def gateway(self) -> str:
         return self._channel.origin
 
-    def sign(self, ask: Ask) -> str:
+    def sign(self, ask: Ask | AskSeveral) -> str:
         """Sign a request for `send`. Keep the bytes where an answer must not be lost: they may be sent again."""
         return sign_request(
             ask, client_id=self.client_id, gateway=self.gateway, key=self._key, now=self._channel.time.now()
         )
 
-    def request(self, ask: Ask) -> Answer:
-        """Ask for a record and verify the answer.
+    def request(self, ask: Ask | AskSeveral) -> Answer:
+        """Ask for a record, or for one page of several, and verify the answer.
 
         Raises:
             UnreachableError: no answer came; nothing tells whether the request arrived.
@@ -102,6 +102,18 @@ class Client:
             UnprovenError: the answer's evidence does not hold.
         """
         return self.send(self.sign(ask))
+
+    def pages(self, ask: AskSeveral) -> Iterator[Answer]:
+        """Ask for several records, page by page, each a request of its own; a refusal or failure is the last.
+
+        Raises as `request` does.
+        """
+        while True:
+            answer = self.request(ask)
+            yield answer
+            if not isinstance(answer, ReleasedRecords) or answer.next is None:
+                return
+            ask = ask.following(answer.next)
 
     def send(self, request: str) -> Answer:
         """Send a signed request, with the same bytes again after a network failure. Raises as `request` does."""

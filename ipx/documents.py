@@ -7,6 +7,7 @@ from typing import Final, get_args
 from ipx.commitment import Outcome
 from ipx.errors import FormatError
 from ipx.jws import Json, instant, text
+from ipx.query import Query
 
 REQUEST_TYP: Final = "ipx-request+jwt"
 RECORD_TYP: Final = "ipx-record+sd-jwt"
@@ -25,7 +26,9 @@ class Request:
     issued_at: int
     expires_at: int
     holder: str
-    record: str
+    record: str | None
+    """Name of the record asked for; None where a query asks for several."""
+    query: Query | None
     purpose: str
     legal_basis: str
     case_ref: str | None
@@ -35,11 +38,11 @@ class Request:
         """Read a verified payload.
 
         Raises:
-            FormatError: a member is missing or of another type; a query instead of one record.
+            FormatError: a member is missing or of another type; a record and a query, or neither.
         """
         text(payload, "jti")
-        if "query" in payload:
-            raise FormatError("The request is a query; this version judges requests for one record.")
+        if ("query" in payload) == ("record" in payload):
+            raise FormatError("The request asks for a record and by a query, or for neither.")
         return cls(
             token=token,
             issuer=text(payload, "iss"),
@@ -47,7 +50,8 @@ class Request:
             issued_at=instant(payload, "iat"),
             expires_at=instant(payload, "exp"),
             holder=text(payload, "holder"),
-            record=text(payload, "record"),
+            record=text(payload, "record") if "record" in payload else None,
+            query=Query.read(payload["query"]) if "query" in payload else None,
             purpose=text(payload, "purpose"),
             legal_basis=text(payload, "legal_basis"),
             case_ref=text(payload, "case_ref") if "case_ref" in payload else None,
@@ -76,6 +80,10 @@ class Receipt:
     """Field groups not handed over: `{group, reason}` and what else the gateway states of each."""
     prior: str | None
     log: str
+    records: tuple[tuple[dict[str, Json], ...], ...] | None
+    """Of a query's answer: for each record, in their order, the field groups not handed over."""
+    page: dict[str, Json] | None
+    """Of a query's answer: what it is of the whole."""
 
     @classmethod
     def read(cls, token: str, payload: Mapping[str, Json]) -> "Receipt":
@@ -91,6 +99,8 @@ class Receipt:
         disclosed = _digests(payload.get("disclosed"))
         if outcome != "released" and (sealed_by is not None or disclosed):
             raise FormatError("The receipt releases nothing and yet names fields, or who sealed them.")
+        if ("records" in payload) != ("page" in payload) or (outcome != "released" and "records" in payload):
+            raise FormatError("The receipt says of several records what they are, or what page of them, and not both.")
         return cls(
             token=token,
             issuer=text(payload, "iss"),
@@ -108,6 +118,8 @@ class Receipt:
             withheld=withheld_of(payload),
             prior=_optional(payload, "prior"),
             log=text(payload, "log"),
+            records=records_of(payload),
+            page=page_of(payload),
         )
 
 
@@ -140,6 +152,32 @@ def withheld_of(members: Mapping[str, Json]) -> tuple[dict[str, Json], ...]:
         text(item, "reason")
         groups.append(item)
     return tuple(groups)
+
+
+def records_of(members: Mapping[str, Json]) -> tuple[tuple[dict[str, Json], ...], ...] | None:
+    """Read of each record of a query's answer which field groups were withheld; None where it is no such answer.
+
+    Raises:
+        FormatError: not a list of objects with withheld groups.
+    """
+    value = members.get("records")
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise FormatError("The member 'records' is not a list of objects.")
+    return tuple(withheld_of(item) for item in value if isinstance(item, dict))
+
+
+def page_of(members: Mapping[str, Json]) -> dict[str, Json] | None:
+    """Read what a query's answer is of the whole; None where it is no such answer.
+
+    Raises:
+        FormatError: not an object.
+    """
+    value = members.get("page")
+    if value is not None and not isinstance(value, dict):
+        raise FormatError("The member 'page' is not an object.")
+    return value
 
 
 def _digests(value: Json) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Evidence in whatever form it comes: a bundle, or the answer of a gateway; one verifier judges both.
 
-A released answer carries `id outcome sealed_by request record withheld obligations receipt log` (and `erased`, digests
+A released answer carries `id outcome sealed_by request record withheld obligations receipt log` (one to a query
+`records`, each with its `withheld`, and `page`, instead of `record`) (and `erased`, digests
 of fields erased since), one that is pending or was withdrawn `id outcome request receipt log`, a problem document (RFC
 9457) of an exchange `exchange outcome request receipt log`; any that ends a pending one also `prior`, with `receipt`
 and `log` of that step. What else they hold is for the reader and not judged.
@@ -18,7 +19,7 @@ from ipx.report import Report
 from ipx.trust import Trust
 
 _ZIP: Final = b"PK"
-_OF_A_RELEASE: Final = frozenset({"outcome", "sealed_by", "record", "obligations", "withheld"})
+_OF_A_RELEASE: Final = frozenset({"outcome", "sealed_by", "obligations", "withheld"})
 
 
 def members_of_answer(answer: Json) -> dict[str, bytes]:
@@ -38,11 +39,7 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
         raise FormatError("The answer is not a JSON object.")
     if "receipt" not in answer:
         raise FormatError("The document carries no receipt: it is not the outcome of an exchange, and proves nothing.")
-    outcome = answer.get("outcome")  # whatever JSON can hold: a list has no hash, so no set is asked
-    is_over = outcome not in ("pending", "withdrawn")
-    missing = _OF_A_RELEASE.difference(answer) if "id" in answer and is_over else set()
-    if missing:
-        raise FormatError(f"The answer lacks {', '.join(sorted(missing))}.")
+    _require_whole(answer)
     exchange = text(answer, "id" if "id" in answer else "exchange")
     if answer.get("exchange", exchange) != exchange:
         raise FormatError("The answer names two exchanges.")
@@ -59,8 +56,8 @@ def members_of_answer(answer: Json) -> dict[str, bytes]:
     }
     if "prior" in answer:
         members[container.PENDING] = bundle.write(_first_step(answer, answer["prior"]))
-    if "record" in answer:
-        members[container.RECORD] = _bytes(answer, "record")
+    if "record" in answer or "records" in answer:
+        members[container.RECORD] = _handed_over(answer)
     if "erased" in answer:
         members[container.ERASED] = dump_json(answer["erased"])
     return members
@@ -88,6 +85,28 @@ def verify(data: bytes, trust: Trust, *, now: datetime) -> Report:
     if data.startswith(_ZIP):
         return bundle.verify(data, trust, now=now)
     return bundle.verify_members(members_of_answer(parse_json(data)), trust, now=now)
+
+
+def _require_whole(answer: Mapping[str, Json]) -> None:
+    """Check that a release has all that every release has; a pending answer, one withdrawn and a problem have less."""
+    outcome = answer.get("outcome")  # whatever JSON can hold: a list has no hash, so no set is asked
+    if "id" not in answer or outcome in ("pending", "withdrawn"):
+        return
+    missing = sorted(_OF_A_RELEASE.difference(answer))
+    if ("record" in answer) == ("records" in answer):
+        missing.append("a record, or else records")
+    if missing:
+        raise FormatError(f"The answer lacks {', '.join(missing)}.")
+
+
+def _handed_over(answer: Mapping[str, Json]) -> bytes:
+    """Take the record out of an answer; several stand on lines of their own."""
+    if "records" not in answer:
+        return _bytes(answer, "record")
+    rows = answer["records"]
+    if not isinstance(rows, list) or not rows:
+        raise FormatError("The answer's records are not a list.")
+    return b"\n".join(_bytes(row if isinstance(row, dict) else {}, "record") for row in rows)
 
 
 def _first_step(answer: Mapping[str, Json], prior: Json) -> dict[str, bytes]:

@@ -69,20 +69,21 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
     _require_same_exchange(request, receipt, trust, now)
     filing = _filing(members, trust, request, receipt, now, is_filing=is_filing)
     with _naming("The record"):
-        presentation = _record(members, trust, request, receipt)
-    erased = _erased(members, receipt, presentation)
-    logged = _require_entry(members, request, receipt, presentation)
+        presentations = _records(members, trust, request, receipt)
+    erased = _erased(members, receipt, presentations)
+    _require_chosen(request, receipt, presentations, is_whole=not erased)
+    logged = _require_entry(members, request, receipt, presentations)
     proof, cosigned = _require_inclusion(members, trust.log_named(receipt.log), logged, now)
     time = _time(members, trust, proof, cosigned, now)
-    _require_in_force(_signatures(requested, acknowledged, presentation, filing), receipt, time)
+    _require_in_force(_signatures(requested, acknowledged, presentations, filing), receipt, time)
     if STATEMENT in members:
         require_agreement(members[STATEMENT], receipt)
     return Report(
         request=request,
         receipt=receipt,
-        claims=presentation.claims if presentation else None,
-        disclosed=len(presentation.digests) if presentation else 0,
-        withheld=len(presentation.withheld) - len(erased) if presentation else 0,
+        records=tuple(presentation.claims for presentation in presentations),
+        disclosed=sum(len(presentation.digests) for presentation in presentations),
+        withheld=sum(len(presentation.withheld) for presentation in presentations) - len(erased),
         erased=len(erased),
         log_index=proof.index,
         log_size=cosigned.checkpoint.size,
@@ -155,31 +156,63 @@ def _filing(
     return filing
 
 
-def _record(members: Mapping[str, bytes], trust: Trust, request: Request, receipt: Receipt) -> Presentation | None:
+def _records(
+    members: Mapping[str, bytes], trust: Trust, request: Request, receipt: Receipt
+) -> tuple[Presentation, ...]:
     raw = members.get(container.RECORD)
     if (receipt.outcome == "released") != (raw is not None):
         raise BindingError(f"The outcome is {receipt.outcome!r}, and a record is {'here' if raw else 'missing'}.")
     if raw is None:
         if receipt.rec_hash != _sha256(""):
             raise BindingError("The receipt releases nothing and yet is bound to a record.")
-        return None
+        return ()
+    lines = [_ascii(raw)] if request.query is None else _ascii(raw).split("\n")
+    found = tuple(_record(line, trust, request, receipt) for line in lines)
+    if receipt.rec_hash != _sha256(_signed_parts(found)):
+        raise BindingError("It is not the record that the receipt was made for.")
+    return found
+
+
+def _record(raw: str, trust: Trust, request: Request, receipt: Receipt) -> Presentation:
     at = datetime.fromtimestamp(receipt.issued_at, UTC)
-    presentation = sdjwt.verify(_ascii(raw), trust, roles=frozenset({"holder", "seal"}), typ=RECORD_TYP, at=at)
+    presentation = sdjwt.verify(raw, trust, roles=frozenset({"holder", "seal"}), typ=RECORD_TYP, at=at)
     claims = presentation.claims
     if not claims.get("sealed_by") == receipt.sealed_by == _SEALED_BY[presentation.key.role]:
         raise BindingError("Key, record and receipt do not agree on whether the holder or the gateway sealed it.")
-    if claims.get("sub") != request.record or presentation.key.owner != request.holder:
+    if presentation.key.owner != request.holder or (request.query is None and claims.get("sub") != request.record):
         raise BindingError("It is not the record that was asked for, or not of the holder that was asked.")
-    if receipt.rec_hash != _sha256(presentation.jwt):
-        raise BindingError("It is not the record that the receipt was made for.")
     return presentation
 
 
-def _erased(members: Mapping[str, bytes], receipt: Receipt, presentation: Presentation | None) -> frozenset[str]:
+def _require_chosen(
+    request: Request, receipt: Receipt, presentations: tuple[Presentation, ...], *, is_whole: bool
+) -> None:
+    """Check that records are those that a query asks for; what they were chosen by they disclose, unless erased."""
+    query = request.query
+    if query is None or receipt.records is None:
+        if (query is not None and presentations) or receipt.records is not None:
+            raise BindingError("The receipt tells of several records, and the request asks for one; or the reverse.")
+        return
+    names = [presentation.claims.get("sub") for presentation in presentations]
+    if len(names) != len(receipt.records) or len(set(map(str, names))) != len(names) or len(names) > query.limit:
+        raise BindingError("The receipt tells of another number of records, or one is here twice.")
+    for presentation, name in zip(presentations, names, strict=True):
+        if not isinstance(name, str) or not name.startswith(f"urn:ipx:{request.holder}:{query.record_type}:"):
+            raise BindingError("A record is not of the type that was asked for.")
+        if is_whole and not query.admits(presentation.claims):
+            raise BindingError("A record is not one of those that the query chooses, by what it discloses.")
+
+
+def _signed_parts(presentations: tuple[Presentation, ...]) -> str:
+    """Join what is hashed of records: the signed parts, each on a line of its own."""
+    return "\n".join(presentation.jwt for presentation in presentations)
+
+
+def _erased(members: Mapping[str, bytes], receipt: Receipt, presentations: tuple[Presentation, ...]) -> frozenset[str]:
     """Check that what is disclosed, with what was erased since, is what the receipt says was handed over."""
     erased = _digests(members[container.ERASED]) if container.ERASED in members else frozenset[str]()
-    disclosed = frozenset(presentation.digests) if presentation else frozenset[str]()
-    withheld = presentation.withheld if presentation else frozenset[str]()
+    disclosed = frozenset(digest for presentation in presentations for digest in presentation.digests)
+    withheld = frozenset(digest for presentation in presentations for digest in presentation.withheld)
     if not erased <= withheld:
         raise BindingError("A field is said to be erased that the record does not hide.")
     if disclosed | erased != frozenset(receipt.disclosed):
@@ -198,13 +231,13 @@ def _digests(data: bytes) -> frozenset[str]:
 
 
 def _require_entry(
-    members: Mapping[str, bytes], request: Request, receipt: Receipt, presentation: Presentation | None
+    members: Mapping[str, bytes], request: Request, receipt: Receipt, presentations: tuple[Presentation, ...]
 ) -> bytes:
     opening = parse_object(members[container.OPENING])
     if opening.keys() != {"salt"}:
         raise FormatError("The opening of the commitment is not a salt.")
     salt = b64url_bytes(text(opening, "salt"))
-    committed = commitment(salt, request.token, presentation.jwt if presentation else "", receipt.token)
+    committed = commitment(salt, request.token, _signed_parts(presentations), receipt.token)
     expected = entry(committed, receipt.outcome, receipt.issued_at)
     if members[container.ENTRY] != expected:
         raise BindingError("The log entry does not commit to these documents.")
@@ -243,12 +276,12 @@ def _time(
 
 
 def _signatures(
-    requested: _Signature, acknowledged: _Signature, presentation: Presentation | None, filing: Report | None
+    requested: _Signature, acknowledged: _Signature, presentations: tuple[Presentation, ...], filing: Report | None
 ) -> Iterator[_Signature]:
     if filing is None:  # else the request was judged by the time of its filing
         yield requested
     yield acknowledged
-    if presentation:
+    for presentation in presentations:
         yield _Signature(presentation.key, instant(presentation.claims, "iat"))
 
 

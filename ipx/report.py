@@ -17,8 +17,8 @@ class Report:
 
     request: Request
     receipt: Receipt
-    claims: Mapping[str, Json] | None
-    """The record as disclosed; None where nothing was released."""
+    records: tuple[Mapping[str, Json], ...]
+    """The record, or those of a query, as disclosed; none where nothing was released."""
     disclosed: int
     withheld: int
     """Digests that nobody opened: fields withheld and decoys, which look alike."""
@@ -47,6 +47,11 @@ class Report:
         """`holder`: the office vouches for it. `gateway`: the gateway sealed what it fetched. None: no record."""
         return self.receipt.sealed_by
 
+    @property
+    def claims(self) -> Mapping[str, Json] | None:
+        """The one record as disclosed; None where there is none, or where there are several."""
+        return self.records[0] if self.request.query is None and self.records else None
+
     def sentences(self) -> list[str]:
         """Say what was checked and what follows from it, one thought a sentence."""
         return [
@@ -64,10 +69,17 @@ class Report:
         request = self.request
         case = f", case {_shown(request.case_ref)}" if request.case_ref else ""
         return (
-            f"{_shown(request.issuer)} asked {_shown(request.holder)} for {_shown(request.record)} on "
+            f"{_shown(request.issuer)} asked {_shown(request.holder)} for {self._wanted()} on "
             f"{_moment(request.issued_at)}, for the purpose {_shown(request.purpose)} on the legal basis "
             f'"{_shown(request.legal_basis)}"{case}; the request is signed by {_shown(request.issuer)}.'
         )
+
+    def _wanted(self) -> str:
+        query = self.request.query
+        if query is None:
+            return _shown(self.request.record)
+        chosen = f" that match {_shown(query.document['where'])}" if query.where else ""
+        return f"records of type {_shown(query.record_type)}{chosen}"
 
     def _answered(self) -> str:
         receipt = self.receipt
@@ -92,10 +104,15 @@ class Report:
                 return []
 
     def _fields(self) -> str:
-        if self.claims is None:
+        if not self.records:
             return "No field of any record was handed over."
+        several = ""
+        if self.request.query is not None:
+            page = self.receipt.page or {}
+            whole = "there are no more" if page.get("complete") is True else "there are more on the next page"
+            several = f"{_count(len(self.records), 'record', 'records')} were handed over; {whole}. "
         erased = f" {_count(self.erased, 'field was', 'fields were')} erased since." if self.erased else ""
-        return (
+        return several + (
             f"{_count(self.disclosed, 'field is', 'fields are')} disclosed, unchanged and exactly those that the "
             f"receipt names; {self.withheld} stay hidden, decoys included, so that an absent field looks like a "
             "withheld one."

@@ -1,7 +1,8 @@
 """What a client asks for, and the signed bytes that ask for it (`ipx-request+jwt`)."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ipx import jws
@@ -11,6 +12,7 @@ from ipx.ids import uuid7
 from ipx.jws import Json
 from ipx.keys import Signer
 from ipx.problems import AskError, KeyFileError
+from ipx.query import Query
 
 TYP = "ipx-request+jwt"
 LIFETIME = timedelta(seconds=60)
@@ -41,9 +43,7 @@ class Ask:
         """
         if URN.fullmatch(self.record) is None:
             raise AskError(f"{self.record!r} is no record name; one looks like urn:ipx:<holder>:<record type>:<number>")
-        for word, value in (("purpose", self.purpose), ("legal basis", self.legal_basis)):
-            if not value.strip():
-                raise AskError(f"the {word} is empty; the holder decides by it, and the evidence keeps it")
+        _require_reasons(self.purpose, self.legal_basis)
 
     @property
     def holder(self) -> str:
@@ -54,7 +54,40 @@ class Ask:
         return self.record.split(":")[3]
 
 
-def sign_request(ask: Ask, *, client_id: str, gateway: str, key: Signer, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class AskSeveral:
+    """Several records wanted, chosen by what their fields hold (`ipx.query`), and why."""
+
+    holder: str
+    query: Mapping[str, Json]
+    """`{"record_type": …, "where": {…}, "limit": …}`."""
+    purpose: str
+    legal_basis: str
+    groups: tuple[str, ...] = ()
+    case_ref: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway would take, before anything is signed.
+
+        Raises:
+            AskError: a malformed query, an empty purpose or basis.
+        """
+        try:
+            Query.read(dict(self.query))
+        except FormatError as error:
+            raise AskError(str(error)) from error
+        _require_reasons(self.purpose, self.legal_basis)
+
+    @property
+    def record_type(self) -> str:
+        return str(self.query["record_type"])
+
+    def following(self, after: str) -> "AskSeveral":
+        """Ask for the page behind a record."""
+        return replace(self, query={**self.query, "after": after})
+
+
+def sign_request(ask: Ask | AskSeveral, *, client_id: str, gateway: str, key: Signer, now: datetime) -> str:
     """Sign a request, with a `jti` of its own. These bytes may be sent any number of times and are answered once.
 
     Raises:
@@ -72,7 +105,7 @@ def sign_request(ask: Ask, *, client_id: str, gateway: str, key: Signer, now: da
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + int(LIFETIME.total_seconds()),
         "holder": ask.holder,
-        "record": ask.record,
+        **({"record": ask.record} if isinstance(ask, Ask) else {"query": dict(ask.query)}),
         "purpose": ask.purpose,
         "legal_basis": ask.legal_basis,
     }
@@ -81,6 +114,12 @@ def sign_request(ask: Ask, *, client_id: str, gateway: str, key: Signer, now: da
     if ask.case_ref is not None:
         payload["case_ref"] = ask.case_ref
     return jws.sign(payload, key, typ=TYP)
+
+
+def _require_reasons(purpose: str, legal_basis: str) -> None:
+    for word, value in (("purpose", purpose), ("legal basis", legal_basis)):
+        if not value.strip():
+            raise AskError(f"the {word} is empty; the holder decides by it, and the evidence keeps it")
 
 
 def purpose_and_basis(request: str) -> tuple[str, str]:

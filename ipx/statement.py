@@ -6,9 +6,10 @@ would mislead him while all its signatures hold.
 
 import json
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 
-from ipx.documents import Receipt, obligations_of, withheld_of
+from ipx.documents import Receipt, obligations_of, page_of, records_of, withheld_of
 from ipx.errors import BindingError
 from ipx.jws import Json, dump_json, parse_object
 
@@ -22,7 +23,10 @@ _UNSIGNED_OF_GROUP: Final = frozenset({"policy"})
 def write(answer: Mapping[str, Json], exchange: Json) -> bytes:
     """Take from an answer what it states; `exchange` is its id, which releases and problems name differently."""
     stated = ("outcome", "sealed_by", "stage", "reason", "obligations", "withheld")
-    return dump_json({"exchange": exchange, **{name: answer[name] for name in stated if name in answer}})
+    several: dict[str, Json] = {name: answer[name] for name in ("page",) if name in answer}
+    if isinstance(rows := answer.get("records"), list):
+        several["records"] = [{"withheld": row.get("withheld", [])} if isinstance(row, dict) else row for row in rows]
+    return dump_json({"exchange": exchange, **{name: answer[name] for name in stated if name in answer}, **several})
 
 
 def require_agreement(statement: bytes, receipt: Receipt) -> None:
@@ -40,6 +44,12 @@ def require_agreement(statement: bytes, receipt: Receipt) -> None:
         "obligations": (obligations_of(stated), receipt.obligations),
         "withheld": (list(withheld_of(stated)), list(_with_unsigned(withheld_of(stated), receipt.withheld))),
     }
+    said_of = records_of(stated) or ()
+    pairs["page"] = page_of(stated), receipt.page
+    pairs["records"] = (
+        [list(rows) for rows in said_of],
+        [list(_with_unsigned(*both)) for both in zip_longest(said_of, receipt.records or (), fillvalue=())],
+    )
     for name, value in (("stage", receipt.stage), ("reason", receipt.reason)):
         if value is not None:
             pairs[name] = stated.get(name), value

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count, groupby
 
 from gateway.demo.turns import Turn
-from ipx.answers import Answer, Denied, Failed, Pending, Released, Withdrawn, Withheld
+from ipx.answers import Answer, Denied, Failed, Pending, Released, ReleasedRecords, Withdrawn, Withheld
 from ipx.commands.printing import lines_of, printable, table
 from ipx.field_groups import by_group
 from ipx.jws import Json
@@ -58,6 +58,9 @@ class Teller:
                     "obliges", _wrapped(f"{name}: {_short(value)}" for name, value in answer.obligations.items())
                 )
                 seal = f", record sealed by the {answer.sealed_by}"
+            case ReleasedRecords():
+                self._labelled("released", [f"{len(answer.records)} records"])
+                seal = f", records sealed by the {answer.sealed_by}"
             case Denied():
                 self._labelled("denied", [f"{answer.title} ({answer.reason})"])
                 self._labelled("withheld", _withheld_lines(answer.withheld))

@@ -87,4 +87,5 @@ def _handed_over(receipt: str) -> frozenset[str]:
 
 
 def _still_kept(presentation: str) -> frozenset[str]:
-    return frozenset(digest(disclosure) for disclosure in presentation.split("~")[1:-1])
+    lines = (line.split("~")[1:-1] for line in presentation.split("\n"))
+    return frozenset(digest(disclosure) for line in lines for disclosure in line)

@@ -30,7 +30,7 @@ class Ending:
     outcome: Outcome
     sealed_by: Literal["holder", "gateway"] | None = None
     presentation: str = NOTHING_RELEASED
-    """The record as handed over: `<issuer JWT>~<disclosure>~…~`."""
+    """The record as handed over: `<issuer JWT>~<disclosure>~…~`; several records on lines of their own."""
     stage: str | None = None
     reason: str | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class Receipts:
         is_released = ending.outcome == "released"
         if is_released != bool(ending.presentation) or is_released != (ending.sealed_by is not None):
             raise ValueError(f"outcome {ending.outcome} with sealed_by {ending.sealed_by}")
-        issuer_jwt, *rest = ending.presentation.split("~")
+        issuer_jwt, disclosures = _parted(ending.presentation)
         at = int(self._clock().timestamp())
         payload: dict[str, Json] = {
             "iss": self._issuer,
@@ -117,7 +117,7 @@ class Receipts:
             "iat": at,
             "req_hash": receipt_hash(ending.request),
             "rec_hash": receipt_hash(issuer_jwt),
-            "disclosed": [*sorted(digest(disclosure) for disclosure in rest[:-1])],
+            "disclosed": [*sorted(map(digest, disclosures))],
             "holder": ending.holder,
             "sealed_by": ending.sealed_by,
             "outcome": ending.outcome,
@@ -140,3 +140,9 @@ class Receipts:
         )
         salt = self._salt()
         return Receipt(token, salt, entry(commitment(salt, ending.request, issuer_jwt, token), ending.outcome, at))
+
+
+def _parted(presentation: str) -> tuple[str, list[str]]:
+    """Part signed records from their disclosures; of several, the signed parts stand on lines, as they are hashed."""
+    lines = [line.split("~") for line in presentation.split("\n")]
+    return "\n".join(line[0] for line in lines), [disclosure for line in lines for disclosure in line[1:-1]]

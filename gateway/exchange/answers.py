@@ -6,6 +6,7 @@ from typing import Any
 from gateway.evidence.leaf import Logged
 from gateway.exchange.finished import Finished
 from gateway.exchange.outcomes import problem_of
+from gateway.exchange.stored_answer import StoredAnswer
 from gateway.web.problem import PROBLEMS, page_of
 from ipx.encoding import b64url
 
@@ -46,7 +47,7 @@ def document_of(finished: Finished, origin: str) -> dict[str, Any]:
         return {
             "id": finished.exchange_id,
             "outcome": finished.outcome,
-            "record": finished.answer.presentation,
+            **_records(finished.answer),
             "sealed_by": finished.answer.sealed_by,
             "obligations": finished.answer.obligations,
             "withheld": finished.answer.withheld,
@@ -71,6 +72,13 @@ def document_of(finished: Finished, origin: str) -> dict[str, Any]:
     if finished.answer.withheld:
         document["withheld"] = finished.answer.withheld
     return {**document, **evidence}
+
+
+def _records(answer: StoredAnswer) -> dict[str, Any]:
+    if answer.several is None:
+        return {"record": answer.presentation}
+    rows = zip(answer.presentations, answer.several.withheld, strict=True)
+    return {"records": [{"record": one, "withheld": withheld} for one, withheld in rows], "page": answer.several.page}
 
 
 def _log(logged: Logged, entry: bytes, salt: bytes) -> dict[str, Any]:

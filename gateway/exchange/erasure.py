@@ -67,15 +67,13 @@ class Erasure:
             answer = _answer(session, cipher)
             if not answer.is_whole:
                 raise ErasedError(f"the fields of exchange {exchange_id} are kept no longer", receipt=row.receipt)
-            named = [
-                disclosure
-                for disclosure in answer.disclosures
-                if name in disclosed_fields(f"{answer.issuer_jwt}~{disclosure}~")
-            ]
+            named = [disclosure for disclosure in answer.disclosures if name in disclosed_fields(f"~{disclosure}~")]
             if not named:
                 raise UnknownError(f"exchange {exchange_id} handed over no field {name}, or it is erased already")
             _overwrite_deleted(session)
-            _replace(session, cipher, answer.without(named[0]))
+            for disclosure in named:  # a query's records have one each
+                answer = answer.without(disclosure)
+            _replace(session, cipher, answer)
             self._record(session, actor, "field.erased", _leaf(row), legal_basis, {"index": row.log_index})
         self._flush_out()
 

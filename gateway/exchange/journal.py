@@ -21,10 +21,11 @@ from gateway.evidence.payloads import PayloadCipher, Payloads
 from gateway.evidence.receipts import Ending, Receipts
 from gateway.evidence.state import EvidenceState
 from gateway.exchange.cases import CaseHashes
+from gateway.exchange.endings import stated
 from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError
 from gateway.exchange.finished import Finished, FinishedExchanges, FirstStep, step_of
 from gateway.exchange.models import PENDING, RECEIVED, Exchange, ExchangePayload
-from gateway.exchange.outcomes import Denied, Failed, Outcome, Pending, Released, Withdrawn, name_of
+from gateway.exchange.outcomes import Outcome, Pending, name_of
 from gateway.exchange.questions import Parties
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
@@ -307,28 +308,7 @@ class Journal:
             "snapshot": outcome.snapshot or None,
             "timing_ms": watch.spent_ms() if watch else None,
         }
-        match outcome:
-            case Released():
-                return Ending(
-                    **common,
-                    sealed_by=outcome.sealed_by,
-                    presentation=outcome.presentation,
-                    obligations=outcome.obligations,
-                    withheld=[(item.group, item.reason, item.policy) for item in outcome.withheld],
-                    more={"approvals": list(outcome.approvals)} if outcome.approvals else {},
-                )
-            case Denied(is_silent=True):
-                return Ending(**{**common, "timing_ms": None}, reason=outcome.reason)
-            case Denied():
-                withheld = [(item.group, item.reason, item.policy) for item in outcome.withheld]
-                return Ending(**common, reason=outcome.reason, withheld=withheld)
-            case Failed():
-                return Ending(**common, stage=outcome.stage, reason=outcome.reason)
-            case Pending():
-                withheld = [(item.group, item.reason, item.policy) for item in outcome.withheld]
-                return Ending(**common, reason=outcome.reason, withheld=withheld, more=outcome.promise())
-            case Withdrawn():
-                return Ending(**common)
+        return stated(outcome, common)
 
 
 _FIND = Prepared(

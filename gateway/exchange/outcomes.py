@@ -35,6 +35,58 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasedRecord:
+    """One of the records that answer a query."""
+
+    presentation: str
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Records of a query that release nothing, and of which the requester may know that they exist."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedRecords:
+    """A page of records, in the order of their keys, and what is to be said of those that are not in it."""
+
+    records: tuple[ReleasedRecord, ...]
+    sealed_by: Literal["holder", "gateway"]
+    obligations: Mapping[str, Any]
+    """The heaviest of all records'."""
+    next: str | None
+    """Name of the last record where there are more; None: there are no more."""
+    refused: tuple[Refused, ...]
+    unreadable: int
+    """Records of the source that could not be read, and so could not be decided."""
+    snapshot: bytes
+
+    @property
+    def presentation(self) -> str:
+        """All records as signed evidence holds them: each on a line of its own."""
+        return "\n".join(record.presentation for record in self.records)
+
+    @property
+    def withheld(self) -> tuple[Withheld, ...]:
+        """What is withheld from one record or more, each group and reason once."""
+        found = {(item.group, item.reason): item for record in self.records for item in record.withheld}
+        return tuple(found[key] for key in sorted(found))
+
+    def page(self) -> dict[str, Any]:
+        """Say what the page is of the whole, as answer and receipt do."""
+        return {
+            "complete": self.next is None,
+            "next": self.next,
+            "refused": [{"reason": item.reason, "count": item.count} for item in self.refused],
+            "unreadable": self.unreadable,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     reason: str
     withheld: tuple[Withheld, ...] = ()
@@ -101,12 +153,12 @@ class Withdrawn:
     snapshot: bytes = field(default=b"")
 
 
-Outcome = Released | Denied | Failed | Pending | Withdrawn
+Outcome = Released | ReleasedRecords | Denied | Failed | Pending | Withdrawn
 
 
 def name_of(outcome: Outcome) -> Literal["released", "denied", "failed", "pending", "withdrawn"]:
     match outcome:
-        case Released():
+        case Released() | ReleasedRecords():
             return "released"
         case Denied():
             return "denied"

@@ -157,7 +157,7 @@ class Questions:
             groups=request.groups,
             purpose=request.purpose,
             legal_basis=request.legal_basis,
-            mode="single",
+            mode="single" if request.query is None else "bulk",
             # Cedar reads instants to the millisecond.
             now=self._clock() - timedelta(microseconds=self._clock().microsecond % 1000),
             approvals=frozenset(),

@@ -6,6 +6,8 @@ from ipx import sdjwt
 from policies.engine import Denial, Pending, Release
 from policies.engine import Withheld as PolicyWithheld
 
+TOO_FEW_ROWS = "too_few_rows"
+"""The policies release such records only together with so many others."""
 UNSUPPORTED = frozenset({"encrypt"})
 """Obligations that must be met before the answer leaves and that this version cannot meet: the answer is a denial."""
 
@@ -17,6 +19,8 @@ def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Release
     obligations = decision.obligations.document()
     if UNSUPPORTED & obligations.keys():
         return Denied("unsupported_obligation", ordered, snapshot)
+    if (decision.obligations.min_count or 1) > 1:
+        return Denied(TOO_FEW_ROWS, ordered, snapshot)
     fields = sealed.record.record_type.fields
     paths = [path for path in sealed.issued.disclosures if len(path) == 1 and fields.get(str(path[0])) in groups]
     if not groups:

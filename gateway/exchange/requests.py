@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from gateway.clock import Clock
 from gateway.errors import Fault, InvalidInputError
@@ -15,11 +15,13 @@ from gateway.exchange.schemas import RequestSchema, faults_of
 from gateway.oauth.clients import ClientRegister
 from gateway.oauth.guard import Caller
 from gateway.records.catalogue import CATALOGUE
+from gateway.records.declarations import RecordType
 from gateway.records.record_ids import RecordId, parse_record_id
 from ipx import jws
 from ipx.encoding import b64url_bytes
 from ipx.errors import FormatError, SignatureError
 from ipx.keys import Role, TrustedKey
+from ipx.query import Query
 
 REQUEST_BYTES = 65_536
 LIFETIME = timedelta(seconds=60)
@@ -39,12 +41,16 @@ class SignedRequest:
     expires_at: datetime
     holder: str
     record: str
+    """Name of the record; of a query, what would be the beginning of all its records' names, and `*`."""
     record_id: RecordId
+    """Of a query, with the local part `*`, which no record has."""
     groups: frozenset[str]
     """Field groups asked for; empty means all of the record type."""
     purpose: str
     legal_basis: str
     case_ref: str | None
+    query: Query | None = None
+    """Several records instead of one."""
 
     @property
     def record_type(self) -> str:
@@ -120,15 +126,22 @@ class Requests:
             faults.append(Fault("/exp", "lifetime", f"must be 1 to {LIFETIME.seconds} seconds after iat"))
         if not all(0 <= members[name] < 1 << 40 for name in ("iat", "exp")):
             faults.append(Fault("/iat", "not_a_time", "must be seconds since 1970"))
-        record = parse_record_id(members["record"])
-        record_type = record.record_type
-        if record.agency != members["holder"]:
-            faults.append(Fault("/record", "not_of_holder", "names another holder than /holder"))
+        query: Query | None = members.get("query")
+        named = members["record"] if query is None else query.after
+        pointer = "/record" if query is None else "/query/after"
+        record = parse_record_id(named) if named is not None else None
+        record_type = query.record_type if query is not None else parse_record_id(members["record"]).record_type
+        if record is not None and record.agency != members["holder"]:
+            faults.append(Fault(pointer, "not_of_holder", "names another holder than /holder"))
+        if record is not None and record.record_type != record_type:
+            faults.append(Fault(pointer, "another_type", f"names no {record_type}"))
         known = CATALOGUE.types.get(record_type)
         if known is None:
             known_types = ", ".join(sorted(CATALOGUE.types))
-            faults.append(Fault("/record", "unknown_record_type", f"the catalogue has: {known_types}"))
+            where = "/record" if query is None else "/query/record_type"
+            faults.append(Fault(where, "unknown_record_type", f"the catalogue has: {known_types}"))
         else:
+            faults += _selector_faults(query, known) if query is not None else []
             faults += [
                 Fault(f"/groups/{index}", "unknown_group", f"{record_type} has no field group of this name")
                 for index, group in enumerate(members.get("groups", ()))
@@ -162,7 +175,26 @@ class _KeysOfClient:
         return TrustedKey("requester", kid, client_id, key.public)
 
 
+def _selector_faults(query: Query, known: RecordType) -> list[Fault]:
+    """Find selectors of fields that are not there, or that hold nothing a selector could compare."""
+    faults = []
+    for selector in query.where:
+        name = selector.field.replace("~", "~0").replace("/", "~1")
+        pointer, field = f"/query/where/{name}", known.schema.fields.get(selector.field)
+        if field is None:
+            faults.append(Fault(pointer, "unknown_field", f"{known.name} has no field of this name"))
+        elif isinstance(field.inner if isinstance(field, fields.List) else field, fields.Nested | fields.List):
+            faults.append(Fault(pointer, "not_comparable", "holds objects; choose by a field that holds single values"))
+        elif isinstance(field, fields.List) != (selector.op == "contains"):
+            faults.append(Fault(pointer, "selector", "a list is asked for with contains, and nothing else is"))
+    return faults
+
+
 def _signed(raw: str, client_id: str, members: Mapping[str, Any]) -> SignedRequest:
+    query: Query | None = members.get("query")
+    record_id = (
+        parse_record_id(members["record"]) if query is None else RecordId(members["holder"], query.record_type, "*")
+    )
     return SignedRequest(
         raw=raw,
         sha256=hashlib.sha256(raw.encode("ascii")).digest(),
@@ -171,12 +203,13 @@ def _signed(raw: str, client_id: str, members: Mapping[str, Any]) -> SignedReque
         issued_at=_instant(members["iat"]),
         expires_at=_instant(members["exp"]),
         holder=members["holder"],
-        record=members["record"],
-        record_id=parse_record_id(members["record"]),
+        record=str(record_id),
+        record_id=record_id,
         groups=frozenset(members.get("groups", ())),
         purpose=members["purpose"],
         legal_basis=members["legal_basis"],
         case_ref=members.get("case_ref"),
+        query=query,
     )
 
 

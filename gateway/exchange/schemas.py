@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from gateway.errors import Fault
 from gateway.records.record_ids import RecordIdError, parse_record_id
+from ipx.errors import FormatError
+from ipx.query import Query
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -38,6 +40,20 @@ def _is_record_id(text: str) -> None:
         raise ValidationError("must be urn:ipx:<agency>:<record type>:<local part>") from error
 
 
+class QueryField(fields.Field[Query]):
+    """Several records, by what their fields hold."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> Query:
+        del attr, data
+        try:
+            query = Query.read(value)
+        except FormatError as error:
+            raise ValidationError(str(error)) from error
+        if query.after is not None:
+            _is_record_id(query.after)
+        return query
+
+
 class RequestSchema(Schema):
     """Payload of an `ipx-request+jwt` (evidence.md, section 1)."""
 
@@ -52,11 +68,17 @@ class RequestSchema(Schema):
     iat = StrictInteger(required=True)
     exp = StrictInteger(required=True)
     holder = _text(63)
-    record = fields.String(required=True, validate=_is_record_id)
+    record = fields.String(validate=_is_record_id)
+    query = QueryField()
     groups = fields.List(_text(127), validate=validate.Length(1, 64))
     purpose = _text(63)
     legal_basis = _text(255)
     case_ref = _text(255, required=False)
+
+    @validates_schema(skip_on_field_errors=True)
+    def one_or_several(self, data: Mapping[str, Any], **_: Any) -> None:
+        if ("record" in data) == ("query" in data):
+            raise ValidationError("needs one of record and query", "record")
 
 
 def faults_of(error: ValidationError) -> list[Fault]:

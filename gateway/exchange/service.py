@@ -12,6 +12,7 @@ from gateway.exchange.holders import Holders, Unavailable
 from gateway.exchange.journal import Journal
 from gateway.exchange.lifting import Lifting
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Failed, Outcome
+from gateway.exchange.queries import Queries
 from gateway.exchange.questions import Parties, Questions
 from gateway.exchange.redaction import denied, release
 from gateway.exchange.requests import Requests, SignedRequest
@@ -36,6 +37,7 @@ class Broker:
         holders: Holders,
         seals: RecordSeals,
         lifting: Lifting,
+        queries: Queries,
     ) -> None:
         self._requests = requests
         self._questions = questions
@@ -44,6 +46,7 @@ class Broker:
         self._holders = holders
         self._seals = seals
         self._lifting = lifting
+        self._queries = queries
 
     def exchange(self, body: bytes, caller: Caller, watch: Stopwatch) -> Finished:
         """Answer one signed request; the same bytes get the same answer again.
@@ -73,9 +76,11 @@ class Broker:
         watch.reached(Step.LOG)
         return finished
 
-    def _outcome(  # noqa: PLR0911  (every way an exchange can end is a return)
+    def _outcome(  # noqa: C901, PLR0911  (every way an exchange can end is a return)
         self, request: SignedRequest, parties: Parties, watch: Stopwatch
     ) -> Outcome:
+        if request.query is not None:
+            return self._queries.outcome(request, request.query, parties, watch)
         current = self._books.current()
         book = current.remembered
         question = self._questions.ask(request, parties, watch.deadline)

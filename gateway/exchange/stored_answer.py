@@ -14,9 +14,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, Literal
 
-from gateway.exchange.outcomes import ApprovalWanted, Failed, Outcome, Pending, Released, Withdrawn, Withheld
+from gateway.exchange.outcomes import (
+    ApprovalWanted,
+    Failed,
+    Outcome,
+    Pending,
+    Released,
+    ReleasedRecords,
+    Withdrawn,
+    Withheld,
+)
 from ipx.sdjwt import digest
 
 ANSWER: Final = "answer"
@@ -36,16 +46,32 @@ class StoredAnswer:
     """Digests of fields that were handed over and erased since, one by one."""
     is_whole: bool = True
     """False where the disclosures were deleted by schedule."""
+    several: "SeveralRecords | None" = None
+    """Of a query: `issuer_jwt` then holds its records' on lines, and `disclosures` theirs one after another."""
+
+    @property
+    def presentations(self) -> tuple[str, ...]:
+        """The records as handed over, without what was erased since."""
+        if self.issuer_jwt is None:
+            return ()
+        if self.several is None:
+            return ("~".join([self.issuer_jwt, *self.disclosures, ""]),)
+        rest, found = iter(self.disclosures), []
+        for jwt, count in zip(self.issuer_jwt.split("\n"), self.several.counts, strict=True):
+            found.append("~".join([jwt, *islice(rest, count if self.is_whole else 0), ""]))
+        return tuple(found)
 
     @property
     def presentation(self) -> str | None:
-        """The record as handed over, without what was erased since."""
-        return None if self.issuer_jwt is None else "~".join([self.issuer_jwt, *self.disclosures, ""])
+        """The record as handed over, without what was erased since; those of a query on lines of their own."""
+        return None if self.issuer_jwt is None else "\n".join(self.presentations)
 
     def without(self, disclosure: str) -> "StoredAnswer":
         """Take a field out for good."""
+        several = self.several and self.several.without(self.disclosures.index(disclosure))
         return replace(
             self,
+            several=several,
             disclosures=tuple(kept for kept in self.disclosures if kept != disclosure),
             erased=tuple(sorted({*self.erased, digest(disclosure)})),
         )
@@ -58,6 +84,7 @@ class StoredAnswer:
             "obligations": dict(self.obligations),
             "withheld": self.withheld,
             "erased": list(self.erased),
+            **({"several": asdict(self.several)} if self.several else {}),
         }
         objects = {ANSWER: json.dumps(written).encode()}
         if self.issuer_jwt is not None:
@@ -65,10 +92,43 @@ class StoredAnswer:
         return objects
 
 
+@dataclass(frozen=True, slots=True)
+class SeveralRecords:
+    """What is kept of a query's records beside them: of each how many disclosures it has, and what was withheld."""
+
+    counts: tuple[int, ...]
+    withheld: tuple[list[dict[str, Any]], ...]
+    page: Mapping[str, Any]
+
+    def without(self, place: int) -> "SeveralRecords":
+        """Count one disclosure less where it stood."""
+        counts, behind = list(self.counts), 0
+        for number, count in enumerate(self.counts):
+            behind += count
+            if place < behind:
+                counts[number] -= 1
+                break
+        return replace(self, counts=tuple(counts))
+
+
 def answer_of(outcome: Outcome) -> StoredAnswer:
     """Give what has to be kept of an outcome."""
     withheld = () if isinstance(outcome, Failed | Withdrawn) else outcome.withheld
     rows = [{"group": item.group, "reason": item.reason, "policy": item.policy} for item in withheld]
+    if isinstance(outcome, ReleasedRecords):
+        parted = [record.presentation.split("~")[:-1] for record in outcome.records]
+        return StoredAnswer(
+            "\n".join(parts[0] for parts in parted),
+            tuple(disclosure for parts in parted for disclosure in parts[1:]),
+            outcome.sealed_by,
+            outcome.obligations,
+            rows,
+            several=SeveralRecords(
+                tuple(len(parts) - 1 for parts in parted),
+                tuple([asdict(item) for item in record.withheld] for record in outcome.records),
+                outcome.page(),
+            ),
+        )
     if not isinstance(outcome, Released):
         return StoredAnswer(None, (), None, {}, rows)
     issuer_jwt, *disclosures = outcome.presentation.split("~")[:-1]
@@ -83,7 +143,11 @@ def read_answer(objects: Mapping[str, bytes]) -> StoredAnswer:
         parts: list[str] = presentation.split("~")[:-1] if presentation else []
         return StoredAnswer(parts[0] if parts else None, tuple(parts[1:]), **members)
     kept = objects.get(DISCLOSURES)
+    several = members.pop("several", None)
     return StoredAnswer(
+        several=None
+        if several is None
+        else SeveralRecords(tuple(several["counts"]), tuple(several["withheld"]), several["page"]),
         disclosures=tuple(kept.decode("ascii").split("~")) if kept else (),
         is_whole=members["issuer_jwt"] is None or kept is not None,
         **{**members, "erased": tuple(members["erased"])},

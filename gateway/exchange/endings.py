@@ -1,0 +1,67 @@
+"""What a receipt states of each way an exchange can end; a silent refusal says the same whether there is a record."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.evidence.receipts import Ending
+from gateway.exchange.outcomes import (
+    Denied,
+    Failed,
+    Outcome,
+    Pending,
+    Released,
+    ReleasedRecords,
+    Withdrawn,
+    Withheld,
+)
+
+
+def stated(outcome: Outcome, common: Mapping[str, Any]) -> Ending:  # noqa: PLR0911  (one answer an outcome)
+    """Give what the receipt of an outcome states.
+
+    Args:
+        outcome: how the exchange ends.
+        common: members of `Ending` that every receipt has.
+    """
+    match outcome:
+        case Released():
+            return Ending(
+                **common,
+                sealed_by=outcome.sealed_by,
+                presentation=outcome.presentation,
+                obligations=outcome.obligations,
+                withheld=_withheld(outcome.withheld),
+                more={"approvals": list(outcome.approvals)} if outcome.approvals else {},
+            )
+        case ReleasedRecords():
+            rows: list[Any] = [
+                {"withheld": [{"group": item.group, "reason": item.reason} for item in record.withheld]}
+                for record in outcome.records
+            ]
+            return Ending(
+                **common,
+                sealed_by=outcome.sealed_by,
+                presentation=outcome.presentation,
+                obligations=outcome.obligations,
+                withheld=_withheld(outcome.withheld),
+                more={"records": rows, "page": outcome.page()},
+            )
+        case Denied(is_silent=True):
+            return Ending(**{**common, "timing_ms": None}, reason=outcome.reason)
+        case Denied():
+            return Ending(**common, reason=outcome.reason, withheld=_withheld(outcome.withheld))
+        case Failed():
+            return Ending(**common, stage=outcome.stage, reason=outcome.reason)
+        case Pending():
+            return Ending(
+                **common,
+                reason=outcome.reason,
+                withheld=_withheld(outcome.withheld),
+                more=outcome.promise(),
+            )
+        case Withdrawn():
+            return Ending(**common)
+
+
+def _withheld(items: Sequence[Withheld]) -> list[tuple[str, str, str | None]]:
+    return [(item.group, item.reason, item.policy) for item in items]

@@ -1,0 +1,215 @@
+"""Several records for one request: chosen by the requester's selectors, each decided and redacted on its own.
+
+No probing: a record counts as found only if it discloses every field that it was chosen by. What releases nothing is
+counted where the request chose by no field and the policies let the requester know that the record exists; else it
+looks like a record that is not there, and an answer without any like one whose records are too few to be shown.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from connectors import row_filter as source_filter
+from gateway.exchange.holders import HeldRecord, HeldRecords, Holders, Unavailable
+from gateway.exchange.outcomes import (
+    NO_INFORMATION,
+    Denied,
+    Failed,
+    Outcome,
+    Refused,
+    Released,
+    ReleasedRecord,
+    ReleasedRecords,
+    Withheld,
+)
+from gateway.exchange.questions import Parties, Questions
+from gateway.exchange.redaction import denied, release
+from gateway.exchange.requests import SignedRequest
+from gateway.exchange.sealing import RecordSeals, SealedRecord
+from gateway.exchange.steps import Step, Stopwatch
+from gateway.governance.books import PolicyBooks
+from gateway.records.fact_filter import for_source
+from gateway.records.record_ids import parse_record_id
+from ipx.query import Query
+from policies.engine import Denial, PolicyBook, Question, Release, decide_many
+from policies.obligations import Obligations, merge
+from policies.rows import RowFilter, to_document
+
+NOT_FILTERABLE: Final = "not_filterable"
+"""A policy's condition cannot be asked of a source, and without it every record would have to be read."""
+NOTHING_DISCLOSED: Final = "nothing_disclosed"
+DECIDED_AT_ONCE: Final = 32
+ANSWER_BYTES: Final = 512 * 1024
+"""Records of one answer, together; a page ends before it is larger."""
+
+
+@dataclass
+class _Page:
+    """What has been decided so far."""
+
+    records: list[ReleasedRecord] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    seals: set[str] = field(default_factory=set)
+    obligations: list[Obligations] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    asked: list[Question] = field(default_factory=list)
+    found: int = 0
+    """Records that would be released, those behind the page too."""
+    size: int = 0
+    is_full: bool = False
+
+    @property
+    def min_count(self) -> int:
+        return merge(self.obligations).min_count or 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing that follows could change the answer."""
+        return self.is_full and self.found >= self.min_count
+
+
+class Queries:
+    def __init__(self, questions: Questions, books: PolicyBooks, holders: Holders, seals: RecordSeals) -> None:
+        self._questions = questions
+        self._books = books
+        self._holders = holders
+        self._seals = seals
+
+    def outcome(self, request: SignedRequest, query: Query, parties: Parties, watch: Stopwatch) -> Outcome:  # noqa: PLR0911
+        """Search the holder's source and decide every record that it gives."""
+        current = self._books.current()
+        question = self._questions.ask(request, parties, watch.deadline)
+        if isinstance(question, Unavailable):
+            return Failed(question.stage, question.reason)
+        early = current.remembered.decide_early(question)
+        watch.reached(Step.DECIDE_EARLY)
+        if isinstance(early, Denial):
+            return denied(early, self._questions.snapshot(question))
+        if early.is_blank:
+            return _not_filterable(early, question, self._questions.snapshot(question))
+        if not parties.is_open:
+            return Failed("holder", "suspended", self._questions.snapshot(question))
+        held = self._holders.search(parties.source, _wanted(early, query, parties), watch.deadline)
+        watch.reached(Step.FETCH)
+        if isinstance(held, Unavailable):
+            return Failed(held.stage, held.reason, self._questions.snapshot(question))
+        page = _Page()
+        failed = self._decide(current.book, question, query, self._ordered(held, query), page, watch)
+        watch.reached(Step.DECIDE)
+        snapshot = self._snapshot(question, page.asked)
+        if failed is not None:
+            return Failed(failed.stage, failed.reason, snapshot)
+        return _outcome(page, held.unreadable, snapshot)
+
+    def _ordered(self, held: HeldRecords, query: Query) -> list[HeldRecord]:
+        """Put records in the order of their keys, and leave out those of the pages before."""
+        behind = "" if query.after is None else self._holders.key_of(parse_record_id(query.after))
+        if behind is None:
+            return []  # a name that this holder never made is behind everything
+        return [held.records[key] for key in sorted(held.records) if key > behind]
+
+    def _decide(
+        self,
+        book: PolicyBook,
+        question: Question,
+        query: Query,
+        rows: Sequence[HeldRecord],
+        page: _Page,
+        watch: Stopwatch,
+    ) -> Unavailable | None:
+        for start in range(0, len(rows), DECIDED_AT_ONCE):
+            if watch.deadline.is_past:
+                return Unavailable("holder", "timeout")
+            chosen: list[tuple[SealedRecord, Question]] = []
+            for held in rows[start : start + DECIDED_AT_ONCE]:
+                sealed = self._seals.seal(held)
+                if isinstance(sealed, Unavailable):
+                    return sealed
+                if not query.admits(sealed.record.fields):
+                    continue
+                whole = self._questions.about(question, sealed, watch.deadline)
+                if isinstance(whole, Unavailable):
+                    return whole
+                chosen.append((sealed, whole))
+            decisions = decide_many(book, [whole for _, whole in chosen])
+            for (sealed, whole), decision in zip(chosen, decisions, strict=True):
+                _take(page, query, sealed, whole, decision)
+                if page.is_settled:
+                    return None
+        return None
+
+    def _snapshot(self, question: Question, asked: Sequence[Question]) -> bytes:
+        """Write down what was asked of each record; the question without a record stands in front."""
+        whole: dict[str, Any] = json.loads(self._questions.snapshot(question))
+        rows = [json.loads(self._questions.snapshot(one)) for one in asked]
+        whole["rows"] = [{"entities": row["entities"], "context": row["context"]} for row in rows]
+        return json.dumps(whole).encode()
+
+
+def _wanted(rows: RowFilter, query: Query, parties: Parties) -> source_filter.RowFilter:
+    """Ask the source for what the policies may release and the requester chose, as far as it can tell."""
+    constants = {"jurisdiction": parties.source.jurisdiction, "holder": parties.holder.code}
+    allowed = for_source(to_document(rows), parties.source.record_type, constants)
+    chosen = [_selected(selector.field, selector.op, selector.values) for selector in query.where]
+    return source_filter.from_document({"op": "and", "parts": [allowed, *chosen]})
+
+
+def _selected(name: str, op: str, values: Sequence[Any]) -> dict[str, Any]:
+    if op == "in":
+        return {"op": "in", "field": name, "values": list(values)}
+    return {"op": op, "field": name, "value": values[0]}
+
+
+def _take(page: _Page, query: Query, sealed: SealedRecord, question: Question, decision: Release | Denial) -> None:
+    """Put one record into the page, behind it, or among those that nobody is told of."""
+    page.asked.append(question)
+    if isinstance(decision, Denial):
+        if decision.may_acknowledge and not query.where:
+            page.refused[decision.reason] += 1
+        return
+    fields = sealed.record.record_type.fields
+    if not {fields[name] for name in query.fields} <= decision.disclosed:
+        return  # it would be found by what it does not disclose
+    obligations = decision.obligations
+    released = release(sealed, replace(decision, obligations=replace(obligations, min_count=None)), b"")
+    if not isinstance(released, Released):
+        if not query.where:
+            page.refused[released.reason] += 1
+        return
+    page.found += 1
+    page.obligations.append(obligations)
+    page.size += len(released.presentation)
+    page.is_full = page.is_full or len(page.records) >= query.limit or (bool(page.records) and page.size > ANSWER_BYTES)
+    if not page.is_full:
+        page.records.append(ReleasedRecord(released.presentation, released.withheld))
+        page.names.append(str(sealed.record.envelope.record_id))
+        page.seals.add(released.sealed_by)
+
+
+def _outcome(page: _Page, unreadable: int, snapshot: bytes) -> Outcome:
+    refused = tuple(Refused(reason, count) for reason, count in sorted(page.refused.items()))
+    if page.found < page.min_count or not page.records:
+        # As many as none: whether there are some, too few to be shown, is not told.
+        return Denied(NOTHING_DISCLOSED if refused else NO_INFORMATION, snapshot=snapshot)
+    if len(page.seals) > 1:
+        return Failed("verify", "mixed_seals", snapshot)
+    return ReleasedRecords(
+        records=tuple(page.records),
+        sealed_by="holder" if page.seals == {"holder"} else "gateway",
+        obligations=merge(page.obligations).document(),
+        next=page.names[-1] if page.is_full else None,
+        refused=refused,
+        unreadable=unreadable,
+        snapshot=snapshot,
+    )
+
+
+def _not_filterable(rows: RowFilter, question: Question, snapshot: bytes) -> Denied:
+    """Refuse to read a whole source; names the policies that would make it necessary."""
+    groups = sorted(question.groups) or ["*"]
+    blamed: Iterator[Withheld] = (
+        Withheld(group, NOT_FILTERABLE, str(ref)) for ref in rows.widened_by for group in groups
+    )
+    return Denied(NOT_FILTERABLE, tuple(blamed), snapshot)
