@@ -53,6 +53,7 @@ from gateway.exchange.journal import Journal
 from gateway.exchange.lifting import Lifting
 from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
+from gateway.exchange.queries import Queries
 from gateway.exchange.questions import Questions
 from gateway.exchange.requests import Requests
 from gateway.exchange.resumption import Resumption
@@ -305,7 +306,16 @@ def build(
         containers=containers,
         mutual_log=MutualLog(database, cases),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
-        broker=Broker(requests, questions, journal, books, holders, seals, Lifting(database, clock)),
+        broker=Broker(
+            requests,
+            questions,
+            journal,
+            books,
+            holders,
+            seals,
+            Lifting(database, clock),
+            Queries(questions, books, holders, seals),
+        ),
         settling=settling,
         approvals=Approvals(database, requests, resumption, settling, audit, clock),
         recovery=Recovery(database, journal, clock, settings.node),
