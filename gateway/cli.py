@@ -11,7 +11,7 @@ from gateway.commands.demo import demo
 from gateway.commands.erasure import erase_group
 from gateway.commands.holder_keys import holder_key_group
 from gateway.commands.log import log_group
-from gateway.commands.operation import database_group, keys_group, serve, sweep, trust_group
+from gateway.commands.operation import database_group, keys_group, serve, sweep, trust_group, work
 from gateway.commands.people import people_group
 from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
@@ -55,6 +55,7 @@ for command in (
     log_group,
     erase_group,
     serve,
+    work,
     sweep,
     demo,
 ):

@@ -62,10 +62,13 @@ from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
 from gateway.exchange.steps import Listener
 from gateway.governance.books import PolicyBooks
+from gateway.governance.rights import Rights
 from gateway.governance.service import Policies
+from gateway.intake.deliveries import DeliveredRecords
 from gateway.intake.following import Following
 from gateway.intake.pushed import PushedRecords
 from gateway.intake.quarantine import Quarantine, Redrive
+from gateway.intake.rounds import FollowingRounds
 from gateway.keywrap import KeyWrap
 from gateway.oauth.certificates import CertificateSource, ClientCertificates
 from gateway.oauth.client_assertion import AssertionVerifier
@@ -154,6 +157,7 @@ class Services:
 
     def close(self) -> None:
         """Settle the log, close sources and databases."""
+        self.intake.rounds.close()
         self.log.close()
         self.holders.close()
         self.confirmations.close()
@@ -332,6 +336,7 @@ class Intake:
     quarantine: Quarantine
     redrive: Redrive
     following: Following
+    rounds: FollowingRounds
 
 
 def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: HolderKeys, clock: Clock) -> Intake:
@@ -354,16 +359,20 @@ def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: 
         clock,
         secrets=settings.secrets,
         variables={**variables_in_environment(), "IPX_SOURCES": str(settings.sources)},
+        state=settings.source_state,
         inbox=pushed,
+        deliveries=DeliveredRecords(database, wrap, clock, digest_key=_derived(settings, b"delivered-records")),
         keep=quarantine.keep,
     )
+    following = Following(database, holders, quarantine, clock)
     return Intake(
         holders,
         seals,
         pushed,
         quarantine,
         Redrive(database, quarantine, holders, clock),
-        Following(database, holders, quarantine, clock),
+        following,
+        FollowingRounds(following),
     )
 
 
@@ -558,7 +567,14 @@ def register(app: Flask, services: Services) -> None:
         (WitnessService, services.witness),
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),
+        (Policies, services.policies),
+        (Rights, Rights(services.books, services.clock)),
+        (Sources, services.sources),
         (Agencies, services.agencies),
+        (ClientKeys, services.client_keys),
+        (Quarantine, services.intake.quarantine),
+        (Redrive, services.intake.redrive),
+        (TokenDebugger, services.sign_in.token_debugger),
         (People, services.people),
         (SignIns, services.sign_ins),
         (TokenKeys, services.sign_in.keys),
@@ -580,6 +596,7 @@ def register(app: Flask, services: Services) -> None:
         (Settling, services.settling),
         (Approvals, services.approvals),
         (PushedRecords, services.intake.pushed),
+        (Following, services.intake.following),
         (FinishedExchanges, services.finished),
         (Bundles, services.bundles),
         (Containers, services.containers),

@@ -55,6 +55,7 @@ class Worker:
             "token keys": services.sign_in.keys.advance,
             "key sets of clients": services.key_sets.refresh_due,
             "keys that end soon": services.key_warnings.go_round,
+            "sources": services.intake.rounds.go_round,
             "repeated refusals": services.sign_in.refusals.settle,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),

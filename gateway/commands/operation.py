@@ -3,7 +3,9 @@
 import base64
 import os
 import secrets
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from gateway.db.engine import Database
 from gateway.evidence.keys import read_signer, write_signer
 from gateway.keyplace import KeyPlace
 from gateway.settings import read_settings
-from gateway.worker import let_go
+from gateway.worker import Worker, let_go
 from ipx.keys import generate_signer
 
 KEY_FILES = {"receipt": "IPX_RECEIPT_KEY", "log": "IPX_LOG_KEY", "trust": "IPX_TRUST_KEY"}
@@ -27,6 +29,25 @@ def serve() -> None:
     """Serve the gateway with gunicorn, as the IPX_ settings say (docs/settings.md)."""
     read_settings()  # a missing setting is said here, by name, before any process starts
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:gateway.gunicorn_conf"])  # noqa: S606
+
+
+@click.command("worker")
+@reported
+def work() -> None:
+    """Do the background work in a process of its own, until it is told to end: follow sources, deliver, sweep.
+
+    `ipx-gateway serve` does the same work in each of its processes; more of them, here or on other machines, share it.
+    """
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    built = services()
+    worker = Worker(built)
+    worker.start()
+    click.echo("working; end it with SIGTERM")
+    ending.wait()
+    worker.stop()
+    built.close()
 
 
 @click.command("sweep")

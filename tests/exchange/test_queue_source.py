@@ -160,4 +160,4 @@ def test_numbers_are_never_given_twice_though_poison_is_let_go(gateway, queue):
 
     assert following.run(NAME).mapped == 1
     with gateway.services.database.read() as session:
-        assert session.execute(text("SELECT count(*) FROM delivered_record")).scalar() == 2
+        assert session.execute(text("SELECT count(*) FROM delivered_record")).scalar() == 1
