@@ -86,7 +86,15 @@ def row_filter(readings: Iterable[Reading]) -> RowFilter:
     if where == FALSE:
         return RowFilter(FALSE, is_exact=True, widened_by=())
     widened = sorted({reading.ref for reading in found if reading.is_widened})
-    return RowFilter(where, is_exact=not widened, widened_by=tuple(widened))
+    opening = [reading for reading in found if reading.effect == "permit" and reading.where == TRUE]
+    is_open = any(not reading.is_widened for reading in opening)
+    return RowFilter(
+        where,
+        is_exact=not widened,
+        widened_by=tuple(widened),
+        opened_by=() if is_open else tuple(sorted({reading.ref for reading in opening})),
+        is_narrow=permits != TRUE,
+    )
 
 
 def sure_forbids(readings: Iterable[Reading]) -> frozenset[PolicyRef]:

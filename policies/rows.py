@@ -89,11 +89,20 @@ class RowFilter:
     where: Node
     is_exact: bool
     widened_by: tuple[PolicyRef, ...]
+    opened_by: tuple[PolicyRef, ...] = ()
+    """Permits that, for want of a translation, may allow every record; forbids may still take some of them away."""
+    is_narrow: bool = True
+    """Not every record is one that some permit may allow."""
 
     @property
     def is_blank(self) -> bool:
-        """Lets everything through for want of a translation: not to be used in bulk, and `widened_by` says why."""
-        return self.where == TRUE and not self.is_exact
+        """Would have a whole source read for want of a translation: not to be used in bulk, and `blamed` says why."""
+        return bool(self.opened_by) or (self.where == TRUE and not self.is_exact)
+
+    @property
+    def blamed(self) -> tuple[PolicyRef, ...]:
+        """The policies that make it blank."""
+        return self.opened_by or self.widened_by
 
 
 def all_of(parts: Iterable[Node]) -> Node:
@@ -140,7 +149,16 @@ def join(filters: Iterable[RowFilter], *, every: bool) -> RowFilter:
     where = (all_of if every else any_of)(one.where for one in found)
     if where == FALSE:
         return RowFilter(FALSE, is_exact=True, widened_by=())
-    return RowFilter(where, all(one.is_exact for one in found), tuple(sorted(widened)))
+    is_narrow = (any if every else all)(one.is_narrow for one in found)
+    is_open = not every and any(not one.is_narrow and not one.opened_by for one in found)
+    opened = {ref for one in found for ref in one.opened_by} if not is_narrow and not is_open else set[PolicyRef]()
+    return RowFilter(
+        where,
+        is_exact=all(one.is_exact for one in found),
+        widened_by=tuple(sorted(widened)),
+        opened_by=tuple(sorted(opened)),
+        is_narrow=is_narrow,
+    )
 
 
 def to_document(row_filter: RowFilter) -> Json:

@@ -209,7 +209,5 @@ def _outcome(page: _Page, unreadable: int, snapshot: bytes) -> Outcome:
 def _not_filterable(rows: RowFilter, question: Question, snapshot: bytes) -> Denied:
     """Refuse to read a whole source; names the policies that would make it necessary."""
     groups = sorted(question.groups) or ["*"]
-    blamed: Iterator[Withheld] = (
-        Withheld(group, NOT_FILTERABLE, str(ref)) for ref in rows.widened_by for group in groups
-    )
+    blamed: Iterator[Withheld] = (Withheld(group, NOT_FILTERABLE, str(ref)) for ref in rows.blamed for group in groups)
     return Denied(NOT_FILTERABLE, tuple(blamed), snapshot)
