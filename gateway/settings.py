@@ -107,6 +107,11 @@ class Settings:
     """Whether pages for people are served besides the API."""
 
     @property
+    def console_origin(self) -> str:
+        """Where people go: the same place by name, for browsers keep no passkey for a number."""
+        return self.origin.replace("http://127.0.0.1", "http://localhost", 1)
+
+    @property
     def has_mutual_tls(self) -> bool:
         """Whether a client's certificate can reach this gateway at all."""
         return self.tls_client_ca is not None or self.client_certificate_header is not None

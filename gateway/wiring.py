@@ -397,6 +397,7 @@ def _desk(
         datastore=PeopleDatastore(database, audit, clock),
         upstream=_upstream(settings, clock),
         origin=settings.origin,
+        console_origin=settings.console_origin,
         secret=_derived(settings, b"people"),
         is_second_factor_required=settings.people.is_second_factor_required,
     )
@@ -408,7 +409,7 @@ def _upstream(settings: Settings, clock: Clock) -> Upstream | None:
     if issuer is None or client_id is None or secret is None:
         return None
     name = named.upstream_name or urlsplit(issuer).netloc
-    return Upstream(Provider(issuer, client_id, secret, name, named.upstream_acr), settings.origin, clock)
+    return Upstream(Provider(issuer, client_id, secret, name, named.upstream_acr), settings.console_origin, clock)
 
 
 def _outsiders(settings: Settings) -> Outsiders:

@@ -132,7 +132,7 @@ def invite_person(username: str, hours: int, *, reset: bool) -> None:
     Whoever has the link is that person, once: hand it over in person or by a channel you trust. It is shown this once.
     """
     invitation = services().people.invite(username, actor=actor(), reset=reset, hours=hours)
-    click.echo(told(invitation, services().settings.origin))
+    click.echo(told(invitation, services().settings.console_origin))
 
 
 def told(invitation: Invitation, origin: str) -> str:

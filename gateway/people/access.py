@@ -23,7 +23,7 @@ SIGN_IN: Final = "/sign-in"
 CONFIRM: Final = "/sign-in/confirm"
 SET_UP: Final = "/account/set-up"
 ACCOUNT: Final = "/account"
-HOME: Final = "/admin/"
+HOME: Final = "/account/home"
 
 
 @dataclass(frozen=True, slots=True)

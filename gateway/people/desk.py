@@ -37,9 +37,19 @@ class Desk:
     datastore: PeopleDatastore
     upstream: Upstream | None
     origin: str
+    console_origin: str
     secret: bytes
     """Session cookies, codes and links are signed and hashed with keys derived from it."""
     is_second_factor_required: bool
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a browser may call this gateway: on loopback also by name, since passkeys have no place at a number."""
+        return frozenset({self.origin.partition("://")[2], self.console_origin.partition("://")[2]})
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.origin.startswith("http://")
 
     def address(self) -> str:
         return self.proxies.address_of(request)

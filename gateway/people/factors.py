@@ -6,7 +6,7 @@ from typing import Any
 
 import qrcode
 import qrcode.image.svg
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from flask_security import MfRecoveryCodesUtil, Totp, WebauthnUtil
 from flask_security.proxies import _datastore
 from markupsafe import Markup
@@ -15,6 +15,8 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+
+from gateway.people.desk import desk
 
 
 class SingleUseTotp(Totp):
@@ -90,13 +92,9 @@ class HashedRecoveryCodes(MfRecoveryCodesUtil):
 class OwnOriginWebauthn(WebauthnUtil):
     """Passkeys of this gateway's own origin that verify their user: such a sign-in has two factors by itself."""
 
-    def __init__(self, app: Flask) -> None:
-        super().__init__(app)
-        self._origin: str = app.config["GATEWAY_ORIGIN"]
-
     def origin(self) -> str:
-        """Give the configured origin: `Host` is whatever the caller wrote."""
-        return self._origin
+        """Give where the page was got from: one of the gateway's own names, or the request would not be here."""
+        return f"{request.scheme if desk().is_loopback else 'https'}://{request.host}"
 
     def authenticator_selection(self, user: Any, usage: str) -> AuthenticatorSelectionCriteria:
         del user, usage

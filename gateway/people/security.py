@@ -29,6 +29,7 @@ from gateway.people import access, forms, sign_ins
 from gateway.people.desk import EXTENSION, Desk, desk
 from gateway.people.factors import HashedRecoveryCodes, OwnOriginWebauthn, SingleUseTotp
 from gateway.people.models import Person
+from gateway.web.language import remember_taste_of
 
 TOKENS_ONLY: Final = ("/v1/", "/oauth/", "/log/", "/witness/")
 """Paths whose callers prove themselves by tokens or signatures and never by a cookie, so that no form can be forged."""
@@ -95,7 +96,13 @@ def install(app: Flask, at: Desk) -> None:
     security.want_json(lambda _: False)
     app.before_request(_before_a_sign_in_page)
     app.after_request(_uncached)
+    remember_taste_of(app, _taste)
     _connect(app)
+
+
+def _taste() -> tuple[str | None, str | None]:
+    person = access.signed_in()
+    return (person.language, person.theme) if person else (None, None)
 
 
 def sign_in(person: Person) -> None:
@@ -108,7 +115,6 @@ def sign_in(person: Person) -> None:
 def _configuration(at: Desk) -> dict[str, Any]:
     is_tls = at.origin.startswith("https://")
     return {
-        "GATEWAY_ORIGIN": at.origin,
         "RECOVERY_CODE_KEY": _derived(at, b"recovery-codes"),
         "SECRET_KEY": _derived(at, b"sessions").hex(),
         "SESSION_COOKIE_NAME": "__Host-ipx" if is_tls else "ipx",
@@ -120,7 +126,7 @@ def _configuration(at: Desk) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_PASSWORD_SCHEMES": ["argon2"],
-        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
+        "SECURITY_PASSWORD_SALT": _derived(at, b"passwords").hex(),  # a key: without it the hashes cannot be guessed at
         "SECURITY_PASSWORD_LENGTH_MIN": PASSWORD_CHARACTERS,
         "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": str, "case_insensitive": False}}],
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
@@ -211,7 +217,7 @@ def _by_no_token(_request: Any) -> None:
 def _before_a_sign_in_page() -> ResponseReturnValue | None:
     if request.blueprint not in {"security", "people"}:
         return None
-    if request.host != desk().origin.partition("://")[2]:
+    if request.host not in desk().hosts:
         raise MisdirectedRequest
     if request.endpoint in ABSENT:
         abort(404)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, session
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -11,7 +11,8 @@ from gateway.people.access import needs, needs_account, needs_fresh_sign_in, own
 from gateway.people.desk import desk
 from gateway.people.errors import LinkSpentError
 from gateway.people.security import sign_in
-from gateway.people.service import LANGUAGES, THEMES
+from gateway.people.words import role_name, via_name
+from gateway.web.pages import CONSOLES
 
 
 def blueprint() -> Blueprint:
@@ -25,7 +26,10 @@ def blueprint() -> Blueprint:
     pages.add_url_rule("/account/taste", "taste", taste, methods=["POST"])
     pages.add_url_rule("/account/authenticator/remove", "remove_authenticator", remove_authenticator, methods=["POST"])
     pages.add_url_rule("/account/sign-ins/end", "end_sign_ins", end_sign_ins, methods=["POST"])
+    pages.add_url_rule("/account/home", "home", home)
     upstream_views.add_routes(pages)
+    pages.app_template_filter("role_name")(role_name)
+    pages.app_template_filter("via_name")(via_name)
     pages.app_context_processor(_known_to_templates)
     return pages
 
@@ -48,7 +52,7 @@ def set_up(token: str) -> ResponseReturnValue:
         if request.method == "GET":
             with at.database.read() as transaction:
                 person = links.look(transaction, token, at.clock())
-            return render_template("people/set_up.html", person=person, token=token)
+            return render_template("people/set_up.html", invited=person, token=token)
         with at.database.write() as transaction:
             person = links.spend(transaction, token, at.clock())
     except LinkSpentError:
@@ -62,7 +66,17 @@ def set_up(token: str) -> ResponseReturnValue:
 @needs_account
 def choose_factors() -> ResponseReturnValue:
     """Lead a person to a passkey, or to password and authenticator, until a second factor is there."""
-    return render_template("people/choose_factors.html", person=own_account())
+    return render_template("people/choose_factors.html", own=own_account())
+
+
+@needs_account
+def home() -> ResponseReturnValue:
+    """Send somebody who has just signed in to the console that their roles open."""
+    roles, installed = own_account().role_names, current_app.extensions.get("console_sections", {})
+    for console, opening in CONSOLES.items():
+        if console in installed and roles & opening:
+            return redirect(f"/{console}/", code=303)
+    return redirect(access.ACCOUNT, code=303)
 
 
 @needs_account
@@ -70,11 +84,9 @@ def account() -> ResponseReturnValue:
     person = own_account()
     return render_template(
         "people/account.html",
-        person=person,
+        own=person,
         sign_ins=desk().people.sign_ins(person.username),
         sign_in_id=g.sign_in_id,
-        languages=LANGUAGES,
-        themes=THEMES,
     )
 
 
