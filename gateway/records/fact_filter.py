@@ -62,27 +62,38 @@ def _stage(node: Json, known: RecordType) -> Json:
     return {"op": "in", "field": clauses[0].code, "values": passing}
 
 
-def _day(node: Json, known: RecordType) -> Json:  # noqa: PLR0911  (a return a comparison)
-    """Ask by the one field of a day that the fact is the midnight of (UTC)."""
+def _day(node: Json, known: RecordType) -> Json:
+    """Ask by the days that the fact is the midnight of (UTC): the first of them that is there."""
     fields = known.facts.happened_on
-    if len(fields) != 1 or known.schema.fields[fields[0]].metadata["is"] not in _DAYS:
+    if any(known.schema.fields[field].metadata["is"] not in _DAYS for field in fields):
         return {"op": FACT, "of": node}
-    there = {"op": "exists", "field": fields[0]}
+    ways, missing = [], list[Json]()
+    for field in fields:
+        ways.append({"op": "and", "parts": [*missing, _of_day(node, field)]})
+        missing.append({"op": "not", "part": {"op": "exists", "field": field}})
+    return (
+        {"op": "or", "parts": ways} if len(ways) > 1 else _of_day(node, fields[0]) if fields else _constant(value=False)
+    )
+
+
+def _of_day(node: Json, field: str) -> Json:
+    """Compare a day as its midnight compares with the instants."""
+    there = {"op": "exists", "field": field}
     match node["op"]:
         case "exists":
             return there
         case "in":
             days = [day for day, is_midnight in map(_read_day, node["values"]) if is_midnight]
-            return {"op": "in", "field": fields[0], "values": days}
+            return {"op": "in", "field": field, "values": days}
         case "eq" | "ne" as op:
             day, is_midnight = _read_day(node["value"])
-            compared = {"op": op, "field": fields[0], "value": day}
+            compared = {"op": op, "field": field, "value": day}
             return compared if is_midnight else (_constant(value=False) if op == "eq" else there)
         case "gt" | "le" as op:
-            return {"op": op, "field": fields[0], "value": _read_day(node["value"])[0]}
+            return {"op": op, "field": field, "value": _read_day(node["value"])[0]}
         case "ge" | "lt" as op:
             day, is_midnight = _read_day(node["value"])
-            return {"op": op, "field": fields[0], "value": day if is_midnight else _next(day)}
+            return {"op": op, "field": field, "value": day if is_midnight else _next(day)}
         case _:
             return {"op": FACT, "of": node}
 
