@@ -128,11 +128,11 @@ def play(
         shelf: where packs are looked up.
 
     Raises:
-        SourceFileError: the file is wrong, of another kind than `rest` and `soap`, or a fault that does not exist.
+        SourceFileError: the file is wrong, of a kind that is no API, or a fault that does not exist.
     """
     file = read_source(text, shelf)
-    if file.kind not in ("rest", "soap"):
-        raise SourceFileError([SourceFault("/source/kind", "faults are played to rest and soap sources only")])
+    if file.kind not in ("rest", "soap", "office"):
+        raise SourceFileError([SourceFault("/source/kind", "faults are played to rest, soap and office sources only")])
     wanted = list(FAULTS) if "all" in names else names
     unknown = [name for name in wanted if name not in FAULTS]
     if unknown:

@@ -12,29 +12,43 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 def reach_faults(document: Mapping[str, Any]) -> Iterator[SourceFault]:
     """Find what contradicts itself in a source file that keeps to its schema."""
     read = document.get("read", {})
+    yield from _format_faults(document["source"]["kind"], read, document["reach"])
     match document["source"]["kind"]:
+        case "rest":
+            yield from _rest_faults(document)
+        case "queue":
+            yield from _queue_faults(document)
+        case _:
+            return
+
+
+def _format_faults(kind: str, read: Mapping[str, Any], reach: Mapping[str, Any]) -> Iterator[SourceFault]:
+    """Hold `read` against what the kind can bring."""
+    match kind:
         case "sql":
             if not set(read) <= {"encoding"}:
                 yield SourceFault("/read", "a database has an encoding and nothing else to say here")
-        case "rest":
-            yield from _rest_faults(document, read.get("format"))
-        case "soap" if read.get("format") != "xml":
-            yield SourceFault("/read/format", "must be xml")
-        case "push" | "soap":
             return
-        case "queue":
-            yield from _queue_faults(document, read.get("format"))
-        case "upload" if read.get("format") not in ("csv", "xlsx"):
-            yield SourceFault("/read/format", "must be csv or xlsx")
+        case "push":
+            return
+        case "office":
+            allowed: tuple[str, ...] = ("xml",) if reach["service"] == "epo-ops" else ("json",)
+        case "soap":
+            allowed = ("xml",)
+        case "rest" | "queue":
+            allowed = ("json", "xml")
+        case "upload":
+            allowed = ("csv", "xlsx")
         case _:
-            if "format" not in read:
-                yield SourceFault("/read/format", "is missing")
+            allowed = ("xml", "json", "csv", "xlsx")
+    if "format" not in read and len(allowed) > 2:  # noqa: PLR2004  (more than can be listed in a word)
+        yield SourceFault("/read/format", "is missing")
+    elif read.get("format") not in allowed:
+        yield SourceFault("/read/format", f"must be {' or '.join(allowed)}")
 
 
-def _rest_faults(document: Mapping[str, Any], format_: Any) -> Iterator[SourceFault]:
+def _rest_faults(document: Mapping[str, Any]) -> Iterator[SourceFault]:
     reach = document["reach"]
-    if format_ not in ("json", "xml"):
-        yield SourceFault("/read/format", "must be json or xml")
     for operation, allowed in (("fetch", {"key"}), ("search", set(document["map"])), ("changes", {"since"})):
         template = reach.get(operation, {"get": ""})
         path, query = _PLACE.findall(template["get"]), _PLACE.findall(" ".join(template.get("query", {}).values()))
@@ -49,9 +63,7 @@ def _rest_faults(document: Mapping[str, Any], format_: Any) -> Iterator[SourceFa
         yield SourceFault("/reach/paging/total", "is missing")
 
 
-def _queue_faults(document: Mapping[str, Any], format_: Any) -> Iterator[SourceFault]:
-    if format_ not in ("json", "xml"):
-        yield SourceFault("/read/format", "must be json or xml")
+def _queue_faults(document: Mapping[str, Any]) -> Iterator[SourceFault]:
     if "revised" not in document:
         yield SourceFault("/revised", "is missing: messages come more than once and not in order")
     if "follow" not in document["freshness"]:

@@ -146,7 +146,8 @@ def _value(document: Mapping[str, Any], pack: Pack | None, text: str) -> SourceF
 def _read_rules(kind: Kind, read: Mapping[str, Any], reach: Mapping[str, Any]) -> ReadRules:
     format_ = "row" if kind == "sql" else "xml"
     # An item cut out of an API's list is a document of its own.
-    whole = {"records": "/*"} if kind in ("rest", "soap") and read.get("format") == "xml" and "items" in reach else {}
+    is_cut = kind in ("rest", "soap", "office") and read.get("format") == "xml" and "items" in reach
+    whole = {"records": "/*"} if is_cut else {}
     return ReadRules(**{"format": format_, **whole, **read})
 
 

@@ -161,7 +161,7 @@ def _connector(  # noqa: C901, PLR0911  (one way a kind)
         case "office":
             served: tuple[Connector, RecordMapping] = _extra(
                 "office", _OFFICES[file.reach["service"]], "offices"
-            ).open_connector(mapping_of, file, resolver, clock, wire)
+            ).open_connector(mapping_of, file.reach, resolver, clock, wire)
             return served
 
 

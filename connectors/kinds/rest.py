@@ -20,7 +20,7 @@ from connectors.kinds.rest_auth import authenticator
 from connectors.kinds.rest_changes import Progress, newest_of_each, values_asked
 from connectors.kinds.rest_paging import Ask, Place, Turned, paging
 from connectors.kinds.rest_reach import Action, RestReach, read_reach, template
-from connectors.kinds.rest_sender import Sender
+from connectors.kinds.rest_sender import DeadToken, Sender
 from connectors.kinds.rest_throttle import LIGHTS, Throttle
 from connectors.mapping import RecordMapping
 from connectors.protocol import (
@@ -109,6 +109,7 @@ class RestConnector:
             self._throttle,
             tries=reach.limits.tries,
             headers=(("Accept", ACCEPT[mapping.source.read.format]), *reach.headers),
+            dead_token=_dead_token(document),
         )
         self._remaining = _remaining(throttle, rules)
         self._has_body_signals = any(signal.body for signal in self._throttle.signals)
@@ -289,6 +290,11 @@ class RestConnector:
         return Failed(error.reason, error.retry_after)
 
 
+def _dead_token(document: Mapping[str, Any]) -> DeadToken | None:
+    said = document.get("auth", {}).get("dead")
+    return DeadToken(said["status"], said["text"].encode()) if said else None
+
+
 def _deleted(document: Mapping[str, Any], rules: AnswerRules) -> Callable[[Node], list[Any]] | None:
     path = document.get("changes", {}).get("deleted")
     return rules.reads(path, "/reach/changes/deleted") if path else None
@@ -298,8 +304,14 @@ def _remaining(document: Mapping[str, Any], rules: AnswerRules) -> Callable[[Ans
     match document.get("remaining"):
         case None:
             return None
+        case {"header": str(name), "of": int(whole)}:
+            return lambda answer, _: _left(number_of(answer.headers.get(name.lower())), whole)
         case {"header": str(name)}:
             return lambda answer, _: number_of(answer.headers.get(name.lower()))
         case path:
             read = rules.reader("/reach/throttle/remaining")(path)
             return lambda _, whole: None if isinstance(whole, Absent) else number_of(read(whole))
+
+
+def _left(used: int | None, whole: int) -> int | None:
+    return None if used is None else max(0, whole - used)

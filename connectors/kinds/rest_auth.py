@@ -116,7 +116,7 @@ class ClientCredentials:
                 pass
             case _:
                 raise CallFailedError(FailReason.BAD_ANSWER, "token endpoint: no access_token")
-        if str(said.get("token_type", "bearer")).lower() != "bearer":
+        if str(said.get("token_type", "bearer")).lower() not in ("bearer", "bearertoken"):  # the latter is Apigee's
             raise CallFailedError(FailReason.BAD_ANSWER, "token endpoint: no bearer token")
         lifetime = _lifetime(said.get("expires_in"))
         self._token = token

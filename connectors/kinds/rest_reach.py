@@ -14,7 +14,7 @@ from connectors.protocol import FailReason
 from connectors.references import Resolver
 
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_UNFIT_IN_PATH = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.|^\.$")
+UNFIT_IN_PATH = re.compile(r"[/\\\x00-\x1f\x7f]|\.\.|^\.$")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -59,7 +59,7 @@ class Template:
 
         def in_path(match: re.Match[str]) -> str:
             value = values.get(match[1], "")
-            if not value or _UNFIT_IN_PATH.search(value):
+            if not value or UNFIT_IN_PATH.search(value):
                 raise CallFailedError(FailReason.UNSUPPORTED, "a key that cannot be put into this address")
             return quote(value, safe="")
 

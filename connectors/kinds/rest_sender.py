@@ -1,6 +1,6 @@
 """Sending one call as a source file allows: in its turn, with credentials, again where that makes sense."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -13,6 +13,14 @@ from connectors.protocol import FailReason
 BACK_OFF_SECONDS = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class DeadToken:
+    """How else than by 401 a source says that a token has died: a status, and a text in the body."""
+
+    status: int
+    text: bytes
+
+
 class Sender:
     def __init__(
         self,
@@ -22,12 +30,14 @@ class Sender:
         *,
         tries: int,
         headers: tuple[tuple[str, str], ...],
+        dead_token: DeadToken | None = None,
     ) -> None:
         self._caller = caller
         self._auth = auth
         self._throttle = throttle
         self._tries = tries
         self._headers = headers
+        self._dead_token = dead_token
 
     def send(self, call: Call, deadline: Deadline) -> Answer:
         """Send, as often as the source file allows and the deadline lets. A token that died is renewed once.
@@ -58,7 +68,7 @@ class Sender:
                     raise refusal
                 self._throttle.sleep(refusal.retry_after, deadline)
                 continue
-            if answer.status == 401 and not is_renewed and self._auth.refused(used):  # noqa: PLR2004  (unauthorized)
+            if self._is_dead(answer) and not is_renewed and self._auth.refused(used):
                 is_renewed = True
                 tries_left += 1
                 continue
@@ -68,6 +78,12 @@ class Sender:
                 pause = self._backed_off(wait.total_seconds() if wait else pause, failed, deadline)
                 continue
             return answer
+
+    def _is_dead(self, answer: Answer) -> bool:
+        if answer.status == 401:  # noqa: PLR2004  (unauthorized)
+            return True
+        dead = self._dead_token
+        return dead is not None and answer.status == dead.status and dead.text in answer.body
 
     def _backed_off(self, pause: float, error: CallFailedError, deadline: Deadline) -> float:
         if pause >= deadline.remaining_seconds:
