@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import session
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
-from flask_security.forms import LoginForm, VerifyForm
+from flask_security.forms import LoginForm, TwoFactorRescueForm, TwoFactorSetupForm, VerifyForm
 from flask_security.forms import TwoFactorVerifyCodeForm as CodeFormOfTheirs
 from flask_security.proxies import _security
 from flask_security.recovery_codes import MfRecoveryCodesForm, MfRecoveryForm
@@ -27,7 +27,7 @@ CHALLENGE_SECONDS: Final = 3600
 class SignInForm(LoginForm):
     """Username and password; what follows is the code."""
 
-    email = None
+    email = HiddenField()  # theirs wants it to be there
     remember = None
     username = StringField()
 
@@ -55,6 +55,22 @@ class SignInForm(LoginForm):
             return _refused(self.form_errors)
         session["password_at"] = int(time.time())
         return True
+
+
+class AuthenticatorForm(TwoFactorSetupForm):
+    """Begins to set an authenticator up; there is no other second factor to choose."""
+
+    setup = StringField()
+
+
+class HelpForm(TwoFactorRescueForm):
+    """Stands in for help by mail, which there is not."""
+
+    help_setup = StringField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help_setup.choices = []
 
 
 class CodeForm(CodeFormOfTheirs):

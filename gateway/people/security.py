@@ -1,6 +1,7 @@
 """Puts Flask-Security to work: its defaults are for a web shop, these are for people who release records."""
 
 import hmac
+import re
 import time
 from datetime import timedelta
 from typing import Any, Final
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, abort, after_this_request, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
+from flask_login import user_logged_out
 from flask_security import Security
 from flask_security.signals import (
     password_changed,
@@ -39,6 +41,8 @@ CHANGES_FACTORS: Final = frozenset(
 )
 ABSENT: Final = frozenset({"security.two_factor_rescue", "security.tf_select", "security.static"})
 """Routes of Flask-Security that cannot be switched off: help by mail, a choice among one, scripts of its own pages."""
+OWN_PAGE: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+"""A path of this gateway with its query, in the characters an address has; no backslash, which browsers turn round."""
 PASSWORD_CHARACTERS: Final = 12
 RECOVERY_CODES: Final = 10
 VIA: Final = {
@@ -80,6 +84,8 @@ def install(app: Flask, at: Desk) -> None:
         at.datastore,
         login_form=forms.SignInForm,
         verify_form=forms.ConfirmForm,
+        two_factor_rescue_form=forms.HelpForm,
+        two_factor_setup_form=forms.AuthenticatorForm,
         two_factor_verify_code_form=forms.CodeForm,
         mf_recovery_form=forms.RecoveryForm,
         mf_recovery_codes_form=forms.RecoveryCodesForm,
@@ -221,9 +227,25 @@ def _before_a_sign_in_page() -> ResponseReturnValue | None:
         raise MisdirectedRequest
     if request.endpoint in ABSENT:
         abort(404)
+    for asked in (request.args.get("next"), request.form.get("next")):
+        if asked and wanted_page(asked) is None:
+            abort(400)
     if request.endpoint in CHANGES_FACTORS and access.signed_in() is not None and not access.is_fresh():
         return access.away(access.CONFIRM)
     return None
+
+
+def wanted_page(asked: str) -> str | None:
+    """Give the page of this gateway that somebody wants to come to afterwards; None: it is somewhere else."""
+    for origin in (desk().origin, desk().console_origin):
+        asked = asked.removeprefix(origin) if asked.startswith(origin + "/") else asked
+    return asked if OWN_PAGE.fullmatch(asked) else None
+
+
+def next_page() -> str:
+    """Give the page to come to after this one, for the form to carry on; empty: the usual."""
+    page = wanted_page(request.form.get("next") or request.args.get("next") or "")
+    return "" if page is None or page.startswith(access.SIGN_IN) else page
 
 
 def _uncached(response: Response) -> Response:
@@ -244,6 +266,7 @@ def _connect(app: Flask) -> None:
         (tf_disabled, _noting("person.authenticator_removed")),
         (wan_registered, _noting("person.passkey_added")),
         (wan_deleted, _noting("person.passkey_removed")),
+        (user_logged_out, _end),
     ]
     app.extensions[f"{EXTENSION}_receivers"] = receivers
     for signal, receiver in receivers:
@@ -275,6 +298,12 @@ def _begin(_app: Flask, *, user: Any, **_: Any) -> None:
 def _committed(response: Response) -> Response:
     desk().datastore.commit()
     return response
+
+
+def _end(_app: Flask, **_: Any) -> None:
+    token = session.pop("sign_in", None)
+    if isinstance(token, str):
+        desk().sign_ins.end(token, "signed out")
 
 
 def _refuse(_app: Flask, *, user: Any, auth_type: str, **_: Any) -> None:

@@ -7,12 +7,11 @@ from flask import Blueprint, abort, flash, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_security.proxies import _security
-from flask_security.utils import validate_redirect_url
 
 from gateway.people import access
 from gateway.people.desk import Desk, desk
 from gateway.people.models import Person
-from gateway.people.security import sign_in
+from gateway.people.security import next_page, sign_in
 from gateway.people.upstream import Arrival, Departure, UpstreamError
 
 
@@ -28,7 +27,7 @@ def depart() -> ResponseReturnValue:
         abort(404)
     again = access.signed_in() is not None
     departure = at.upstream.depart(again=again)
-    session["upstream"] = asdict(departure) | {"again": again, "next": _next_page()}
+    session["upstream"] = asdict(departure) | {"again": again, "next": next_page() or access.HOME}
     return redirect(departure.url, code=303)
 
 
@@ -77,8 +76,3 @@ def _refused(at: Desk, person: Person | None, why: str) -> ResponseReturnValue:
     at.refuse(person, why, counted=False)
     flash(_("The identity provider's answer was not accepted. Try again, or sign in another way."), "error")
     return redirect(access.CONFIRM if access.signed_in() else access.SIGN_IN, code=303)
-
-
-def _next_page() -> str:
-    page = request.form.get("next") or request.args.get("next") or ""
-    return page if page.startswith("/") and validate_redirect_url(page) else access.HOME

@@ -10,7 +10,7 @@ from gateway.people import access, links, upstream_views
 from gateway.people.access import needs, needs_account, needs_fresh_sign_in, own_account
 from gateway.people.desk import desk
 from gateway.people.errors import LinkSpentError
-from gateway.people.security import sign_in
+from gateway.people.security import next_page, sign_in
 from gateway.people.words import role_name, via_name
 from gateway.web.pages import CONSOLES
 
@@ -40,6 +40,7 @@ def _known_to_templates() -> dict[str, Any]:
         "is_second_factor_required": at.is_second_factor_required,
         "upstream_name": at.upstream.provider.name if at.upstream else None,
         "signed_in": access.signed_in,
+        "next_page": next_page,
     }
 
 
