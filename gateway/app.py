@@ -4,6 +4,7 @@ import svcs
 from flask import Flask, Response, jsonify
 from flask_babel import gettext
 
+from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
@@ -43,7 +44,9 @@ def create_app(services: Services) -> Flask:
     if services.settings.has_consoles:
         security.install(app, services.desk)
         app.register_blueprint(people_views.blueprint())
+        admin_pages.install(app)
         policy_pages.install(app)
+        admin_pages.install_tools(app)
     app.add_url_rule("/", "front", _front)
     app.after_request(headers.set_headers)
     return app

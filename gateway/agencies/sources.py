@@ -1,5 +1,7 @@
 """Sources that agencies hold: their source files, registered, replaced, suspended, resumed."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from connectors.errors import SourceFileError
@@ -51,6 +53,16 @@ class Sources:
             session.flush()
             self._audit.record(session, actor, "source.set", file.name, {"sha256": file.sha256, "holder": file.holder})
         return known
+
+    def note_tried(self, name: str, *, actor: str) -> None:
+        """Write down that somebody is about to read records of a source to see whether its file is right."""
+        with self._database.write() as session:
+            self._audit.record(session, actor, "source.tried", name, {})
+
+    def note_redriven(self, name: str, outcomes: Mapping[str, int], *, actor: str) -> None:
+        """Write down that somebody drove quarantined records of a source through it again, and how many became what."""
+        with self._database.write() as session:
+            self._audit.record(session, actor, "source.redriven", name, dict(outcomes))
 
     def sources(self, holder: str | None = None) -> list[Source]:
         query = select(Source).order_by(Source.holder, Source.name)

@@ -20,14 +20,6 @@ _CARD_PREFIXES: Final = {
 }
 
 _WORDS: Final[dict[str, dict[str, Any]]] = {
-    "role": {
-        "administrator": _("administrator"),
-        "policy_editor": _("policy editor"),
-        "policy_approver": _("policy approver"),
-        "release_officer": _("release officer"),
-        "auditor": _("auditor"),
-        "operator": _("operator"),
-    },
     "scope": {
         "exchange:request": _("ask for records"),
         "approvals:decide": _("decide on approvals"),
@@ -43,12 +35,46 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "next": _("next"),
     },
     "health": {
-        "up": _("up"),
+        "ok": _("works"),
         "down": _("down"),
-        "degraded": _("degraded"),
+        "stale": _("behind"),
+        "degraded": _("works, but not well"),
         "suspended": _("suspended"),
         "unknown": _("not known yet"),
     },
+    "part": {
+        "database": _("database"),
+        "log": _("evidence log"),
+        "witnesses": _("witnesses do not contradict it"),
+        "receipt key": _("receipt key"),
+        "policy": _("policy in force"),
+    },
+    "confirmation": {
+        "none": _("nobody is asked"),
+        "current": _("up to date"),
+        "unwitnessed": _("not witnessed yet"),
+        "late": _("late"),
+        "overdue": _("overdue: no new exchange is taken"),
+        "contradicted": _("contradicted by a witness"),
+    },
+    "quarantine_end": {
+        "waits": _("waits"),
+        "mapped": _("can be served now"),
+        "absent": _("is no more"),
+        "replaced": _("fails otherwise now"),
+    },
+    "check": {
+        "structure": _("form"),
+        "claims": _("claims"),
+        "key": _("key"),
+        "signature": _("signature"),
+        "state": _("state"),
+        "time": _("time"),
+        "replay": _("first use"),
+        "scope": _("scopes"),
+        "proof": _("proof"),
+    },
+    "result": {"pass": _("passes"), "fail": _("fails"), "skipped": _("skipped")},
     "quarantine": {
         "not_parseable": _("cannot be read"),
         "wrong_encoding": _("wrong encoding"),

@@ -1,0 +1,46 @@
+"""The administrator's console: its addresses below `/admin` and their places in the navigation."""
+
+from flask import Blueprint, Flask
+from flask_babel import lazy_gettext as _
+
+from gateway.admin import agencies, clients, home, keys, quarantine, settings_page, sources, tokens, waiting
+from gateway.web import navigation
+from gateway.web.navigation import Section
+
+KEEPERS = frozenset({"administrator", "operator"})
+
+
+def install(app: Flask) -> None:
+    """Give an application the console's own pages; other slices add theirs."""
+    app.register_blueprint(blueprint())
+    navigation.add(
+        app,
+        "admin",
+        (
+            Section("admin.home", _("Start")),
+            Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies"),
+            Section("admin.keys", _("Keys"), KEEPERS, "/admin/keys"),
+            Section("admin.sources", _("Sources"), KEEPERS, "/admin/sources"),
+        ),
+    )
+    for provider in (home.waiting_approvals, keys.waiting_keys, sources.waiting_sources, quarantine.waiting_records):
+        waiting.add(app, provider)
+
+
+def install_tools(app: Flask) -> None:
+    """Add what is used least, behind the sections of all other slices."""
+    navigation.add(
+        app,
+        "admin",
+        (
+            Section("admin.token_debugger", _("Token debugger"), KEEPERS),
+            Section("admin.settings", _("Settings"), KEEPERS, "/admin/settings"),
+        ),
+    )
+
+
+def blueprint() -> Blueprint:
+    pages = Blueprint("admin", __name__, url_prefix="/admin", template_folder="templates")
+    for part in (home, agencies, clients, keys, sources, quarantine, tokens, settings_page):
+        part.add_routes(pages)
+    return pages
