@@ -30,7 +30,7 @@ from gateway.evidence.checkpoints import CheckpointStore
 from gateway.evidence.class_keys import ClassKeys
 from gateway.evidence.confirmations import Confirmations, Rounds
 from gateway.evidence.containers import Containers, read_seal
-from gateway.evidence.keys import HolderKeys, read_signer
+from gateway.evidence.keys import HolderKeys
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.outsiders import Authority, Outsiders, Witness, read_roots
 from gateway.evidence.payloads import Payloads
@@ -38,6 +38,7 @@ from gateway.evidence.published import PublishedLog, PublishedShards
 from gateway.evidence.receipts import Receipts
 from gateway.evidence.seals import Seals
 from gateway.evidence.shard import current_shard
+from gateway.evidence.signers import read_signer, require_apart
 from gateway.evidence.state import EvidenceState
 from gateway.evidence.timestamps import TimestampClient
 from gateway.evidence.trust_list import TrustLists
@@ -104,6 +105,7 @@ from gateway.records.validation import validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
 from gateway.web.cursors import Cursors
+from ipx.keys import Signer
 from ipx.note import COSIGNATURE, NoteSigner
 
 FAILED_SIGN_INS_PER_MINUTE = 60
@@ -185,15 +187,14 @@ def build(
         LogForkedError: the log is shorter than or different from what was published: the server must not start.
         StoreUnavailableError: a database cannot be reached.
     """
+    signers = own_signers(settings)
     outsiders = _outsiders(settings)
     containers = _containers(settings, outsiders, clock)
     database = Database(settings.database_url)
     _require_tables(database)
     wrap = KeyWrap(settings.key_encryption_key)
-    receipt_signer = read_signer(settings.receipt_key)
-    log_signer = read_signer(settings.log_key, "Ed25519")
     try:
-        shard = current_shard(database, settings.log_origin, log_signer)
+        shard = current_shard(database, settings.log_origin, signers.log)
     except GatewayError:
         database.dispose()
         raise
@@ -201,19 +202,19 @@ def build(
     checkpoint_database = Database(settings.checkpoint_database_url)
     checkpoints = CheckpointStore(checkpoint_database)
     checkpoints.create_table()
-    log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, log_signer), clock, shard=shard)
+    log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard)
     log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)
     trust_lists = TrustLists(
         database,
         requester_keys=requester_keys,
-        receipt_signer=receipt_signer,
+        receipt_signer=signers.receipt,
         log_key=log.key,
         issuer=settings.origin,
         acts=audit,
         clock=clock,
-        signer=read_signer(settings.trust_key) if settings.trust_key else None,
+        signer=signers.trust,
         outsiders=outsiders,
     )
     evidence_state = EvidenceState(
@@ -250,7 +251,7 @@ def build(
     payloads = Payloads(wrap, class_keys)
     finished = FinishedExchanges(database, log, payloads)
     cases = CaseHashes(_derived(settings, b"case-refs"))
-    receipts = Receipts(receipt_signer, settings.origin, log.origin, clock)
+    receipts = Receipts(signers.receipt, settings.origin, log.origin, clock)
     journal = Journal(
         database,
         log,
@@ -285,7 +286,7 @@ def build(
         shards=shards,
         confirmations=confirmations,
         evidence_state=evidence_state,
-        witness=_witness(settings, database, clock),
+        witness=_witness(settings, signers.witness, database, clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
         people=people,
@@ -475,11 +476,43 @@ def _containers(settings: Settings, outsiders: Outsiders, clock: Clock) -> Conta
     return Containers(read_seal(key, certificate), clock, stamp=stamp if authority else None)
 
 
-def _witness(settings: Settings, database: Database, clock: Clock) -> WitnessService:
-    signer = None
-    if settings.witness_key is not None:
-        signer = NoteSigner(settings.witness_name, read_signer(settings.witness_key, "Ed25519"), COSIGNATURE)
+def _witness(settings: Settings, key: Signer | None, database: Database, clock: Clock) -> WitnessService:
+    signer = NoteSigner(settings.witness_name, key, COSIGNATURE) if key is not None else None
     return WitnessService(database, signer, settings.witnessed_logs, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSigners:
+    """The server's own private keys, one for each purpose."""
+
+    receipt: Signer
+    log: Signer
+    trust: Signer | None
+    witness: Signer | None
+
+
+def own_signers(settings: Settings) -> OwnSigners:
+    """Take the server's keys from where its settings say they are.
+
+    Raises:
+        KeyFileError: one cannot be used, or serves two purposes.
+        SignerUnavailableError: a token does not answer.
+    """
+    signers = OwnSigners(
+        receipt=read_signer(settings.receipt_key),
+        log=read_signer(settings.log_key, "Ed25519"),
+        trust=read_signer(settings.trust_key) if settings.trust_key else None,
+        witness=read_signer(settings.witness_key, "Ed25519") if settings.witness_key else None,
+    )
+    require_apart(
+        {
+            "IPX_RECEIPT_KEY": signers.receipt,
+            "IPX_LOG_KEY": signers.log,
+            "IPX_TRUST_KEY": signers.trust,
+            "IPX_WITNESS_KEY": signers.witness,
+        }
+    )
+    return signers
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,33 +16,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from ipx.encoding import b64url, b64url_bytes
+from ipx.encoding import b64url
 from ipx.errors import FormatError, SignatureError
+from ipx.jwk import P256_BYTES, ed25519_key, p256_key, rsa_key
 
 Algorithm = Literal["Ed25519", "ES256", "PS256"]
 Role = Literal["requester", "holder", "seal", "gateway"]
 
 EVIDENCE_ALGORITHMS: Final[frozenset[Algorithm]] = frozenset({"Ed25519", "ES256"})
 
-_ED25519_BYTES: Final = 32
-_P256_BYTES: Final = 32
-_RSA_BITS: Final = range(2048, 4097)
-_RSA_EXPONENT: Final = 65537
 _SHA256: Final = ec.ECDSA(hashes.SHA256())
 _PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
-
-_FIELD: Final = 2**255 - 19
-_CURVE_D: Final = -121665 * pow(121666, -1, _FIELD) % _FIELD
-# y coordinates of the points of order 1, 2, 4 and 8: under such a key anybody can sign (RFC 8032 lets them pass).
-_SMALL_ORDER: Final = frozenset(
-    {
-        0,
-        1,
-        _FIELD - 1,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-    }
-)
 
 _Native = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -115,7 +99,7 @@ class KeySigner:
         if isinstance(self._private, ed25519.Ed25519PrivateKey):
             return self._private.sign(message)
         r, s = decode_dss_signature(self._private.sign(message, _SHA256))
-        return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
+        return r.to_bytes(P256_BYTES, "big") + s.to_bytes(P256_BYTES, "big")
 
     def private_pem(self) -> bytes:
         """Write the private key as unencrypted PKCS#8 PEM; the caller keeps it from others' eyes (mode 0600)."""
@@ -202,11 +186,11 @@ def public_key(jwk: Mapping[str, object], *, algorithms: frozenset[Algorithm] = 
     match jwk.get("kty"), jwk.get("crv"):
         case "OKP", "Ed25519":
             alg: Algorithm = "Ed25519"
-            native: _Native = _ed25519(jwk)
+            native: _Native = ed25519_key(jwk)
         case "EC", "P-256":
-            alg, native = "ES256", _p256(jwk)
+            alg, native = "ES256", p256_key(jwk)
         case "RSA", None:
-            alg, native = "PS256", _rsa(jwk)
+            alg, native = "PS256", rsa_key(jwk)
         case _:
             raise FormatError("A key is of a type that is not taken; Ed25519 and P-256 are.")
     if alg not in algorithms:
@@ -258,62 +242,15 @@ def _signer(private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> 
         jwk = {
             "crv": "P-256",
             "kty": "EC",
-            "x": b64url(numbers.x.to_bytes(_P256_BYTES, "big")),
-            "y": b64url(numbers.y.to_bytes(_P256_BYTES, "big")),
+            "x": b64url(numbers.x.to_bytes(P256_BYTES, "big")),
+            "y": b64url(numbers.y.to_bytes(P256_BYTES, "big")),
         }
     return KeySigner(public_key(jwk), private)
 
 
-def _bytes_of(jwk: Mapping[str, object], member: str) -> bytes:
-    value = jwk.get(member)
-    if not isinstance(value, str):
-        raise FormatError(f"A key lacks its member {member!r}.")
-    return b64url_bytes(value)
-
-
-def _ed25519(jwk: Mapping[str, object]) -> ed25519.Ed25519PublicKey:
-    raw = _bytes_of(jwk, "x")
-    if len(raw) != _ED25519_BYTES:
-        raise FormatError("An Ed25519 key is not of 32 bytes.")
-    y = int.from_bytes(raw, "little") & (2**255 - 1)
-    if y >= _FIELD or y in _SMALL_ORDER or not _is_on_curve(y):
-        raise FormatError("An Ed25519 key is no point of the curve, or one for which anybody can sign.")
-    return ed25519.Ed25519PublicKey.from_public_bytes(raw)
-
-
-def _is_on_curve(y: int) -> bool:
-    """Tell whether an x exists with y² - x² = 1 + d·x²·y² (Euler's criterion)."""
-    square = (y * y - 1) * pow(_CURVE_D * y * y + 1, -1, _FIELD) % _FIELD
-    return pow(square, (_FIELD - 1) // 2, _FIELD) <= 1
-
-
-def _p256(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
-    x, y = _bytes_of(jwk, "x"), _bytes_of(jwk, "y")
-    if len(x) != _P256_BYTES or len(y) != _P256_BYTES:
-        raise FormatError("A P-256 key has coordinates that are not of 32 bytes.")
-    numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1())
-    try:
-        return numbers.public_key()
-    except ValueError as error:
-        raise FormatError("A P-256 key is no point of the curve.") from error
-
-
-def _rsa(jwk: Mapping[str, object]) -> rsa.RSAPublicKey:
-    octets = [_bytes_of(jwk, member) for member in ("n", "e")]
-    if any(number.startswith(b"\x00") for number in octets):  # RFC 7518, section 2: one spelling, so one thumbprint
-        raise FormatError("An RSA key is written with octets to spare.")
-    n, e = (int.from_bytes(number, "big") for number in octets)
-    if e != _RSA_EXPONENT or n.bit_length() not in _RSA_BITS or n % 2 == 0:
-        raise FormatError("An RSA key is not an odd number of 2048 to 4096 bits with the exponent 65537.")
-    try:
-        return rsa.RSAPublicNumbers(e, n).public_key()
-    except ValueError as error:
-        raise FormatError("An RSA key is not a sound one.") from error
-
-
 def _der(signature: bytes) -> bytes:
-    if len(signature) != 2 * _P256_BYTES:
+    if len(signature) != 2 * P256_BYTES:
         raise SignatureError("An ES256 signature is not of 64 bytes.")
     return encode_dss_signature(
-        int.from_bytes(signature[:_P256_BYTES], "big"), int.from_bytes(signature[_P256_BYTES:], "big")
+        int.from_bytes(signature[:P256_BYTES], "big"), int.from_bytes(signature[P256_BYTES:], "big")
     )

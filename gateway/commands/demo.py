@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ def demo(directory: Path | None, port: int | None, credentials: Path | None, *, 
     """  # noqa: D301  (click wants the character \b itself)
     from gateway.demo.run import Demo, free_port  # noqa: PLC0415  (only the demo needs the whole server)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo ends its server too
     with ExitStack() as stack:
         chosen = port or (free_port() if once else 8080)
         if directory is None:

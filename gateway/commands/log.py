@@ -8,11 +8,11 @@ import click
 from gateway.audit.service import AuditTrail
 from gateway.commands.context import actor, reported, services
 from gateway.commands.places import key_place
-from gateway.evidence.keys import read_signer
 from gateway.evidence.rotation import Rotation
+from gateway.evidence.signers import read_signer
 from gateway.evidence.static_tiles import write_tiles
 from gateway.keyplace import KeyPlace
-from gateway.wiring import build
+from gateway.wiring import build, own_signers
 from gateway.worker import publish_trust
 
 
@@ -83,6 +83,7 @@ def rotate(key: KeyPlace) -> None:
     with IPX_LOG_KEY naming the new key. Where the trust key is kept offline, publish the trust list before that.
     """
     built = services()
+    own_signers(replace(built.settings, log_key=key))  # no other purpose may have this key
     rotation = Rotation(
         built.database, built.checkpoints, built.log, lambda log: AuditTrail(log, built.clock), built.clock
     )

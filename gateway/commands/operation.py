@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,9 +15,10 @@ from gateway.commands.context import actor, reported, services
 from gateway.commands.places import key_place
 from gateway.db import migrate
 from gateway.db.engine import Database
-from gateway.evidence.keys import read_signer, write_signer
+from gateway.evidence.signers import write_signer
 from gateway.keyplace import KeyPlace
 from gateway.settings import read_settings
+from gateway.wiring import own_signers
 from gateway.worker import Worker, let_go
 from ipx.keys import generate_signer
 
@@ -121,6 +123,7 @@ def trust_group() -> None:
 def publish(key: KeyPlace | None) -> None:
     """Publish a new version of the trust list with all keys as they are now."""
     built = services()
+    signer = own_signers(replace(built.settings, trust_key=key)).trust if key else None
     with built.database.write() as session:
-        trust_list = built.trust_lists.publish(session, actor(), signer=read_signer(key) if key else None)
+        trust_list = built.trust_lists.publish(session, actor(), signer=signer)
     click.echo(f"trust list version {trust_list.version} is published at {built.settings.origin}/log/trust.jws")

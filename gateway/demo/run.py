@@ -27,7 +27,8 @@ from gateway.demo import world as demo_world
 from gateway.demo.story import Counts, play
 from gateway.demo.world import DemoClient, World
 from gateway.errors import AlreadyExistsError, GatewayError
-from gateway.evidence.keys import HolderKeys, write_signer
+from gateway.evidence.keys import HolderKeys
+from gateway.evidence.signers import write_signer
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, number_to_local, seal_local
 from gateway.settings import Settings
@@ -107,8 +108,9 @@ class Demo:
         """Run gunicorn while the block runs; it is ready when the block begins, and gone when it ends.
 
         Raises:
-            DemoError: it did not get ready.
+            DemoError: it did not get ready, or something else listens on its port.
         """
+        _require_free(self._port)
         command = [sys.executable, "-m", "gunicorn", "-c", "python:gateway.gunicorn_conf"]
         server = subprocess.Popen(command, env=os.environ | self.environment())  # noqa: S603  (our own interpreter)
         try:
@@ -215,6 +217,16 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    """Look before the server starts: else the story would be told to whoever listens there already."""
+    with socket.socket() as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoError(f"port {port} is in use: end what listens there, or choose another with --port") from error
 
 
 def _register(services: Services, world: World) -> None:

@@ -1,15 +1,12 @@
-"""Private keys of this gateway: those in files, and those kept in the database for holders."""
+"""Keys kept in the database for holders: seals, keys of record names, and public keys of those that sign themselves."""
 
-import os
 import secrets
-import stat
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -19,14 +16,11 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from gateway.evidence.acts import ActTrail
-from gateway.evidence.errors import KeyFileError
 from gateway.evidence.models import SigningKey
-from gateway.evidence.token_signer import TokenSigner
-from gateway.keyplace import KeyPlace, TokenKey
 from gateway.keywrap import KeyWrap
 from ipx.encoding import b64url
-from ipx.errors import EvidenceError, FormatError
-from ipx.keys import KeyRing, KeySigner, Role, Signer, TrustedKey, generate_signer, load_signer, public_key
+from ipx.errors import EvidenceError
+from ipx.keys import KeyRing, Role, Signer, TrustedKey, generate_signer, load_signer, public_key
 
 ID_KEY_BYTES: Final = 64
 """AES-256-SIV (RFC 5297) takes two keys of 32 bytes."""
@@ -36,59 +30,6 @@ KEY_SECONDS: Final = 5.0
 
 _SYSTEM: Final = "gateway"
 """The actor of what the gateway does of itself."""
-
-
-def read_signer(place: KeyPlace, alg: Literal["Ed25519", "ES256"] | None = None) -> Signer:
-    """Take a private key from where it is kept: an unencrypted PKCS#8 PEM file of mode 0600, or a token.
-
-    Raises:
-        KeyFileError: it is missing, open to group or others, no such key, or for another algorithm than `alg`.
-        SignerUnavailableError: its token does not answer.
-    """
-    signer = TokenSigner(place) if isinstance(place, TokenKey) else _read_file(place)
-    if alg is not None and signer.alg != alg:
-        raise KeyFileError(f"the key at {place} is for {signer.alg}, {alg} is needed")
-    return signer
-
-
-def require_ready(signer: Signer) -> None:
-    """Make sure that a key can be used, before anything depends on it.
-
-    Raises:
-        SignerUnavailableError: it cannot.
-    """
-    if isinstance(signer, TokenSigner):
-        signer.ready()
-
-
-def _read_file(path: Path) -> KeySigner:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            pem = file.read()
-    except OSError as error:
-        raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyFileError(f"the key file {path} has mode {stat.S_IMODE(mode):04o}: run chmod 600 on it")
-    try:
-        return load_signer(pem)
-    except FormatError as error:
-        raise KeyFileError(f"the key file {path} cannot be used: {error}") from error
-
-
-def write_signer(path: Path, signer: KeySigner) -> None:
-    """Write a private key to a new file of mode 0600.
-
-    Raises:
-        KeyFileError: the file exists already, or cannot be written.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(signer.private_pem())
-    except OSError as error:
-        raise KeyFileError(f"the key file {path} cannot be written: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)

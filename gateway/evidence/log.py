@@ -19,10 +19,10 @@ from gateway.errors import StoreUnavailableError, UnknownError
 from gateway.evidence.batches import Batches
 from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree, size_of
 from gateway.evidence.errors import LogForkedError, LogRotatedError, LogUnavailableError
-from gateway.evidence.keys import require_ready
 from gateway.evidence.leaf import Leaf, Logged, Pending
 from gateway.evidence.sequencer import Commit, Sequencer, Ticket
 from gateway.evidence.shard import Shard, first_shard, read_shards
+from gateway.evidence.signers import require_ready
 from gateway.evidence.tree import ColdTiles, Head, position_of, prove, read_head
 from gateway.evidence.tree_audit import audit
 from ipx.errors import ProofError

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from gateway.clock import Clock
-from gateway.evidence.keys import require_ready
+from gateway.evidence.signers import require_ready
 from ipx import jws
 from ipx.commitment import SALT_BYTES, Outcome, commitment, entry
 from ipx.documents import RECEIPT_TYP

@@ -87,3 +87,28 @@ def test_where_the_trust_key_is_offline_a_rotation_says_what_to_do(operator, mon
     assert "is published" in published
     assert "file" in operator("trust", "publish", "--key", "absent.pem", fails=True)
     assert "Invalid value" in operator("trust", "publish", "--key", "pkcs11:x", fails=True)
+
+
+@pytest.mark.parametrize("purpose", ["receipt", "trust"])
+def test_a_log_is_not_rotated_to_a_key_of_another_purpose(operator, purpose):
+    before = operator("log", "keys")
+
+    assert "each purpose needs its own" in operator("log", "rotate", "--key", f"keys/{purpose}.pem", fails=True)
+
+    assert operator("log", "keys") == before
+
+
+@pytest.mark.parametrize(("setting", "purpose"), [("TRUST", "receipt"), ("WITNESS", "log"), ("RECEIPT", "log")])
+def test_a_server_whose_keys_serve_two_purposes_does_not_start(operator, monkeypatch, setting, purpose):
+    monkeypatch.setenv(f"IPX_{setting}_KEY", f"keys/{purpose}.pem")
+
+    said = operator("log", "state", fails=True)
+
+    assert f"IPX_{purpose.upper()}_KEY" in said
+    assert f"IPX_{setting}_KEY" in said
+
+
+def test_a_trust_list_is_not_signed_by_a_key_of_another_purpose(operator):
+    said = operator("trust", "publish", "--key", "keys/receipt.pem", fails=True)
+
+    assert "IPX_RECEIPT_KEY and IPX_TRUST_KEY name one key" in said

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from gateway.audit.models import AuditEntry
 from gateway.errors import AlreadyExistsError, InvalidInputError, UnknownError
 from gateway.evidence.errors import KeyFileError
-from gateway.evidence.keys import HolderKeys, read_signer, write_signer
+from gateway.evidence.keys import HolderKeys
 from gateway.evidence.models import SigningKey
+from gateway.evidence.signers import read_signer, write_signer
 from gateway.keywrap import KeyWrap, KeyWrapError
 from ipx.errors import SignatureError
 from ipx.keys import generate_signer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.evidence.keys import write_signer
+from gateway.evidence.signers import write_signer
 from ipx.merkle import leaf_hash, verify_consistency, verify_inclusion
 from ipx.note import Checkpoint, open_note
 

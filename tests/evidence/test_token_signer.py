@@ -8,8 +8,8 @@ import pytest
 
 from gateway.evidence import token_signer
 from gateway.evidence.errors import KeyFileError, SignerUnavailableError
-from gateway.evidence.keys import read_signer, require_ready
 from gateway.evidence.leaf import Leaf
+from gateway.evidence.signers import read_signer, require_ready
 from gateway.evidence.token_signer import TokenSigner
 from gateway.keyplace import TokenKey, read_place
 from ipx import jws

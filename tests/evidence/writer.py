@@ -13,9 +13,9 @@ from pathlib import Path
 from gateway.clock import utc_now
 from gateway.db.engine import Database
 from gateway.evidence.checkpoints import CheckpointStore
-from gateway.evidence.keys import read_signer
 from gateway.evidence.leaf import Leaf
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.signers import read_signer
 from ipx.note import NoteSigner
 
 

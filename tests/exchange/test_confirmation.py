@@ -11,8 +11,8 @@ from sqlalchemy import text, update
 from werkzeug.serving import make_server
 
 from gateway.demo.run import Demo, free_port
-from gateway.evidence.keys import read_signer, write_signer
 from gateway.evidence.models import EvidenceDuty, LogCheckpoint
+from gateway.evidence.signers import read_signer, write_signer
 from ipx import evidence
 from ipx.errors import EvidenceError
 from ipx.keys import generate_signer

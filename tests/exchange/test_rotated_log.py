@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.audit.service import AuditTrail
-from gateway.evidence.keys import read_signer, write_signer
 from gateway.evidence.rotation import Rotation
+from gateway.evidence.signers import read_signer, write_signer
 from ipx import evidence
 from ipx.errors import NoteError
 from ipx.journal import Journal, kept_of_answer
