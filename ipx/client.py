@@ -31,7 +31,7 @@ from ipx.keys import Signer, generate_signer
 from ipx.listing import Listed, Side, read_listed
 from ipx.problems import MalformedAnswerError, UnprovenError
 from ipx.report import Report
-from ipx.request import Ask, AskSeveral, purpose_and_basis, sign_request
+from ipx.request import Ask, AskSeveral, asked_by, purpose_and_basis, sign_request
 from ipx.tokens import Grant, Tokens, purpose_grant
 from ipx.trust import Trust
 from ipx.waiting import Deadline, Patience, Time
@@ -138,6 +138,8 @@ class Client:
         answer = self._answer(reply, request=None)
         if answer.evidence.exchange != exchange:
             raise UnprovenError(f"asked for exchange {exchange}, got {answer.evidence.exchange}", reply.body)
+        if self._journal is not None and asked_by(answer.evidence.request) == self.client_id:
+            self._journal.add([kept_of_answer(reply.body, self.client_id, self._channel.time.now())])
         return answer
 
     def withdraw(self, exchange: str) -> Answer:

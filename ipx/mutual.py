@@ -8,18 +8,24 @@ is no continuation of the one seen before: each is a difference, told in a sente
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from ipx import jws
 from ipx.client import Client
 from ipx.documents import RECEIPT_TYP, Receipt
+from ipx.encoding import b64url, b64url_bytes
 from ipx.errors import EvidenceError, FormatError, NoteError, ProofError
 from ipx.journal import Journal, JournalError, Kept, kept_of_line
+from ipx.jws import Json, parse_object
 from ipx.listing import Listed, Place
 from ipx.logtree import LogTree
 from ipx.note import Checkpoint, open_checkpoint
 from ipx.problems import NotFoundError
 from ipx.trust import Trust
+
+Step = tuple[str, bool]
+"""An exchange, and whether it is the step by which it became pending: each has a receipt of its own."""
 
 LAG_SECONDS: Final = 300
 """How far the checkpoint shown to everybody may be behind the newest entries."""
@@ -113,15 +119,16 @@ class _Comparison:
         self._journal.add([*self._new(listed, kept, own, adopt=adopt)])
         return found
 
-    def _kept_once(self, items: list[Kept]) -> dict[str, Kept]:
-        kept: dict[str, Kept] = {}
+    def _kept_once(self, items: list[Kept]) -> dict[Step, Kept]:
+        kept: dict[Step, Kept] = {}
         for item in items:
-            if kept.setdefault(item.exchange, item).receipt != item.receipt:
+            step = (item.exchange, _is_pending(item.receipt))
+            if kept.setdefault(step, item).receipt != item.receipt:
                 self._found.differ(
                     "differing",
                     item.exchange,
                     f"Exchange {item.exchange}: you were given two different receipts, on "
-                    f"{kept[item.exchange].seen_at} and on {item.seen_at}.",
+                    f"{kept[step].seen_at} and on {item.seen_at}.",
                 )
         return kept
 
@@ -188,6 +195,14 @@ class _Comparison:
                 item.exchange,
                 f"Exchange {item.exchange}: the gateway does not list it; you have its receipt since {item.seen_at}.",
             )
+        elif _is_pending(item.receipt) and not _is_pending(line.receipt):
+            if _prior_of(line.receipt) != _hash_of(item.receipt):
+                self._found.differ(
+                    "differing",
+                    item.exchange,
+                    f"Exchange {item.exchange}: the gateway now shows an end of it that does not follow the pending "
+                    f"receipt you were given on {item.seen_at}.",
+                )
         elif line.receipt != item.receipt:
             self._found.differ(
                 "differing",
@@ -205,7 +220,7 @@ class _Comparison:
     def _new(
         self,
         listed: Mapping[str, Listed],
-        kept: Mapping[str, Kept],
+        kept: Mapping[Step, Kept],
         own: set[str],
         *,
         adopt: bool,
@@ -213,9 +228,10 @@ class _Comparison:
         for line in listed.values():
             if line.place is None:
                 self._found.erased += 1
-            if line.exchange in kept:
+            if (line.exchange, _is_pending(line.receipt)) in kept:
                 continue
-            is_ours = line.client in own
+            # Who has the pending receipt may not have asked yet how it ended: that is taken, and is no difference.
+            is_ours = line.client in own and (line.exchange, True) not in kept
             if is_ours:
                 self._found.differ(
                     "missing_here",
@@ -259,3 +275,23 @@ class _Comparison:
             return False
         self._found.proved += 1
         return True
+
+
+def _is_pending(token: str) -> bool:
+    """Tell what a receipt says of itself; whether it is signed is judged elsewhere."""
+    return _said(token).get("outcome") == "pending"
+
+
+def _prior_of(token: str) -> Json:
+    return _said(token).get("prior")
+
+
+def _said(token: str) -> Mapping[str, Json]:
+    try:
+        return parse_object(b64url_bytes(token.split(".")[1]))
+    except (FormatError, IndexError):
+        return {}
+
+
+def _hash_of(token: str) -> str:
+    return b64url(sha256(token.encode("ascii", "replace")).digest())

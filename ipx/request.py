@@ -122,6 +122,18 @@ def _require_reasons(purpose: str, legal_basis: str) -> None:
             raise AskError(f"the {word} is empty; the holder decides by it, and the evidence keeps it")
 
 
+def asked_by(request: str) -> str:
+    """Read from a signed request which client made it.
+
+    Raises:
+        AskError: the bytes are no signed request.
+    """
+    try:
+        return jws.text(jws.parse_object(b64url_bytes(request.split(".")[1])), "iss")
+    except (FormatError, IndexError) as error:
+        raise AskError("this is no signed request") from error
+
+
 def purpose_and_basis(request: str) -> tuple[str, str]:
     """Read from a request that was signed here what its access token has to be bound to.
 

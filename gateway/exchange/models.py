@@ -97,6 +97,17 @@ class ExchangePayload(Base):
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ExchangeRecord(Base):
+    """A record that answered a query: finds the exchanges of a record where they asked for several at once."""
+
+    __tablename__ = "exchange_record"
+    __table_args__ = (Index("ix_exchange_record_record_sha256", "record_sha256"),)
+
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    record_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """As `exchange.record_sha256`, which for a query names no record."""
+
+
 class ApprovalTask(Base):
     """One approval that a pending exchange waits for; what it is bound to beside these columns is encrypted there."""
 

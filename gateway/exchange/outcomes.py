@@ -38,6 +38,7 @@ class Released:
 class ReleasedRecord:
     """One of the records that answer a query."""
 
+    name: str
     presentation: str
     withheld: tuple[Withheld, ...]
 

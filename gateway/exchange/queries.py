@@ -5,14 +5,19 @@ counted where the request chose by no field and the policies let the requester k
 looks like a record that is not there, and an answer without any like one whose records are too few to be shown.
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from sqlalchemy import Connection, insert
+
 from connectors import row_filter as source_filter
 from gateway.exchange.holders import HeldRecord, HeldRecords, Holders, Unavailable
+from gateway.exchange.journal import Filed
+from gateway.exchange.models import ExchangeRecord
 from gateway.exchange.outcomes import (
     NO_INFORMATION,
     Denied,
@@ -50,7 +55,6 @@ class _Page:
     """What has been decided so far."""
 
     records: list[ReleasedRecord] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
     seals: set[str] = field(default_factory=set)
     obligations: list[Obligations] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
@@ -102,6 +106,20 @@ class Queries:
         if failed is not None:
             return Failed(failed.stage, failed.reason, snapshot)
         return _outcome(page, held.unreadable, snapshot)
+
+    def listing(self, filed: Filed, outcome: Outcome) -> Callable[[Connection], None] | None:
+        """Give what lists the records of an answer, in the transaction that ends the exchange."""
+        if not isinstance(outcome, ReleasedRecords):
+            return None
+        rows = [
+            {"exchange_id": filed.exchange_id, "record_sha256": hashlib.sha256(record.name.encode()).digest()}
+            for record in outcome.records
+        ]
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert(ExchangeRecord), rows)
+
+        return write
 
     def _ordered(self, held: HeldRecords, query: Query) -> list[HeldRecord]:
         """Put records in the order of their keys, and leave out those of the pages before."""
@@ -183,8 +201,8 @@ def _take(page: _Page, query: Query, sealed: SealedRecord, question: Question, d
     page.size += len(released.presentation)
     page.is_full = page.is_full or len(page.records) >= query.limit or (bool(page.records) and page.size > ANSWER_BYTES)
     if not page.is_full:
-        page.records.append(ReleasedRecord(released.presentation, released.withheld))
-        page.names.append(str(sealed.record.envelope.record_id))
+        name = str(sealed.record.envelope.record_id)
+        page.records.append(ReleasedRecord(name, released.presentation, released.withheld))
         page.seals.add(released.sealed_by)
 
 
@@ -199,7 +217,7 @@ def _outcome(page: _Page, unreadable: int, snapshot: bytes) -> Outcome:
         records=tuple(page.records),
         sealed_by="holder" if page.seals == {"holder"} else "gateway",
         obligations=merge(page.obligations).document(),
-        next=page.names[-1] if page.is_full else None,
+        next=page.records[-1].name if page.is_full else None,
         refused=refused,
         unreadable=unreadable,
         snapshot=snapshot,

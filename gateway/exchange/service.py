@@ -72,7 +72,8 @@ class Broker:
             outcome = Failed(watch.stage, "internal")
         watch.reached(Step.REDACT)
 
-        finished = self._journal.close(filed, outcome, watch, self._lifting.opening(filed, outcome))
+        also = self._lifting.opening(filed, outcome) or self._queries.listing(filed, outcome)
+        finished = self._journal.close(filed, outcome, watch, also)
         watch.reached(Step.LOG)
         return finished
 

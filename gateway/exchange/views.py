@@ -79,6 +79,8 @@ def ask() -> Response:
     svcs.flask.get(Padding).wait(finished, watch)
     watch.reached(Step.ANSWER)
     response = _answer(finished, status_of(finished))
+    if finished.pending is not None and "respond-async" in request.headers.get("Prefer", ""):
+        response.headers["Preference-Applied"] = "respond-async"
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in watch.spent_ms().items())
     if finished.is_replayed:
         response.headers["Idempotency-Replayed"] = "true"

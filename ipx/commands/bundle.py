@@ -130,7 +130,7 @@ def _fetched(client: Client, listed: Listed, trust: Trust, folder: Path) -> dict
     if listed.answer == "erased":
         return {**row, "state": "erased"}
     data = path.read_bytes() if path.is_file() else b""
-    if not _holds(data, listed.exchange, trust):
+    if not _holds(data, listed, trust):
         try:
             data = client.bundle(listed.exchange)
         except UnprovenError as error:
@@ -144,11 +144,13 @@ def _fetched(client: Client, listed: Listed, trust: Trust, folder: Path) -> dict
     return {**row, "state": "holds", "file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _holds(data: bytes, exchange: str, trust: Trust) -> bool:
+def _holds(data: bytes, listed: Listed, trust: Trust) -> bool:
+    """Tell whether a bundle is there and whole: one of a pending step is not, once the exchange is over."""
     try:
-        return bool(data) and evidence.verify(data, trust, now=utc_now()).exchange == exchange
+        report = evidence.verify(data, trust, now=utc_now()) if data else None
     except EvidenceError:
         return False
+    return report is not None and report.exchange == listed.exchange and report.outcome == listed.outcome
 
 
 def _file_name(exchange: str) -> str:

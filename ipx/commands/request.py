@@ -92,9 +92,9 @@ def request(
         try:
             answer = client.request(ask)
         except UnprovenError as error:
-            _keep(out, error.raw)
+            keep(out, error.raw)
             raise
-    _keep(out, answer.evidence.raw)
+    keep(out, answer.evidence.raw)
     if as_json:
         print_json(as_document(answer))
     else:
@@ -112,7 +112,8 @@ def _query(text: str) -> dict[str, Json]:
         raise AskError(f"the query is no JSON object: {error}") from error
 
 
-def _keep(out: Path | None, raw: bytes) -> None:
+def keep(out: Path | None, raw: bytes) -> None:
+    """Write an answer to a file, where one is wanted."""
     if out is None:
         return
     try:

@@ -1,11 +1,14 @@
 """Several records for one signed request: each decided and redacted on its own, one receipt binds them all."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from gateway.exchange.models import ExchangeRecord
 from ipx import evidence, jws
 from ipx.answers import Denied, Failed, Released, ReleasedRecords
 from ipx.errors import EvidenceError
@@ -397,3 +400,13 @@ def _broken(found):
 
 def _without_last(presentation):
     return "~".join(presentation.split("~")[:-2]) + "~"
+
+
+def test_the_records_of_an_answer_are_listed_so_that_their_exchanges_are_found(gateway, regulator):
+    answer = regulator.request(several(limit=2))
+
+    with gateway.services.database.read() as session:
+        listed = session.scalars(select(ExchangeRecord.record_sha256)).all()
+
+    names = [gateway.urn("customs-xa", "detention", number) for number in numbers(answer)]
+    assert {bytes(one) for one in listed} == {hashlib.sha256(name.encode()).digest() for name in names}
