@@ -3,6 +3,7 @@
 import click
 
 from ipx.commands.bundle import bundle
+from ipx.commands.exchange import exchange
 from ipx.commands.keygen import keygen
 from ipx.commands.mutual import mutual
 from ipx.commands.request import request
@@ -28,6 +29,7 @@ def main() -> None:
 
 main.add_command(keygen)
 main.add_command(request)
+main.add_command(exchange)
 main.add_command(verify)
 main.add_command(bundle)
 main.add_command(mutual)
