@@ -118,6 +118,11 @@ class XmlFormat:
         self._deleted = XmlPath(rules.deleted, self._namespaces) if rules.deleted else None
         self._too_deep = etree.XPath("boolean(/*" + "/*" * limits.depth + ")")
 
+    @property
+    def encoding(self) -> str:
+        """What its documents are written in, as the source file declares."""
+        return self._rules.encoding
+
     def compile(self, path: str, within: Path | None) -> XmlPath:
         del within  # an XPath is the same wherever it is applied
         return XmlPath(path, self._namespaces)

@@ -44,6 +44,9 @@ from connectors.source_file import parse_duration
 
 _log = logging.getLogger(__name__)
 
+Joined = Callable[[Answer], Answer]
+"""Makes one document of an answer that came in parts."""
+
 BATCH_ITEMS = 500
 """Changes are handed over once so many have come, at the end of a page."""
 
@@ -58,6 +61,7 @@ def open_connector(
     clock: Callable[[], datetime],
     wire: httpcore.NetworkBackend | None = None,
     action: Callable[[Mapping[str, Any]], Action] = template,
+    joining: Callable[[RecordMapping, int], Joined] | None = None,
 ) -> tuple["RestConnector", RecordMapping]:
     """Open an API. Nothing is called yet.
 
@@ -68,13 +72,15 @@ def open_connector(
         clock: gives the present instant.
         wire: plays a fault instead of a network, in dry runs.
         action: reads one operation of the source file.
+        joining: gives what makes one document of an answer that came in parts.
 
     Raises:
         SourceFileError: an address, path, condition or certificate that cannot be used.
     """
     known = read_reach(reach, resolver, action)
     mapping = mapping_of(Limits(file_bytes=known.limits.body_bytes, records=known.limits.rows + 1))
-    return RestConnector(mapping, reach, known, resolver, clock, wire), mapping
+    joined = joining(mapping, known.limits.body_bytes) if joining else None
+    return RestConnector(mapping, reach, known, resolver, clock, wire, joined=joined), mapping
 
 
 class RestConnector:
@@ -89,8 +95,10 @@ class RestConnector:
         clock: Callable[[], datetime],
         wire: httpcore.NetworkBackend | None,
         pause: Callable[[float], None] = time.sleep,
+        joined: Joined | None = None,
     ) -> None:
         self._mapping = mapping
+        self._joined = joined
         self._source = mapping.source
         self._reach = reach
         self._resolver = resolver
@@ -236,6 +244,8 @@ class RestConnector:
 
     def _asked_and_read(self, call: Call, deadline: Deadline) -> tuple[Answer, Node | Absent]:
         answer = self._sender.send(call, deadline)
+        if self._joined is not None:
+            answer = self._joined(answer)
         whole = None
         if self._has_body_signals and answer.body:
             try:

@@ -18,10 +18,12 @@ from zeep.transports import Transport
 
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import Limits
+from connectors.formats.xml_document import XmlFormat
 from connectors.kinds import rest
 from connectors.kinds.http_caller import Call, CallFailedError
 from connectors.kinds.rest_paging import Ask
 from connectors.kinds.rest_reach import PLACE, Action
+from connectors.kinds.soap_parts import Parts
 from connectors.mapping import RecordMapping
 from connectors.protocol import FailReason
 from connectors.references import Resolver
@@ -80,7 +82,17 @@ def open_connector(
             raise SourceFileError([SourceFault("/reach", f"the WSDL file has no operation {name}")])
         return SoapAction(client, service, name, dict(document.get("arguments", {})))
 
-    return rest.open_connector(mapping_of, reach, resolver, clock, wire, action)
+    attachments = reach.get("attachments")
+
+    def joining(mapping: RecordMapping, body_bytes: int) -> rest.Joined:
+        format_ = mapping.format
+        if not isinstance(format_, XmlFormat):
+            raise TypeError("a web service answers in XML")  # the schema lets nothing else pass
+        return Parts(attachments or {}, format_, mapping.source.read.namespaces or {}, body_bytes).joined
+
+    return rest.open_connector(
+        mapping_of, reach, resolver, clock, wire, action, joining if attachments is not None else None
+    )
 
 
 def _client(wsdl: Path, digest: str) -> Any:

@@ -64,5 +64,5 @@ def test_an_unknown_fault_and_a_source_without_http_are_refused(played):
     with pytest.raises(SourceFileError, match="no fault 418"):
         played(SOURCE, "418")
     files = "reach: {location: /x, match: '*'}\nread: {format: json}\nkey: n\nmap: {n: {path: n, required: true}}\n"
-    with pytest.raises(SourceFileError, match="rest and soap"):
+    with pytest.raises(SourceFileError, match="rest, soap and office"):
         played(files, "429", kind="files")

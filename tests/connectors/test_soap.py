@@ -1,12 +1,19 @@
 """A web service on loopback, described by a WSDL file that is pinned: zeep writes requests, we judge answers."""
 
+from base64 import b64decode
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.errors import SourceFileError
+from connectors.formats.document import Limits, ReadRules
+from connectors.formats.xml_document import XmlFormat
+from connectors.kinds.http_caller import Answer
+from connectors.kinds.soap_parts import Parts
 from connectors.mapping import Mapped
 from connectors.protocol import Absent, Failed, FailReason, RecordKey
 from tests.connectors.stub_server import Reply, serving
@@ -144,3 +151,141 @@ def test_a_wsdl_that_refers_elsewhere_is_refused(service, tmp_path, old, new):
 def test_an_operation_that_does_not_exist_is_refused(service):
     with pytest.raises(SourceFileError, match="no operation GetMarks"):
         service(put={"operation: GetMark,": "operation: GetMarks,"})
+
+
+MTOM = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:r="urn:register:1"><s:Body>'
+    "<r:GetMarkResponse><r:mark><r:number>7</r:number>{body}</r:mark></r:GetMarkResponse></s:Body></s:Envelope>"
+)
+INCLUDED = '<r:name><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:{name}"/></r:name>'
+ATTACHED = MTOM.replace("<r:mark><r:number>7</r:number>{body}</r:mark>", "<r:mark href='cid:{name}'/>")
+
+
+def parts(root, *attached, boundary="b0undary", start=True, closing=True, **more):
+    """Make a multipart answer; each attached part is its name, its bytes and more header lines."""
+    pieces = [(b"<root@office>", root.encode() if isinstance(root, str) else root, b"application/xop+xml")]
+    pieces += [(b"<%s>" % name.encode(), raw, kind) for name, raw, kind in attached]
+    body = b"".join(
+        b"--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: binary\r\nContent-ID: %s\r\n\r\n%s\r\n"
+        % (boundary.encode(), kind, name, raw)
+        for name, raw, kind in pieces
+    )
+    body += b"--%s--\r\n" % boundary.encode() if closing else b""
+    kind = f'multipart/related; type="application/xop+xml"; boundary="{boundary}"'
+    return Reply(body, headers={"Content-Type": kind + ('; start="<root@office>"' if start else "")}, **more)
+
+
+@pytest.fixture
+def in_parts(server, service, deadline):
+    def make(reply, attachments="{}", **put):
+        server.answer = lambda asked: reply
+        changes = {"  limits:": f"  attachments: {attachments}\n  limits:"} | put
+        source = service(put=changes)
+        answer = source.connector.fetch(RecordKey("7"), deadline)
+        return answer if isinstance(answer, Failed | Absent) else source.apply(answer)
+
+    return make
+
+
+def test_included_binary_content_stands_as_base64_where_it_was_referred_to(in_parts):
+    picture = bytes(range(256)) * 20 + b"\r\n--b0undar\r\n\r\r\n"
+
+    mapped = in_parts(parts(MTOM.format(body=INCLUDED.format(name="p@office")), ("p@office", picture, b"image/png")))
+
+    assert isinstance(mapped, Mapped), mapped
+    assert b64decode(mapped.fields["name"]) == picture
+
+
+def test_an_attached_document_becomes_a_child_of_what_refers_to_it(in_parts):
+    record = b'<m:record xmlns:m="urn:register:1"><m:number>7</m:number><m:name>D\xc3\xbcsseldorf</m:name></m:record>'
+    put = {
+        'path: "r:number"': 'path: "r:record/r:number"',
+        'path: "r:name"': 'path: "r:record/r:name"',
+        "GetMarkResponse/r:mark": "GetMarkResponse/r:mark/r:record",
+    }
+
+    mapped = in_parts(
+        parts(ATTACHED.format(name="d@office"), ("d@office", record, b"text/xml")), '{xml: "//r:mark/@href"}', **put
+    )
+
+    assert isinstance(mapped, Mapped), mapped
+    assert mapped.fields["name"] == "Düsseldorf"
+
+
+def test_an_answer_that_came_whole_is_read_as_before(in_parts):
+    mapped = in_parts(Reply(MTOM.format(body="<r:name>x</r:name>"), headers={"Content-Type": "text/xml"}))
+
+    assert mapped.fields == {"number": "7", "name": "x"}
+
+
+def picture(count=1, size=100):
+    return [(f"p{number}", b"x" * size, b"image/png") for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "attachments", "reason"),
+    [
+        (parts(MTOM.format(body=INCLUDED.format(name="gone")), *picture()), "{}", FailReason.BAD_ANSWER),
+        (parts(MTOM.format(body=INCLUDED.format(name="p0")), *picture(4)), "{max: 3}", FailReason.BAD_ANSWER),
+        (parts(MTOM.format(body=INCLUDED.format(name="p0")), *picture(), closing=False), "{}", FailReason.UNREACHABLE),
+        (parts(MTOM.format(body=INCLUDED.format(name="p0")), *picture() * 2), "{}", FailReason.BAD_ANSWER),
+        (parts(MTOM.format(body=INCLUDED.format(name="p0") * 60), *picture(1, 4000)), "{}", FailReason.BAD_ANSWER),
+        (
+            parts(MTOM.format(body=INCLUDED.format(name="p0").replace("cid:p0", "file:///etc/passwd")), *picture()),
+            "{}",
+            FailReason.BAD_ANSWER,
+        ),
+        (
+            parts(MTOM.format(body=INCLUDED.format(name="p0").replace("cid:p0", "http://127.0.0.1/")), *picture()),
+            "{}",
+            FailReason.BAD_ANSWER,
+        ),
+        (parts('<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', *picture()), "{}", FailReason.RECORD_UNREADABLE),
+        (
+            parts(
+                ATTACHED.format(name="d"),
+                ("d", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]><a>&x;</a>', b"text/xml"),
+            ),
+            '{xml: "//r:mark/@href"}',
+            FailReason.RECORD_UNREADABLE,
+        ),
+        (
+            parts(ATTACHED.format(name="d"), ("d", b"no xml", b"text/xml")),
+            '{xml: "//r:mark/@href"}',
+            "record_unreadable",
+        ),
+        (
+            parts(ATTACHED.format(name="d"), ("d", b"<\xff/>", b"text/xml")),
+            '{xml: "//r:mark/@href"}',
+            "record_unreadable",
+        ),
+        (parts(MTOM.format(body=""), *picture(), boundary="b" * 10), "{}", None),
+        (Reply(b"", headers={"Content-Type": "multipart/related; boundary=x"}), "{}", FailReason.UNREACHABLE),
+        (Reply(b"--x\r\n\r\n--x--", headers={"Content-Type": "multipart/related"}), "{}", FailReason.UNREACHABLE),
+    ],
+)
+def test_parts_that_do_not_hold_together_are_no_answer(in_parts, reply, attachments, reason):
+    put = {"  limits: {tries: 1}": "  limits: {tries: 1, body_bytes: 100000}"}
+
+    outcome = in_parts(reply, attachments, **put)
+
+    if reason is None:
+        assert isinstance(outcome, Mapped)
+        return
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == reason
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_of_a_part_come_through_unchanged_or_the_parts_are_refused(raw):
+    rules = ReadRules(format="xml", records="//a")
+    whole = parts(
+        "<a><x><i:Include xmlns:i='http://www.w3.org/2004/08/xop/include' href='cid:p'/></x></a>",
+        ("p", raw, b"image/png"),
+    )
+    joined = Parts({}, XmlFormat(rules, Limits()), {}, 10_000)
+    answer = Answer(200, {"content-type": whole.headers["Content-Type"]}, whole.body)
+
+    made = etree.fromstring(joined.joined(answer).body)
+
+    assert b64decode(made.findtext("x")) == raw
