@@ -14,6 +14,7 @@ from gateway.health import blueprint as health_blueprint
 from gateway.intake import views as intake_views
 from gateway.oauth import views as oauth_views
 from gateway.oauth import whoami
+from gateway.people import admin_views as people_admin
 from gateway.people import security
 from gateway.people import views as people_views
 from gateway.web import headers, pages, problem
@@ -46,6 +47,7 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(people_views.blueprint())
         admin_pages.install(app)
         policy_pages.install(app)
+        people_admin.install(app)
         admin_pages.install_tools(app)
     app.add_url_rule("/", "front", _front)
     app.after_request(headers.set_headers)

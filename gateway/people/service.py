@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from gateway.people import links, sign_ins
-from gateway.people.errors import NotAllowedError
+from gateway.people.errors import NotAllowedError, PersonChangedError
 from gateway.people.models import OneTimeLink, Person, PersonRole, SignIn
 from gateway.people.roles import require_roles
 from ipx.ids import uuid7
@@ -108,10 +108,20 @@ class People:
         with self._database.read() as session:
             return _existing(session, username, within)
 
-    def set_roles(self, username: str, roles: Iterable[str], *, actor: str, within: str | None = None) -> None:
+    def set_roles(
+        self, username: str, roles: Iterable[str], *, actor: str, within: str | None = None, seen: int | None = None
+    ) -> None:
         """Give a person these roles and no others; all their sign-ins end.
 
+        Args:
+            username: whose.
+            roles: all of them.
+            actor: who gives them.
+            within: see the class.
+            seen: the person's version that the decision was made from; None: whatever it is.
+
         Raises:
+            PersonChangedError: the person has changed since then.
             NotAllowedError: nobody changes their own roles.
             InvalidInputError: it would leave no active nation-wide administrator.
         """
@@ -119,6 +129,8 @@ class People:
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
             _require_other(person, actor)
+            if seen is not None and person.version != seen:
+                raise PersonChangedError(f"{username} was changed meanwhile")
             if given == person.role_names:
                 return
             before, was_chief = sorted(person.role_names), _is_chief(person)
