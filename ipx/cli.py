@@ -3,6 +3,7 @@
 import click
 
 from ipx.commands.bundle import bundle
+from ipx.commands.convert import convert
 from ipx.commands.exchange import exchange
 from ipx.commands.keygen import keygen
 from ipx.commands.mutual import mutual
@@ -32,5 +33,6 @@ main.add_command(request)
 main.add_command(exchange)
 main.add_command(verify)
 main.add_command(bundle)
+main.add_command(convert)
 main.add_command(mutual)
 main.add_command(trust)
