@@ -229,8 +229,8 @@ def test_an_outcome_that_does_not_exist_is_refused(refuses, outcome):
     refuses(FormatError, "no outcome that exists", "denied", receipt={"outcome": outcome})
 
 
-def test_a_query_is_not_judged_yet(refuses):
-    refuses(FormatError, "query", request={"query": {}})
+def test_a_request_for_a_record_and_by_a_query_is_refused(refuses):
+    refuses(FormatError, "for neither", request={"query": {}})
 
 
 def test_a_case_reference_may_be_absent_but_not_empty(judge, refuses, absent):
