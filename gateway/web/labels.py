@@ -104,7 +104,7 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
     },
     "fault": {
         "missing": _("Enter it: it may not be empty"),
-        "bad_code": _("A code has small letters, digits and hyphens, and begins with a letter"),
+        "bad_code": _("A code has 2 to 63 letters, digits and hyphens, and begins with a letter or digit"),
         "bad_client_id": _("A client is named by its agency's code, a dot and a word of its own"),
         "unknown_kind": _("Choose a kind from the list"),
         "unknown_purpose": _("Choose purposes from the list"),
