@@ -273,7 +273,7 @@ def test_a_disclosure_moved_to_another_record_is_refused(refuses):
         first, second = (row.split("~") for row in rows)
         return ["~".join([*first[:-2], ""]), "~".join([*second[:-1], first[-2], ""])]
 
-    refuses(BindingError, "The record does not hold", lines=moved)
+    refuses(FormatError, "did not sign", lines=moved)
 
 
 def test_fields_erased_since_leave_the_rest_verifiable(several, world, now):
