@@ -1,7 +1,7 @@
 """The dry run of a source: reads everything, writes nothing, and says what would become of it.
 
-`dry_run` gives a report as a value; `render` makes the page of it that an operator reads. It leaves no watermark and
-keeps no index, so a source file can be tried beside the running one.
+`dry_run` gives a report as a value; `dry_run_page` makes the page of it that an operator reads. It leaves no watermark
+and keeps no index, so a source file can be tried beside the running one.
 """
 
 import time
@@ -16,7 +16,7 @@ from connectors.errors import SourceFault, SourceFileError, SourceRefusedError
 from connectors.mapping import Flag, Mapped
 from connectors.mapping_packs import Shelf, shipped
 from connectors.protocol import Capabilities, Changes, Failed, FailReason, Found, Page
-from connectors.quarantine import Quarantined, Rejection
+from connectors.quarantine import Quarantined, Reason, Rejection
 from connectors.references import references_in
 from connectors.row_filter import EVERYTHING
 from connectors.source_file import SourceFile, read_source
@@ -71,6 +71,8 @@ class Report:
     shown: list[Shown] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     flags: list[tuple[str, Flag]] = field(default_factory=list)
+    odd: list[tuple[str, Rejection]] = field(default_factory=list)
+    """What is odd about records that are served all the same: by key, what and where."""
     unmapped: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     """By catalogue field, in how many records it stands."""
@@ -121,13 +123,18 @@ def dry_run(
     except SourceRefusedError as error:
         return Unusable(reason=str(error))
     try:
-        return _run(file, source, groups(file.record_type), show, records_max)
+        return _run(file, source, tools, groups(file.record_type), show, records_max)
     finally:
         source.close()
 
 
 def _run(
-    file: SourceFile, source: OpenSource, groups: FieldGroups, show: int, records_max: int | None
+    file: SourceFile,
+    source: OpenSource,
+    tools: MappingTools,
+    groups: FieldGroups,
+    show: int,
+    records_max: int | None,
 ) -> Report | Unusable:
     secrets = {reference.name for _, reference in references_in(file.reach) if reference.is_secret}
     report = Report(file.record_type, len(secrets), "", source.connector.capabilities(), groups=groups)
@@ -139,7 +146,7 @@ def _run(
             if records_max is not None and report.mapped + len(report.quarantined) >= records_max:
                 report.stopped = True
                 break
-            _count(report, source, found, show)
+            _count(report, source, found, tools, show)
         if report.stopped:
             break
     report.reach = source.connector.health().note
@@ -164,7 +171,7 @@ def _batches(source: OpenSource) -> Iterator[Page | Changes | Failed]:
         mark = changes.next
 
 
-def _count(report: Report, source: OpenSource, found: Found, show: int) -> None:
+def _count(report: Report, source: OpenSource, found: Found, tools: MappingTools, show: int) -> None:
     began = time.thread_time()
     outcome = source.apply(found)
     report.seconds += time.thread_time() - began
@@ -175,120 +182,11 @@ def _count(report: Report, source: OpenSource, found: Found, show: int) -> None:
             report.mapped += 1
             report.flagged += bool(flags)
             report.flags += [(key, flag) for flag in flags]
+            report.odd += [
+                (key, Rejection(name, Reason(reason), "", detail))
+                for name, reason, detail in tools.oddities(report.record_type, fields)
+            ]
             report.unmapped.update(fields.get("extensions", {}).keys())
             report.filled.update(fields.keys())
             if len(report.shown) < show:
                 report.shown.append(Shown(key, fields))
-
-
-def render(outcome: Report | Unusable, *, personal: bool = False) -> str:
-    """Write the page. Values of personal fields stand as `•••` unless `personal`; values of extensions never stand."""
-    lines = (
-        _unusable_lines(outcome) if isinstance(outcome, Unusable) else list(_report_lines(outcome, personal=personal))
-    )
-    return "\n".join(lines) + "\n"
-
-
-def _unusable_lines(outcome: Unusable) -> list[str]:
-    if outcome.faults:
-        return ["source file refused", *(f"  {fault.pointer or '/'}  {fault.detail}" for fault in outcome.faults)]
-    return [f"schema ok · {outcome.reason}"]
-
-
-def _report_lines(report: Report, *, personal: bool) -> Iterator[str]:
-    can = report.capabilities
-    operations = " ".join(name for name in ("fetch", "search", "changes") if name in can.operations)
-    pushed = " ".join(sorted(can.pushdown)) or "none"
-    yield (
-        f"schema ok · secrets 0 missing · reach ok ({report.reach}) · capabilities {operations}"
-        f" · push-down {pushed} · deletions {'yes' if can.deletions else 'no'}"
-    )
-    counts = f"mapped {report.mapped}   quarantined {len(report.quarantined)}   flagged {report.flagged}"
-    deleted = f"   deleted {report.deleted}" if report.deleted else ""
-    yield f"{counts}{deleted}   {_milliseconds(report.ms_per_record)} ms/record"
-    if report.stopped:
-        yield "stopped early: there are more records than were asked for"
-    for shown in report.shown:
-        yield _shown_line(report, shown, personal=personal)
-    yield from _reason_lines(
-        "rejected fields", [(item.key or item.source_ref, why) for item in report.quarantined for why in item.reasons]
-    )
-    yield from _reason_lines("flagged fields", [(key, flag.rejection) for key, flag in report.flags])
-    if report.unmapped:
-        parts = (f"{name} {count}" for name, count in report.unmapped.most_common())
-        yield f"unmapped (kept in extensions)  {' · '.join(parts)}"
-    if report.groups.of_field:
-        yield _groups_line(report)
-
-
-def _shown_line(report: Report, shown: Shown, *, personal: bool) -> str:
-    names = [name for name in shown.fields if name not in ("extensions", "language") and not name.endswith("_raw")]
-    names = [name for name in names if shown.fields[name] != shown.key]
-    first = _telling(
-        [name for name in names if not isinstance(shown.fields[name], list | dict)], ("status", "stage"), 3
-    )
-    first += _telling([name for name in names if isinstance(shown.fields[name], list | dict)], ("goods",), 1)
-    hidden = {name for name in first if report.groups.of_field.get(name) in report.groups.personal}
-    parts = [f"{name}={HIDDEN if name in hidden and not personal else _summary(shown.fields[name])}" for name in first]
-    more = f"   … {len(names) - len(first)} more" if len(names) > len(first) else ""
-    return f"  {shown.key}  {report.record_type}  {' '.join(parts)}{more}"
-
-
-def _telling(names: list[str], words: tuple[str, ...], count: int) -> list[str]:
-    """The first names, but one that speaks of what an operator looks for (state, goods) takes the last place."""
-    wanted = next((name for name in names if any(word in name for word in words)), None)
-    if wanted is None or wanted in names[:count]:
-        return names[:count]
-    return [*names[: count - 1], wanted]
-
-
-def _summary(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{len(value)} members"
-    if not isinstance(value, list):
-        text = str(value)
-        return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004  (a line of a terminal)
-    languages = {text.get("lang") for item in value if isinstance(item, dict) for text in item.get("texts", ())}
-    is_classes = all(isinstance(item, dict) and "class_number" in item for item in value)
-    one, many = ("class", "classes") if is_classes else ("entry", "entries")
-    noun = one if len(value) == 1 else many
-    spoken = len(languages - {None})
-    return f"{len(value)} {noun}" + (f", {spoken} languages" if spoken else "")
-
-
-def _reason_lines(title: str, reasons: list[tuple[str, Rejection]]) -> Iterator[str]:
-    if not reasons:
-        return
-    yield title
-    for key, why in reasons:
-        said = why.detail or _shortened(why.where)
-        yield f"  {key}  {why.field or '(whole record)'}  {why.reason}   {said}".rstrip()
-
-
-def _shortened(where: str) -> str:
-    """`/t:Transaction/…/t:TradeMark/t:ApplicationDate`."""
-    steps = where.split("/")
-    if len(steps) <= 5 or not where.startswith("/"):  # noqa: PLR2004  (nothing to be cut)
-        return where
-    return "/".join([*steps[:2], "…", *steps[-2:]])
-
-
-def _groups_line(report: Report) -> str:
-    groups = list(dict.fromkeys(report.groups.of_field.values()))
-    filled = {report.groups.of_field[name] for name in report.filled if name in report.groups.of_field}
-    own = [group for group in groups if group.startswith(f"{report.record_type}.")]
-    return (
-        f"groups filled  {_group_names(report.record_type, [group for group in own if group in filled])}"
-        f"      never filled  {_group_names(report.record_type, [group for group in own if group not in filled])}"
-    )
-
-
-def _group_names(record_type: str, groups: list[str]) -> str:
-    """`trademark.biblio .status .mark`: the type is written once."""
-    if not groups:
-        return "none"
-    return " ".join([groups[0], *(group.removeprefix(record_type) for group in groups[1:])])
-
-
-def _milliseconds(milliseconds: float) -> str:
-    return f"{milliseconds:.0f}" if milliseconds >= 1 else f"{milliseconds:.1f}"

@@ -54,17 +54,25 @@ from gateway.exchange.journal import Journal
 from gateway.exchange.lifting import Lifting
 from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
+from gateway.exchange.past import PastQuestions
 from gateway.exchange.queries import Queries
-from gateway.exchange.questions import Questions
+from gateway.exchange.questions import Questions, known_agencies
 from gateway.exchange.requests import Requests
 from gateway.exchange.resumption import Resumption
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
 from gateway.exchange.steps import Listener
+from gateway.governance.activations import Activations
 from gateway.governance.books import PolicyBooks
+from gateway.governance.changes import Changes
+from gateway.governance.emergencies import Emergencies
+from gateway.governance.evidence import EvidenceRuns
+from gateway.governance.replays import Replays
+from gateway.governance.reviews import Reviews
 from gateway.governance.rights import Rights
 from gateway.governance.service import Policies
+from gateway.governance.shadows import Shadows
 from gateway.intake.deliveries import DeliveredRecords
 from gateway.intake.following import Following
 from gateway.intake.pushed import PushedRecords
@@ -101,12 +109,13 @@ from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
 from gateway.records.policy_catalogue import policy_catalogue
-from gateway.records.validation import validate
+from gateway.records.validation import oddities, validate
 from gateway.recovery import Recovery
 from gateway.settings import Settings, variables_in_environment
 from gateway.web.cursors import Cursors
 from ipx.keys import Signer
 from ipx.note import COSIGNATURE, NoteSigner
+from policies.schema import Catalogue as PolicyCatalogue
 
 FAILED_SIGN_INS_PER_MINUTE = 60
 DEBUGGED_PER_MINUTE = 60
@@ -139,6 +148,7 @@ class Services:
     sources: Sources
     policies: Policies
     books: PolicyBooks
+    governance: "Governance"
     holder_keys: HolderKeys
     trust_lists: TrustLists
     sign_in: "SignIn"
@@ -228,6 +238,7 @@ def build(
     catalogue = policy_catalogue()
     policies = Policies(database, audit, clock, catalogue)
     books = PolicyBooks(policies, catalogue)
+    shadows = Shadows(database, policies, books, clock)
 
     replay = _replay_store(settings, database)
     key_sets = KeySets(database, audit, clock, KeySetFetcher(private=settings.is_key_set_private))
@@ -298,6 +309,9 @@ def build(
         sources=Sources(database, audit, clock),
         policies=policies,
         books=books,
+        governance=_governance(
+            database, audit, policies, books, PastQuestions(database, payloads), shadows, catalogue, clock
+        ),
         holder_keys=holder_keys,
         trust_lists=trust_lists,
         sign_in=sign_in,
@@ -324,6 +338,42 @@ def build(
         settling=settling,
         approvals=Approvals(database, requests, resumption, settling, audit, clock),
         recovery=Recovery(database, journal, clock, settings.node),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """How policies change."""
+
+    runs: EvidenceRuns
+    replays: Replays
+    changes: Changes
+    reviews: Reviews
+    activations: Activations
+    emergencies: Emergencies
+    shadows: Shadows
+
+
+def _governance(
+    database: Database,
+    audit: AuditTrail,
+    policies: Policies,
+    books: PolicyBooks,
+    past: PastQuestions,
+    shadows: Shadows,
+    catalogue: PolicyCatalogue,
+    clock: Clock,
+) -> Governance:
+    replays = Replays(past, books, catalogue, clock)
+    runs = EvidenceRuns(books, replays, catalogue, lambda: known_agencies(database))
+    return Governance(
+        runs,
+        replays,
+        Changes(database, policies, runs, audit, clock),
+        Reviews(database, policies, audit, clock),
+        Activations(database, policies, audit, clock),
+        Emergencies(database, policies, audit, clock),
+        shadows,
     )
 
 
@@ -602,6 +652,13 @@ def register(app: Flask, services: Services) -> None:
         (TrustLists, services.trust_lists),
         (PolicyBooks, services.books),
         (Policies, services.policies),
+        (EvidenceRuns, services.governance.runs),
+        (Replays, services.governance.replays),
+        (Changes, services.governance.changes),
+        (Reviews, services.governance.reviews),
+        (Activations, services.governance.activations),
+        (Emergencies, services.governance.emergencies),
+        (Shadows, services.governance.shadows),
         (Rights, Rights(services.books, services.clock)),
         (Sources, services.sources),
         (Agencies, services.agencies),
@@ -649,6 +706,7 @@ def mapping_tools(clock: Clock = utc_now) -> MappingTools:
         number=canonical,
         code=code,
         validate=lambda record_type, fields: validate(record_type, fields, today=clock().date()),
+        oddities=lambda record_type, fields: oddities(record_type, fields, today=clock().date()),
     )
 
 

@@ -6,7 +6,8 @@ from typing import NoReturn
 
 import click
 
-from connectors.dry_run import FieldGroups, dry_run, render
+from connectors.dry_run import FieldGroups, dry_run
+from connectors.dry_run_page import render
 from connectors.errors import SourceFileError
 from connectors.fault_play import play, render_played
 from connectors.template import template

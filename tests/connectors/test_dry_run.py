@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from connectors.dry_run import FieldGroups, Report, Unusable, dry_run, render
+from connectors.dry_run import FieldGroups, Report, Unusable, dry_run
+from connectors.dry_run_page import render
+from gateway.wiring import mapping_tools
 
 XML = """
 reach: {location: "${HERE}", match: "*.xml", ready: {quiet_seconds: 0}}
@@ -57,9 +60,8 @@ def try_out(tools, folder, write_source):
             write_source(text, kind=kind),
             secrets=values,
             variables=values,
-            tools=tools,
             groups=lambda record_type: GROUPS,
-            **more,
+            **{"tools": tools, **more},
         )
 
     return run
@@ -225,3 +227,49 @@ def test_no_line_of_the_page_holds_a_secret(try_out, tmp_path):
     assert isinstance(outcome, Unusable)
     assert "s3cret" not in render(outcome)
     assert Path(tmp_path, "s3cret-place.db").exists() is False
+
+
+CSV = """\
+reach: {location: "${HERE}", match: "*.csv", ready: {quiet_seconds: 0}}
+read: {format: csv}
+key: application_number
+map:
+  application_number: {path: no, use: [trim], required: true}
+  office: {const: EM}
+  application_date: {path: filed, use: [{date: ["%Y-%m-%d"]}], required: true}
+  expiry_date: {path: ends, use: [{date: ["%Y-%m-%d"]}]}
+"""
+
+
+def test_each_rejected_row_is_named_by_file_and_number_and_reasons_are_counted(folder, try_out):
+    rows = ["no,filed,ends", "1,2024-01-10,", "2,10.1.2024,", "3,11.1.2024,", ",2024-01-10,", "5,2024-01-10"]
+    (folder / "marks.csv").write_text("\n".join(rows) + "\n")
+
+    page = render(try_out(CSV))
+
+    assert "by reason  application_date bad_date 2 · application_number missing_required 1 · (whole record) " in page
+    assert "  2  application_date  bad_date   marks.csv#2  filed\n" in page
+    assert "  marks.csv#4  application_number  missing_required   marks.csv#4  no\n" in page
+    assert "  marks.csv#5  (whole record)  not_parseable " in page
+    assert "10.1.2024" not in page
+
+
+def test_what_is_odd_about_records_that_are_served_is_told_and_no_reason_to_fail(folder, try_out, tools):
+    odd = replace(tools, oddities=lambda record_type, fields: [("expiry_date", "contradictory", "is past")])
+    (folder / "marks.csv").write_text("no,filed,ends\n1,2024-01-10,2025-01-10\n")
+
+    report = try_out(CSV, tools=odd)
+
+    assert (report.exit_code, report.mapped) == (0, 1)
+    assert "odd, and served all the same\n  1  expiry_date  contradictory   is past\n" in render(report)
+
+
+def test_the_catalogue_s_own_oddities_are_among_them(folder, try_out):
+    (folder / "marks.csv").write_text("no,filed,ends\n018222197,2024-01-10,2025-01-10\n")
+    text = CSV.replace("map:\n", "map:\n  mark_status: {const: registered}\n  mark_feature: {const: word}\n")
+
+    report = try_out(text, tools=mapping_tools())
+
+    assert report.exit_code == 0, render(report)
+    assert {why.field for _, why in report.odd} >= {"verbal_element"}
+    assert "odd, and served all the same" in render(report)
