@@ -109,7 +109,7 @@ def test_two_processes_with_thirty_two_writers_never_fork_the_log(start, new_log
 
 
 def test_two_writers_killed_under_load_eight_times_lose_nothing_that_was_acknowledged(start, new_log, database):
-    """Both are killed at another moment each round; the log that is left opens, is whole, and is extended by the next."""
+    """Both are killed at another moment each round; the log that is left opens, is whole, and grows on."""
     acknowledged, sizes = [], []
     for number in range(8):
         writers = [start(f"{name}-{number}", 8, 10_000) for name in ("one", "two")]
