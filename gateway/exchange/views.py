@@ -28,11 +28,13 @@ from gateway.exchange.requests import REQUEST_BYTES
 from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
 from gateway.exchange.steps import Step, Stopwatch
+from gateway.exchange.xml_answer import wants_xml, xml_answer
 from gateway.oauth.guard import Guard
 from gateway.settings import Settings
 from gateway.web import problem
 from gateway.web.cursors import Cursors
 from ipx import asice
+from ipx.st96 import NotExpressibleError
 
 SCOPE = "exchange:request"
 MEDIA_TYPE = "application/jose"
@@ -78,7 +80,7 @@ def ask() -> Response:
     finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
     svcs.flask.get(Padding).wait(finished, watch)
     watch.reached(Step.ANSWER)
-    response = _answer(finished, status_of(finished))
+    response = _preferred(finished) or _answer(finished, status_of(finished))
     if finished.pending is not None and "respond-async" in request.headers.get("Prefer", ""):
         response.headers["Preference-Applied"] = "respond-async"
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in watch.spent_ms().items())
@@ -91,6 +93,11 @@ def look(exchange_id: str) -> Response:
     """Give the answer of an exchange again, to the agency that asked and to the one that holds the record."""
     _party(exchange_id)
     finished = svcs.flask.get(FinishedExchanges).read(exchange_id)
+    if finished.outcome == "released" and wants_xml(request):
+        try:
+            return xml_answer(finished)
+        except NotExpressibleError as error:
+            return problem.answer("not-acceptable", detail=str(error), exchange=exchange_id)
     return _answer(finished, 200 if finished.pending is None else 202)
 
 
@@ -176,6 +183,16 @@ def _answer(finished: Finished, status: int) -> Response:
     if finished.pending is not None:
         response.headers["Retry-After"] = str(PENDING_SECONDS)
     return response
+
+
+def _preferred(finished: Finished) -> Response | None:
+    """A release as XML for whom prefers that; else JSON, since what was released is told one way or the other."""
+    if finished.outcome != "released" or not wants_xml(request):
+        return None
+    try:
+        return xml_answer(finished)
+    except NotExpressibleError:
+        return None
 
 
 def _in_flight(error: InFlightError) -> Response:

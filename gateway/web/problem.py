@@ -69,9 +69,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "officer-excluded": Kind(
         403, "You may not decide on this request", "Another officer of the holder has to: nobody decides on their own."
     ),
-    "own-change": Kind(
-        403, "Nobody reviews their own change", "Another approver has to, who wrote no part of it."
-    ),
+    "own-change": Kind(403, "Nobody reviews their own change", "Another approver has to, who wrote no part of it."),
     "purpose-outside-token": Kind(
         403,
         "The request is outside the token's purpose",
@@ -82,6 +80,9 @@ PROBLEMS: Mapping[str, Kind] = {
         404, "No information", "Either there is no such record or you may not learn whether there is."
     ),
     "method-not-allowed": Kind(405, "This address does not take that method", "Use one of the methods in `Allow`."),
+    "not-acceptable": Kind(
+        406, "It has no form that you accept", "Ask without an Accept header: every answer has a form in JSON."
+    ),
     "in-flight": Kind(409, "The same request is being answered", "Wait as Retry-After says, then look at Location."),
     "illegal-transition": Kind(
         409, "It is not in a state that allows this", "Look at it again: it was decided, withdrawn, void or expired."

@@ -1,0 +1,41 @@
+"""A released record as XML of WIPO ST.96, for a caller that prefers it: what was disclosed, and nothing that proves it.
+
+The holder's signature is of the record in JSON, so the XML has none; the same address gives receipt and proof as JSON.
+"""
+
+from flask import Request, Response
+
+from gateway.exchange.finished import Finished
+from ipx.errors import FormatError
+from ipx.st96 import NotExpressibleError, convert_presentation
+
+XML, JSON = "application/xml", "application/json"
+
+
+def wants_xml(request: Request) -> bool:
+    """Whether XML is named in `Accept` and liked better than JSON; `*/*` asks for JSON."""
+    named = {value.partition(";")[0].strip() for value, _ in request.accept_mimetypes}
+    return XML in named and request.accept_mimetypes.quality(XML) > request.accept_mimetypes.quality(JSON)
+
+
+def xml_answer(finished: Finished) -> Response:
+    """Give the one record of a release.
+
+    Raises:
+        NotExpressibleError: it is no release of one record, or not of a type that ST.96 has a document for.
+    """
+    presentations = finished.answer.presentations
+    if finished.outcome != "released" or len(presentations) != 1:
+        raise NotExpressibleError("only a released record is given as XML, and one at a time")
+    try:
+        converted = convert_presentation(presentations[0])
+    except FormatError as error:
+        raise NotExpressibleError(str(error)) from error
+    response = Response(converted.xml, content_type=f"{XML}; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
+    response.headers["Location"] = f"/v1/exchanges/{finished.exchange_id}"
+    response.headers["Link"] = f'</v1/exchanges/{finished.exchange_id}>; rel="describedby"; type="{JSON}"'
+    if converted.left_out:
+        response.headers["IPX-Left-Out"] = ", ".join(converted.left_out)
+    return response
