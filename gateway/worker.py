@@ -51,6 +51,8 @@ class Worker:
         tasks: dict[str, Callable[[], object]] = {
             "interrupted exchanges": services.recovery.close_overdue,
             "pending exchanges": services.settling.go_round,
+            "scheduled policies": services.governance.activations.go_round,
+            "emergency denials": services.governance.emergencies.go_round,
             "trust list": self._publish_trust,
             "token keys": services.sign_in.keys.advance,
             "key sets of clients": services.key_sets.refresh_due,

@@ -120,16 +120,37 @@ def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy
 
 def _actions(catalogue: Catalogue, scope: Mapping[str, Any]) -> frozenset[str]:
     """The actions a scope covers, seen through the classes the groups stand in."""
-    above = {action: frozenset({action}) for action in COMMON_ACTIONS}
-    for known in catalogue.record_types:
-        for group in known.groups:
-            above[group.name] = frozenset({group.name, *parents(group)})
+    above = _Above.of(catalogue)
     if scope["op"] == "All":
-        return frozenset(above)
+        return above.everything
     named = {entity["id"] for entity in scope.get("entities", [scope.get("entity")])}
     if scope["op"] == "==":
-        return frozenset(named & above.keys())
-    return frozenset(action for action, over in above.items() if over & named)
+        return above.everything & named
+    return frozenset().union(*(above.below.get(name, ()) for name in named))
+
+
+class _Above:
+    """Which actions stand below which; kept for the catalogue that was asked about last."""
+
+    _last: "_Above | None" = None
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        below = {action: {action} for action in COMMON_ACTIONS}
+        for known in catalogue.record_types:
+            for group in known.groups:
+                for over in (group.name, *parents(group)):
+                    below.setdefault(over, set()).add(group.name)
+        self.below = {over: frozenset(actions) for over, actions in below.items()}
+        groups = (group.name for known in catalogue.record_types for group in known.groups)
+        self.everything = frozenset((*COMMON_ACTIONS, *groups))
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "_Above":
+        last = cls._last
+        if last is None or last.catalogue is not catalogue:
+            last = cls._last = cls(catalogue)
+        return last
 
 
 def _record_types(catalogue: Catalogue, scope: Mapping[str, Any]) -> frozenset[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from policies.book import BookError, PolicyBook, compile_book
+from policies.book import BookError, PolicyBook, compile_book, validity
 from policies.cedar import (
     ENGINE_VERSION,
     CedarRefusedError,
@@ -84,6 +84,7 @@ __all__ = [
     "obtainable",
     "parse",
     "revision_of",
+    "validity",
 ]
 
 

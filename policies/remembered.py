@@ -37,7 +37,7 @@ class RememberedBook:
 
     def may_be_lifted(self, question: Question) -> bool:
         """Tell of a question that was denied early whether some record could be released with approvals."""
-        if question.record_type not in self.book.guards:
+        if not self.book.knows(question.record_type):
             return False
         granted = replace(question, approvals=question.approvals | named_approvals(self.book, question))
         return isinstance(self.decide_early(granted), RowFilter)
@@ -60,7 +60,7 @@ class RememberedBook:
         return question if self._reads_now(question) else replace(question, now=_ANY_TIME)
 
     def _reads_now(self, question: Question) -> bool:
-        if question.record_type not in self.book.guards:
+        if not self.book.knows(question.record_type):
             return True
         sides = (
             self.book.holder_slice(question.holder.code, question.record_type),

@@ -205,6 +205,13 @@ class Questions:
         return known
 
 
+def known_agencies(database: Database) -> dict[str, Agency]:
+    """Give all registered agencies by code, as policies know them."""
+    query = select(AgencyRow.code, AgencyRow.kind, AgencyRow.jurisdictions, AgencyRow.purposes, AgencyRow.suspended_at)
+    with database.read_connection() as connection:
+        return {row.code: _agency(row) for row in connection.execute(query)}
+
+
 def _agency(row: Row[str, str, list[str], list[str], datetime | None]) -> Agency:
     return Agency(row.code, row.kind, frozenset(row.jurisdictions), row.suspended_at is not None)
 

@@ -1,16 +1,25 @@
-"""The policy book that decides right now: compiled once, swapped whole, followed by every worker within a second."""
+"""The policy book that decides right now: compiled beside the hot path, swapped whole, followed by every worker.
+
+A worker looks for a newer activation at most every half second. A call that notices one waits a quarter of a second at
+most for the new book; nothing is decided by a book that could not be confirmed within a second.
+"""
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from gateway.governance.service import Policies
-from policies.engine import PolicyBook, compile_book
+from gateway.governance.service import Policies, SetInForce
+from policies.engine import PolicyBook, PolicyText, compile_book
 from policies.remembered import RememberedBook
 from policies.schema import Catalogue
 
-POLL_SECONDS = 0.5
+POLL_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 0.25
+"""How long the call that notices a newer activation waits for its book."""
+STALE_SECONDS: Final = 1.0
+"""A book confirmed longer ago decides nothing: whoever asks waits for the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +32,32 @@ class BookInForce:
     versions: Mapping[tuple[str, str], str]
 
 
+class _Build(threading.Thread):
+    """Makes the newer book beside whoever asks."""
+
+    def __init__(self, books: "PolicyBooks") -> None:
+        super().__init__(name="policy-book", daemon=True)
+        self._books = books
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._books.build()
+        except Exception as error:  # noqa: BLE001  (raised where the book is waited for)
+            self.error = error
+
+
 class PolicyBooks:
-    """Gives the book in force. One thread of the process looks for a newer activation at most every half second."""
+    """Gives the book in force."""
 
     def __init__(self, policies: Policies, catalogue: Catalogue) -> None:
         self._policies = policies
         self._catalogue = catalogue
         self._lock = threading.Lock()
+        self._sets: Mapping[tuple[str, str], SetInForce] = {}
         self._current: BookInForce | None = None
         self._checked = 0.0
+        self._build: _Build | None = None
 
     def current(self) -> BookInForce:
         """Give the book in force.
@@ -45,7 +71,7 @@ class PolicyBooks:
         if not self._lock.acquire(blocking=current is None):
             return current  # type: ignore[return-value]  # another thread is looking; the last book is at most a poll old
         try:
-            return self._refresh()
+            return self._refresh(patience_seconds=PATIENCE_SECONDS)
         finally:
             self._lock.release()
 
@@ -56,14 +82,58 @@ class PolicyBooks:
             StoreUnavailableError: as `current`.
         """
         with self._lock:
-            return self._refresh()
+            return self._refresh(patience_seconds=None)
 
-    def _refresh(self) -> BookInForce:
+    def build(self) -> None:
+        """Compile the book of the newest activations and put it in the place of the last one."""
+        known = {one.activation: one for one in self._sets.values()}
+        sets = {
+            place: known.get(one.activation, one) for place, one in sorted(self._policies.sets(known.keys()).items())
+        }
         current = self._current
-        if current is None or self._policies.newest_activation() != current.activation:
-            activation, texts = self._policies.active()
-            book = compile_book(self._catalogue, texts, (), previous=current.book if current else None)
-            current = BookInForce(activation, book, RememberedBook(book), self._policies.versions())
-            self._current = current
-        self._checked = time.monotonic()
-        return current
+        book = compile_book(
+            self._catalogue,
+            (text for one in sets.values() for text in one.texts),
+            (),
+            previous=current.book if current else None,
+            validated=frozenset().union(*(one.validated for one in sets.values() if one.activation not in known)),
+        )
+        self._sets = sets
+        self._current = BookInForce(
+            max((one.activation for one in sets.values()), default=0),
+            book,
+            RememberedBook(book),
+            {place: one.version for place, one in sets.items()},
+        )
+
+    def candidate(self, tier: str, owner: str, texts: Iterable[PolicyText]) -> PolicyBook:
+        """Compile the book that would be in force if a tier and owner had these policies.
+
+        Raises:
+            BookError: there is no such book.
+        """
+        in_force = self.newest().book
+        others = (text for place, one in in_force.sets.items() if place != (tier, owner) for text in one.given)
+        return compile_book(self._catalogue, (*others, *texts), (), previous=in_force)
+
+    def _refresh(self, *, patience_seconds: float | None) -> BookInForce:
+        started = time.monotonic()
+        current = self._current
+        if current is None:
+            self.build()
+        elif self._policies.newest_activation() != current.activation:
+            build = self._build
+            if build is None or not build.is_alive():
+                build = self._build = _Build(self)
+                build.start()
+            is_stale = started - self._checked >= STALE_SECONDS
+            build.join(None if is_stale else patience_seconds)
+            if build.is_alive():
+                return current
+            self._build = None
+            if build.error is not None:
+                raise build.error
+        self._checked = started
+        if self._current is None:
+            raise AssertionError("a book was just made")
+        return self._current

@@ -1,0 +1,237 @@
+"""Replay: past questions asked of the book in force and of a candidate, and what would have been otherwise.
+
+Nothing is guessed: a question whose answer needs what its snapshot lacks is counted as not replayable.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from policies.book import PolicyBook
+from policies.decision import Denial, Release
+from policies.engine import decide_early, decide_many
+from policies.question import Question
+from policies.snapshots import Snapshot
+
+BATCH: Final = 64
+EXAMPLES: Final = 20
+"""Exchanges named for each agency; the rest are counted."""
+NEWLY_ALLOWED, NEWLY_DENIED, GROUPS, OBLIGATIONS = "newly_allowed", "newly_denied", "groups", "obligations"
+CHANGES: Final = (NEWLY_ALLOWED, NEWLY_DENIED, GROUPS, OBLIGATIONS)
+
+Decided = Release | Denial
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one question would be answered otherwise. `change` is one of `CHANGES`, the gravest that holds."""
+
+    exchange: str
+    requester: str
+    record_type: str
+    purpose: str
+    change: str
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    obligations: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What would be otherwise for one agency: how often each change, which groups how often, some exchanges by id."""
+
+    replayed: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
+    gained: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    examples: list[Difference] = field(default_factory=list)
+
+    def add(self, difference: Difference) -> None:
+        self.changes[difference.change] += 1
+        self.gained.update(difference.gained)
+        self.lost.update(difference.lost)
+        if difference.obligations and difference.change != OBLIGATIONS:
+            self.changes[OBLIGATIONS] += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(difference)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "replayed": self.replayed,
+            **{change: self.changes[change] for change in CHANGES},
+            "gained": dict(sorted(self.gained.items())),
+            "lost": dict(sorted(self.lost.items())),
+            "examples": [
+                {
+                    "exchange": one.exchange,
+                    "record_type": one.record_type,
+                    "purpose": one.purpose,
+                    "change": one.change,
+                    "gained": list(one.gained),
+                    "lost": list(one.lost),
+                    "obligations": one.obligations,
+                }
+                for one in self.examples
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """`untouched` questions met the same policies in both books and were not asked; `deciding` counts by policy id."""
+
+    replayed: int
+    untouched: int
+    unchanged: int
+    not_replayable: Mapping[str, int]
+    whole: Tally
+    agencies: Mapping[str, Tally]
+    deciding: Mapping[str, int]
+    """`<tier>/<owner>/<policy id>` → how many questions it decided in the candidate."""
+
+    def document(self) -> dict[str, Any]:
+        """Write it as JSON without floating-point numbers."""
+        whole = self.whole.document()
+        del whole["examples"], whole["replayed"]
+        return {
+            "replayed": self.replayed,
+            "untouched": self.untouched,
+            "unchanged": self.unchanged,
+            "not_replayable": dict(sorted(self.not_replayable.items())),
+            **whole,
+            "agencies": {code: tally.document() for code, tally in sorted(self.agencies.items())},
+        }
+
+
+def replay(
+    old: PolicyBook, new: PolicyBook, snapshots: Iterable[Snapshot], *, unreadable: int = 0, asks_all: bool = True
+) -> ReplayReport:
+    """Ask past questions of both books.
+
+    Args:
+        old: the book in force.
+        new: the candidate.
+        snapshots: past questions; those of one holder, asking agency and record type in a row cost least.
+        unreadable: snapshots that could not be read, to be counted with those that cannot be replayed.
+        asks_all: ask the candidate also where no policy that can bear on the question differs, to count which decide.
+    """
+    whole = Tally()
+    agencies: dict[str, Tally] = {}
+    missing: Counter[str] = Counter({"unreadable": unreadable} if unreadable else {})
+    deciding: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    answers = _Answers(old, new)
+    for batch in _batches(snapshots):
+        touched = answers.differ(batch[0].question)
+        if not touched:
+            counts["untouched"] += len(batch)
+        if not touched and not asks_all:
+            _count(agencies, batch)
+            counts["replayed"] += len(batch)
+            continue
+        for snapshot, pair in zip(batch, answers.both(batch, touched=touched), strict=True):
+            if pair is None:
+                missing["needs_the_record"] += 1
+                continue
+            before, after = pair
+            counts["replayed"] += 1
+            _count(agencies, [snapshot])
+            deciding.update({f"{ref.tier}/{ref.owner}/{ref.policy_id}" for ref in after.basis.by})
+            found = difference(snapshot, before, after)
+            if found is not None:
+                whole.add(found)
+                agencies[found.requester].add(found)
+                counts["changed"] += 1
+    return ReplayReport(
+        replayed=counts["replayed"],
+        untouched=counts["untouched"],
+        unchanged=counts["replayed"] - counts["changed"],
+        not_replayable=missing,
+        whole=whole,
+        agencies=agencies,
+        deciding=deciding,
+    )
+
+
+def difference(snapshot: Snapshot, before: Decided, after: Decided) -> Difference | None:
+    """Compare two answers to one question; None where they hand over the same under the same obligations."""
+    had = before.disclosed if isinstance(before, Release) else frozenset()
+    has = after.disclosed if isinstance(after, Release) else frozenset()
+    duties = [one.obligations.document() if isinstance(one, Release) else None for one in (before, after)]
+    heavier = None not in duties and duties[0] != duties[1]
+    if had == has and not heavier:
+        return None
+    if not had:
+        change = NEWLY_ALLOWED
+    elif not has:
+        change = NEWLY_DENIED
+    else:
+        change = GROUPS if had != has else OBLIGATIONS
+    question = snapshot.question
+    return Difference(
+        snapshot.exchange,
+        question.asking.code,
+        question.record_type,
+        question.purpose,
+        change,
+        tuple(sorted(has - had)),
+        tuple(sorted(had - has)),
+        obligations=heavier,
+    )
+
+
+class _Answers:
+    """Both books' answers; what the two cannot answer differently is asked once."""
+
+    def __init__(self, old: PolicyBook, new: PolicyBook) -> None:
+        self._old = old
+        self._new = new
+        self._touched: dict[tuple[str, str, str], bool] = {}
+
+    def differ(self, question: Question) -> bool:
+        """Whether any policy that can bear on the question is not the same in both books."""
+        place = (question.holder.code, question.asking.code, question.record_type)
+        known = self._touched.get(place)
+        if known is None:
+            known = self._touched[place] = self._old.bearing(*place) != self._new.bearing(*place)
+        return known
+
+    def both(self, batch: list[Snapshot], *, touched: bool) -> Iterator[tuple[Decided, Decided] | None]:
+        with_record = [one.question for one in batch if one.question.record is not None]
+        after = iter(decide_many(self._new, with_record))
+        before = iter(decide_many(self._old, with_record)) if touched else None
+        for snapshot in batch:
+            if snapshot.question.record is None:
+                yield self._without_record(snapshot.question)
+                continue
+            decided = next(after)
+            yield (next(before) if before is not None else decided), decided
+
+    def _without_record(self, question: Question) -> tuple[Decided, Decided] | None:
+        """What both refuse early is the same; where the candidate would have called the holder, nobody knows."""
+        early = [decide_early(book, question) for book in (self._old, self._new)]
+        before, after = early
+        return (before, after) if isinstance(before, Denial) and isinstance(after, Denial) else None
+
+
+def _count(agencies: dict[str, Tally], batch: Iterable[Snapshot]) -> None:
+    for snapshot in batch:
+        agencies.setdefault(snapshot.question.asking.code, Tally()).replayed += 1
+
+
+def _batches(snapshots: Iterable[Snapshot]) -> Iterator[list[Snapshot]]:
+    """Put together what follows each other about one holder, asking agency and record type."""
+    batch: list[Snapshot] = []
+    for snapshot in islice(snapshots, None):
+        if batch and (len(batch) >= BATCH or _place(batch[0].question) != _place(snapshot.question)):
+            yield batch
+            batch = []
+        batch.append(snapshot)
+    if batch:
+        yield batch
+
+
+def _place(question: Question) -> tuple[str, str, str]:
+    return question.holder.code, question.asking.code, question.record_type
