@@ -1,7 +1,7 @@
 """Which texts pages can show, taken from the sources, and the catalogues that translate them.
 
-`python -m tests.web.catalogues web admin` adds what is missing to the catalogues of these slices, untranslated, and drops
-what is gone.
+`python -m tests.web.catalogues web admin` adds what is missing to the catalogues of these slices, untranslated, and
+drops what is gone.
 """
 
 import io

@@ -5,6 +5,7 @@ from itertools import groupby
 
 import pytest
 
+from gateway.web.labels import _PROBLEMS
 from gateway.web.problem import PROBLEMS
 from tests.web.catalogues import GATEWAY, catalogues, slice_of, texts
 
@@ -61,8 +62,6 @@ def test_a_translation_fills_in_the_same_things(translated):
 
 
 def test_problems_that_pages_meet_are_translated():
-    from gateway.web.labels import _PROBLEMS
-
     assert set(_PROBLEMS) <= set(PROBLEMS)
 
 

@@ -1,0 +1,98 @@
+"""Debian's Chromium, a real server, and axe."""
+
+import os
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from tests.browser.site import running
+
+FLAGS = [
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
+WIDE, NARROW = (1280, 900), (390, 800)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The server; tests share it, so each leaves what others look at as it was."""
+    with running(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on the path: apt-get install chromium")
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium, site):
+    """`browser_page("alice", language="zh_Hans_CN", theme="dark", size=NARROW, javascript=False)` gives a page.
+
+    Without a name nobody is signed in. Paths are enough for `goto`. What a page logs as an error fails the test.
+    """
+    contexts, complaints = [], []
+
+    def open_page(username=None, *, language="en", theme="light", size=WIDE, javascript=True, fresh=True, **options):
+        context = chromium.new_context(
+            base_url=site.origin,
+            viewport={"width": size[0], "height": size[1]},
+            java_script_enabled=javascript,
+            color_scheme=theme,
+            reduced_motion="reduce",
+            **options,
+        )
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        if username is not None:
+            context.add_cookies(site.cookies(username, fresh=fresh))
+        context.add_cookies([{"name": "lang", "value": language, "url": site.origin}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text)
+            if said.type == "error" and "Failed to load resource" not in said.text
+            else None,
+        )
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """`axe(page)` fails with what it finds against WCAG 2.2 A and AA."""
+    tool = Axe()
+
+    def look(page):
+        found = tool.run(page, options=RULES).response["violations"]
+        told = [
+            f"{one['id']}: {one['help']}\n  " + "\n  ".join(node["html"][:200] for node in one["nodes"][:4])
+            for one in found
+        ]
+        assert not told, f"{page.url}\n" + "\n".join(told)
+
+    return look

@@ -1,0 +1,20 @@
+"""Every page of the console: nothing for axe to find, in both languages and colours, wide and narrow."""
+
+import pytest
+
+from tests.browser.conftest import NARROW, WIDE
+from tests.browser.pages import ABOUT, console_pages
+
+SMALLEST = (320, 640)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_Hans_CN"])
+def test_axe_finds_nothing_on_any_page(site, browser_page, axe, language):
+    page = browser_page("alice", language=language)
+    for path in (*console_pages(site), "/about/licences", "/about/accessibility", "/admin/none-such"):
+        page.goto(path)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            for width, height in (WIDE, NARROW):
+                page.set_viewport_size({"width": width, "height": height})
+                axe(page)
