@@ -130,6 +130,7 @@ def _configuration(at: Desk) -> dict[str, Any]:
         "SESSION_COOKIE_PATH": "/",
         "WTF_CSRF_CHECK_DEFAULT": False,  # `_guard` decides
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+        "SECURITY_DATETIME_FACTORY": at.clock,
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_PASSWORD_SCHEMES": ["argon2"],
         "SECURITY_PASSWORD_SALT": _derived(at, b"passwords").hex(),  # a key: without it the hashes cannot be guessed at
