@@ -334,6 +334,7 @@ def build(
             seals,
             Lifting(database, clock),
             Queries(questions, books, holders, seals),
+            shadows,
         ),
         settling=settling,
         approvals=Approvals(database, requests, resumption, settling, audit, clock),

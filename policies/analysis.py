@@ -339,7 +339,7 @@ class Analysis:
         return z3.And(there, self._has(self._member(left, name), rest)) if rest else there
 
     def _set(self, members: Sequence[Any]) -> _Names:
-        if not members or not {type(one) for one in members} <= {_Name}:
+        if {type(one) for one in members} != {_Name}:
             raise NotAnalysedError("a set that is empty or not of names")
         kind = members[0].type
         size = self._universes[kind].size

@@ -19,6 +19,7 @@ from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.governance.books import PolicyBooks
+from gateway.governance.shadows import Shadows
 from gateway.oauth.guard import Caller
 from policies.engine import Denial, Release
 
@@ -38,6 +39,7 @@ class Broker:
         seals: RecordSeals,
         lifting: Lifting,
         queries: Queries,
+        shadows: Shadows,
     ) -> None:
         self._requests = requests
         self._questions = questions
@@ -47,6 +49,7 @@ class Broker:
         self._seals = seals
         self._lifting = lifting
         self._queries = queries
+        self._shadows = shadows
 
     def exchange(self, body: bytes, caller: Caller, watch: Stopwatch) -> Finished:
         """Answer one signed request; the same bytes get the same answer again.
@@ -90,6 +93,7 @@ class Broker:
         early = book.decide_early(question)
         watch.reached(Step.DECIDE_EARLY)
         if isinstance(early, Denial) and not book.may_be_lifted(question):
+            self._shadows.beside(question, early)
             return denied(early, self._questions.snapshot(question))
         if not parties.is_open:
             return Failed("holder", "suspended", self._questions.snapshot(question))
@@ -111,6 +115,7 @@ class Broker:
             return Failed(whole.stage, whole.reason, self._questions.snapshot(question))
         decision = book.decide(whole)
         watch.reached(Step.DECIDE)
+        self._shadows.beside(whole, decision)
         match decision:
             case Denial():
                 return self._lifting.seek(current, whole, decision, sealed, self._questions.snapshot(whole))
