@@ -55,10 +55,29 @@ def card(policy: pst.Template, language: Language, names: Mapping[str, str] | No
     return _Drawing(labels(language), names or {}).card(form)
 
 
+_ADDED: dict[str, dict[str, dict[str, str]]] = {}
+
+
+def add_labels(language: str, words: Mapping[str, str]) -> None:
+    """Take words for record types and groups that the bundles do not have: those of an operator's own declarations.
+
+    Args:
+        language: whose words they are.
+        words: name of a record type or of a group → word.
+    """
+    added = _ADDED.setdefault(language, {"type": {}, "action": {}})
+    for name, word in words.items():
+        added["action" if "." in name else "type"][name] = word
+    labels.cache_clear()
+
+
 @cache
 def labels(language: Language) -> Labels:
     """Give the words and sentence patterns of a language."""
-    return tomllib.loads((BUNDLES / f"labels.{language}.toml").read_text("utf-8"))
+    found: dict[str, dict[str, str]] = tomllib.loads((BUNDLES / f"labels.{language}.toml").read_text("utf-8"))
+    for table, words in _ADDED.get(language, {}).items():
+        found[table] = {**words, **found[table]}
+    return found
 
 
 class _Drawing:

@@ -35,7 +35,10 @@ envelope has besides."""
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _GROUP = re.compile(rf"{_SNAKE.pattern}(?:\.{_SNAKE.pattern})*")
-_TYPE_KEYS = frozenset({"schema_version", "published_register", "includes", "groups", "facts", "states", "rules"})
+_TYPE_KEYS = frozenset(
+    {"schema_version", "published_register", "includes", "groups", "facts", "states", "rules", "labels"}
+)
+LANGUAGES = ("en", "zh")
 _GROUP_KEYS = frozenset({"class", "personal", "law", "fields"})
 _EXTENSIONS = {"class": "confidential", "fields": {"extensions": {"is": "any"}}}
 """In every type: what a mapping did not know is kept, and granted by no default policy."""
@@ -75,6 +78,8 @@ class RecordType:
     flag: tuple[rules.Rule, ...]
     past_dates: tuple[tuple[str, ...], ...]
     """Paths to days that cannot lie in the future."""
+    labels: Mapping[str, Mapping[str, str]]
+    """Language → name of the type or of a group → the words that people read; empty where the bundles have them."""
 
     def group_of(self, field: str) -> str | None:
         return self.fields.get(field)
@@ -93,19 +98,36 @@ class _Declared:
     about: Mapping[str, Any]
 
 
-def read_record_types(folder: Traversable) -> dict[str, RecordType]:
+def read_record_types(folder: Traversable, own: Traversable | None = None) -> dict[str, RecordType]:
     """Read every declaration of a folder; files that begin with `_` are parts of others.
+
+    Args:
+        folder: the declarations of this project.
+        own: further ones, of an operator: they may use the parts and shapes of the first and bring their own, but
+            replace nothing.
 
     Raises:
         DeclarationError: the first declaration that is at fault.
     """
-    parts = {name.removesuffix(".toml"): _read(entry) for name, entry in _toml_files(folder)}
+    parts = _parts(folder)
+    for name, document in (_parts(own) if own is not None else {}).items():
+        if name == "_shapes":
+            taken = sorted(document.keys() & parts["_shapes"].keys())
+            _require(not taken, name, f"shapes of this project are declared again: {', '.join(taken)}")
+            parts["_shapes"] = {**parts["_shapes"], **document}
+        else:
+            _require(name not in parts, name, "is a declaration of this project")
+            parts[name] = document
     shapes = Shapes(parts["_shapes"])
     return {
         name: _record_type(name, document, parts, shapes)
         for name, document in sorted(parts.items())
         if not name.startswith("_")
     }
+
+
+def _parts(folder: Traversable) -> dict[str, dict[str, Any]]:
+    return {name.removesuffix(".toml"): _read(entry) for name, entry in _toml_files(folder)}
 
 
 def _toml_files(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
@@ -167,8 +189,22 @@ def _assemble(
         refuse=(*_rules_of_fields(declared), *(rules.read_rule(about, kinds) for about in judged.get("refuse", ()))),
         flag=tuple(rules.read_rule(about, kinds) for about in judged.get("flag", ())),
         past_dates=tuple((field.name, *path) for field in declared.values() for path in shapes.past_dates(field.kind)),
+        labels=_labels(name, document.get("labels", {}), groups),
     )
     return replace(found, states=read_states(name, document.get("states", ()), groups))
+
+
+def _labels(name: str, said: Mapping[str, Any], groups: Mapping[str, Group]) -> dict[str, dict[str, str]]:
+    """Read `[labels.<language>]`: `type`, and a word for each group by its short name."""
+    own = {group for group in groups if group.startswith(f"{name}.")}
+    found: dict[str, dict[str, str]] = {}
+    for language, words in said.items():
+        _require(language in LANGUAGES, name, f"labels are in {' or '.join(LANGUAGES)}, not in {language}")
+        named = {name if short == "type" else f"{name}.{short}": word for short, word in words.items()}
+        _require(named.keys() <= {name, *own}, name, f"labels.{language} names a group that is not there")
+        _require(all(isinstance(word, str) and word for word in named.values()), name, "a label is a text")
+        found[language] = named
+    return found
 
 
 def _rules_of_fields(declared: Mapping[str, _Declared]) -> Iterator[rules.Rule]:

@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
+from gateway.records.own_types import own_folder
 from gateway.records.reasons import IdentifierError
 
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -50,11 +52,28 @@ def code(table: str, text: str) -> str:
 
 
 def table_names() -> list[str]:
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in resources.files(__name__).iterdir()
-        if entry.name.endswith(".toml")
-    )
+    return sorted(_files())
+
+
+def _files() -> dict[str, Traversable]:
+    """The tables of this project, and those that stand in `codes/` beside own declarations.
+
+    Raises:
+        ValueError: an own table with the name of a shipped one.
+    """
+    files = {entry.name.removesuffix(".toml"): entry for entry in _tables(resources.files(__name__))}
+    own = own_folder()
+    if own is not None and (own / "codes").is_dir():
+        for entry in _tables(own / "codes"):
+            name = entry.name.removesuffix(".toml")
+            if name in files:
+                raise ValueError(f"code table {name} is one of this project")
+            files[name] = entry
+    return files
+
+
+def _tables(folder: Traversable) -> Iterator[Traversable]:
+    return (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 @functools.cache
@@ -65,9 +84,10 @@ def code_table(name: str) -> CodeTable:
         LookupError: there is no such table.
         ValueError: the file contradicts itself or the list it translates into.
     """
-    if name not in table_names():
+    file = _files().get(name)
+    if file is None:
         raise LookupError(f"no code table {name}")
-    document = tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    document = tomllib.loads(file.read_text(encoding="utf-8"))
     into = document.get("into")
     words = {
         word: {"label": about} if isinstance(about, str) else _translated(into, word) if into else about
