@@ -6,6 +6,7 @@ from flask_babel import gettext
 
 from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
+from gateway.auditor import views as auditor_views
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
 from gateway.exchange import approval_views
@@ -40,6 +41,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(approval_views.blueprint())
+    app.register_blueprint(auditor_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(health_blueprint())
     if services.settings.has_consoles:

@@ -2,6 +2,7 @@
 
 import gateway.agencies.models
 import gateway.audit.models
+import gateway.auditor.models
 import gateway.evidence.models
 import gateway.exchange.models
 import gateway.governance.models

@@ -20,6 +20,13 @@ from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
 from gateway.audit.service import AuditTrail
+from gateway.auditor.auditing import Auditing
+from gateway.auditor.hashes import RightHashes
+from gateway.auditor.indexing import Indexer
+from gateway.auditor.looking import Looks
+from gateway.auditor.one_exchange import ExchangeReader
+from gateway.auditor.saved import SavedSearches
+from gateway.auditor.search import Search
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
@@ -161,6 +168,7 @@ class Services:
     bundles: Bundles
     containers: Containers
     mutual_log: MutualLog
+    auditing: Auditing
     erasure: Erasure
     broker: Broker
     settling: Settling
@@ -324,6 +332,7 @@ def build(
         bundles=Bundles(shards, finished.documents, clock),
         containers=containers,
         mutual_log=MutualLog(database, cases),
+        auditing=_auditing(settings, database, log, audit, finished, payloads, cases, clock),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(
             requests,
@@ -462,6 +471,26 @@ def _upstream(settings: Settings, clock: Clock) -> Upstream | None:
         return None
     name = named.upstream_name or urlsplit(issuer).netloc
     return Upstream(Provider(issuer, client_id, secret, name, named.upstream_acr), settings.console_origin, clock)
+
+
+def _auditing(
+    settings: Settings,
+    database: Database,
+    log: EvidenceLog,
+    audit: AuditTrail,
+    finished: FinishedExchanges,
+    payloads: Payloads,
+    cases: CaseHashes,
+    clock: Clock,
+) -> Auditing:
+    rights = RightHashes(_derived(settings, b"rights"))
+    return Auditing(
+        search=Search(database, cases, rights),
+        reader=ExchangeReader(database, log, finished),
+        looks=Looks(database, audit),
+        saved=SavedSearches(database, clock),
+        indexer=Indexer(database, payloads, rights),
+    )
 
 
 def _outsiders(settings: Settings) -> Outsiders:
@@ -693,6 +722,11 @@ def register(app: Flask, services: Services) -> None:
         (Bundles, services.bundles),
         (Containers, services.containers),
         (MutualLog, services.mutual_log),
+        (Search, services.auditing.search),
+        (ExchangeReader, services.auditing.reader),
+        (Looks, services.auditing.looks),
+        (SavedSearches, services.auditing.saved),
+        (Indexer, services.auditing.indexer),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
     ]

@@ -39,6 +39,9 @@ class Exchange(Base):
         Index("ix_exchange_holder_log_index", "holder", "log_index"),
         Index("ix_exchange_case_hash_log_index", "case_hash", "log_index"),
         Index("ix_exchange_class_key", "class_key"),
+        Index("ix_exchange_received_at_id", "received_at", "id"),
+        Index("ix_exchange_record_sha256_received_at", "record_sha256", "received_at"),
+        Index("ix_exchange_log_index", "log_index"),
         Index("ix_exchange_answer_kept", "finished_at", sqlite_where=ANSWER_KEPT, postgresql_where=ANSWER_KEPT),
     )
 

@@ -7,7 +7,7 @@ from gateway.oauth.grant import AUTH_METHODS
 from gateway.oauth.jose import SIGNATURE_ALGS
 from gateway.oauth.purpose import TYPE
 
-SCOPES = ("exchange:request", "approvals:decide", "records:push", "client.keys", "introspect")
+SCOPES = ("exchange:request", "approvals:decide", "records:push", "client.keys", "introspect", "audit:read", "audit:national")
 
 
 class Metadata:

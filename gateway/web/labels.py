@@ -26,6 +26,8 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "records:push": _("hand over signed records"),
         "client.keys": _("look after its own keys"),
         "introspect": _("examine tokens of others"),
+        "audit:read": _("audit the exchanges of its own agency"),
+        "audit:national": _("audit the exchanges of all agencies"),
     },
     "state": {
         "active": _("active"),

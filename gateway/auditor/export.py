@@ -1,0 +1,74 @@
+"""Lists as files, line by line: CSV for a spreadsheet, NDJSON for a program."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+FORMS: Final = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+MARK: Final = "\ufeff"
+"""What tells a Chinese Excel that a file is UTF-8."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+EXCHANGES: Final = (
+    "id",
+    "received_at",
+    "requester",
+    "holder",
+    "client",
+    "supplier",
+    "record_type",
+    "purpose",
+    "legal_basis",
+    "outcome",
+    "stage",
+    "reason",
+    "withheld",
+    "took_ms",
+    "log_index",
+    "erased",
+)
+ACTS: Final = ("id", "at", "actor", "act", "subject", "detail", "log_index")
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], heading: str, *, mark: bool) -> Iterator[bytes]:
+    """Write rows below a comment line that says what the file is of; no cell can begin a formula."""
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\r\n")
+    if mark:
+        line.write(MARK)
+    writer.writerow([f"# {heading}"])
+    writer.writerow(columns)
+    yield _taken(line)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in columns])
+        yield _taken(line)
+
+
+def as_ndjson(rows: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> Iterator[bytes]:
+    """Write one object a line; the first says what the file is of."""
+    yield json.dumps({"export": dict(about)}, ensure_ascii=False).encode() + b"\n"
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            text = " ".join(map(str, value))
+        case dict():
+            text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        case _:
+            text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _taken(line: io.StringIO) -> bytes:
+    data = line.getvalue().encode()
+    line.seek(0)
+    line.truncate()
+    return data

@@ -1,0 +1,181 @@
+"""What an auditor may ask for: the same filter in the address of a page, of the API and in a saved search."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, Final
+
+from marshmallow import RAISE, Schema, ValidationError, validate
+from marshmallow import fields as ma
+
+from gateway.errors import Fault, InvalidInputError
+from gateway.exchange.models import OUTCOMES
+from gateway.records.catalogue import CATALOGUE
+
+TEXT_CHARACTERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeFilter:
+    """Each member that is given narrows; a member with several values takes any of them."""
+
+    id: str | None = None
+    requester: str | None = None
+    holder: str | None = None
+    client: str | None = None
+    record_type: str | None = None
+    record: str | None = None
+    right: str | None = None
+    purpose: str | None = None
+    legal_basis: str | None = None
+    case: str | None = None
+    outcome: tuple[str, ...] = ()
+    reason: str | None = None
+    withheld: str | None = None
+    book: str | None = None
+    since: datetime | None = None
+    """From this instant on, by when the request came."""
+    until: datetime | None = None
+    """Before this instant."""
+
+    @property
+    def record_sha256(self) -> bytes | None:
+        return None if self.record is None else hashlib.sha256(self.record.encode()).digest()
+
+    def parameters(self) -> dict[str, str]:
+        """Give the filter as parameters of an address; read again, they give the same filter."""
+        given: dict[str, str] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, datetime):
+                given[field.name] = value.strftime("%Y-%m-%dT%H:%M:%SZ")
+            elif value:
+                given[field.name] = ",".join(value) if isinstance(value, tuple) else value
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class ActFilter:
+    actor: str | None = None
+    act: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def parameters(self) -> dict[str, str]:
+        return {
+            name: value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+            for name in ("actor", "act", "subject", "since", "until")
+            if (value := getattr(self, name))
+        }
+
+
+class Instant(ma.Field[datetime]):
+    """`2026-11-25T08:00:00Z`, or a day; as the end of a time a day means all of it."""
+
+    def __init__(self, *, is_end: bool = False) -> None:
+        super().__init__()
+        self._is_end = is_end
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> datetime:
+        del attr, data
+        try:
+            if len(str(value)) == len("2026-11-25"):
+                day = date.fromisoformat(str(value))
+                start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                return start + timedelta(days=1) if self._is_end else start
+            found = datetime.fromisoformat(str(value))
+        except (ValueError, OverflowError) as error:
+            raise ValidationError("a day, 2026-11-25, or an instant, 2026-11-25T08:00:00Z") from error
+        if found.tzinfo is None:
+            raise ValidationError("an instant names its zone: 2026-11-25T08:00:00Z")
+        return found.astimezone(UTC)
+
+
+class Several(ma.Field[tuple[str, ...]]):
+    """Words of a closed list, `released,denied`."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__()
+        self._words = words
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> tuple[str, ...]:
+        del attr, data
+        given = tuple(dict.fromkeys(word for word in str(value).split(",") if word))
+        if not given or not set(given) <= set(self._words):
+            raise ValidationError(f"of {', '.join(self._words)}, separated by commas")
+        return given
+
+
+def _text() -> ma.String:
+    return ma.String(validate=validate.Length(1, TEXT_CHARACTERS))
+
+
+class ExchangeFilterSchema(Schema):
+    class Meta:  # noqa: D106  (marshmallow's own place for options)
+        unknown = RAISE
+
+    id = _text()
+    requester = _text()
+    holder = _text()
+    client = _text()
+    record_type = ma.String(validate=validate.OneOf(sorted(CATALOGUE.types)))
+    record = _text()
+    right = _text()
+    purpose = _text()
+    legal_basis = _text()
+    case = _text()
+    outcome = Several(OUTCOMES)
+    reason = _text()
+    withheld = _text()
+    book = ma.String(validate=validate.Regexp(r"[0-9a-f]{8,64}\Z", error="8 to 64 hexadecimal digits of a book"))
+    since = Instant()
+    until = Instant(is_end=True)
+
+
+class ActFilterSchema(Schema):
+    class Meta:  # noqa: D106  (marshmallow's own place for options)
+        unknown = RAISE
+
+    actor = _text()
+    act = _text()
+    subject = _text()
+    since = Instant()
+    until = Instant(is_end=True)
+
+
+def exchange_filter(given: Mapping[str, str]) -> ExchangeFilter:
+    """Read a filter from the parameters of an address; empty ones, as a form sends them, count as not given.
+
+    Raises:
+        InvalidInputError: names each parameter that is unknown, with the nearest that exists, or cannot be used.
+    """
+    return ExchangeFilter(**_loaded(ExchangeFilterSchema(), given))
+
+
+def act_filter(given: Mapping[str, str]) -> ActFilter:
+    """Read a filter of acts, as `exchange_filter`."""
+    return ActFilter(**_loaded(ActFilterSchema(), given))
+
+
+def _loaded(schema: Schema, given: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = schema.load({name: value.strip() for name, value in given.items() if value.strip()})
+    except ValidationError as error:
+        told = error.messages_dict
+        raise InvalidInputError([_fault(str(name), said, schema) for name, said in told.items()]) from error
+    since, until = loaded.get("since"), loaded.get("until")
+    if since is not None and until is not None and since >= until:
+        raise InvalidInputError([Fault("/until", "order", "lies after /since")])
+    return loaded
+
+
+def _fault(name: str, told: Any, schema: Schema) -> Fault:
+    if name not in schema.fields:
+        near = get_close_matches(name, schema.fields, 1)
+        said = f"did you mean {near[0]}?" if near else f"there are {', '.join(schema.fields)}"
+        return Fault(f"/{name}", "unknown", f"no such parameter; {said}")
+    detail = "; ".join(map(str, told)) if isinstance(told, list) else str(told)
+    return Fault(f"/{name}", "value", detail)

@@ -1,0 +1,145 @@
+"""Follows the log and notes, of each exchange that ended, what auditors search by."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.auditor.hashes import RightHashes
+from gateway.auditor.models import ExchangeRight, ExchangeSearch
+from gateway.auditor.one_exchange import payload_of
+from gateway.db.engine import Database
+from gateway.errors import GatewayError
+from gateway.evidence.payloads import PayloadCipher, Payloads
+from gateway.exchange.models import Exchange, ExchangePayload
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 500
+"""Exchanges that one transaction takes in."""
+_PAYLOADS: Final = ("request", "snapshot")
+
+
+class Indexer:
+    """Any number of processes may run it: what one has noted, another notes alike."""
+
+    def __init__(self, database: Database, payloads: Payloads, rights: RightHashes) -> None:
+        self._database = database
+        self._payloads = payloads
+        self._rights = rights
+
+    def reaches(self) -> int:
+        """Give the log index up to which exchanges are found by all filters; -1 where none are."""
+        with self._database.read() as session:
+            return _reached(session)
+
+    def catch_up(self) -> int:
+        """Note everything that has ended since; forget what was erased. Returns how many exchanges were noted."""
+        self._forget_erased()
+        noted = 0
+        while count := self._step():
+            noted += count
+        return noted
+
+    def _step(self) -> int:
+        with self._database.read() as session:
+            ended = session.scalars(
+                select(Exchange)
+                .where(Exchange.log_index > _reached(session))
+                .order_by(Exchange.log_index)
+                .limit(AT_ONCE)
+            ).all()
+            kept: dict[str, dict[str, bytes]] = {}
+            for payload in session.scalars(
+                select(ExchangePayload)
+                .where(ExchangePayload.exchange_id.in_([row.id for row in ended]))
+                .where(ExchangePayload.name.in_(_PAYLOADS))
+            ):
+                kept.setdefault(payload.exchange_id, {})[payload.name] = payload.ciphertext
+        if not ended:
+            return 0
+        rows, rights = [], []
+        for row in ended:
+            objects = self._opened(row, kept.get(row.id, {}))
+            rows.append(_searched(row, objects.get("request", b"")))
+            rights += [
+                {"right_hash": right, "exchange_id": row.id} for right in {*self._hashed(objects.get("snapshot", b""))}
+            ]
+        try:
+            self._note(rows, rights)
+        except IntegrityError:  # another process noted the same at this moment: the next round sees it
+            return 0
+        return len(rows)
+
+    def _note(self, rows: list[dict[str, Any]], rights: list[dict[str, Any]]) -> None:
+        noted = {row["exchange_id"]: row["log_index"] for row in rows}
+        with self._database.write() as session:
+            known = select(ExchangeSearch.exchange_id, ExchangeSearch.log_index)
+            for found in session.execute(known.where(ExchangeSearch.exchange_id.in_(noted))):
+                if found.log_index > noted[found.exchange_id]:
+                    del noted[found.exchange_id]  # a later step of it was noted meanwhile
+            session.execute(delete(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(noted)))
+            session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(noted)))
+            for table, found_rows in ((ExchangeSearch, rows), (ExchangeRight, rights)):
+                fresh = [row for row in found_rows if row["exchange_id"] in noted]
+                if fresh:
+                    session.execute(insert(table), fresh)
+
+    def _opened(self, row: Exchange, kept: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Open what is kept; what was erased meanwhile is not there, and the rest of the row is found without it."""
+        if row.wrapped_key is None or not kept:
+            return {}
+        try:
+            cipher: PayloadCipher = self._payloads.of(row.id, row.wrapped_key, row.class_key)
+            return {name: cipher.decrypt(name, data) for name, data in kept.items()}
+        except GatewayError as error:
+            log.warning("exchange indexed without its payload", exchange=row.id, error=type(error).__name__)
+            return {}
+
+    def _hashed(self, snapshot: bytes) -> Iterator[bytes]:
+        """Hash the rights that the record was about, as the facts of the decision name them."""
+        if not snapshot:
+            return
+        for entity in json.loads(json.loads(snapshot)["entities"]):
+            for right in entity["attrs"].get("right_keys", ()):
+                yield self._rights.of(str(right))
+
+    def _forget_erased(self) -> None:
+        erased = select(ExchangeSearch.exchange_id).join(Exchange, Exchange.id == ExchangeSearch.exchange_id)
+        erased = erased.where(Exchange.erased_at.is_not(None)).where(
+            or_(
+                ExchangeSearch.legal_basis.is_not(None),
+                ExchangeSearch.exchange_id.in_(select(ExchangeRight.exchange_id)),
+            )
+        )
+        with self._database.read() as session:
+            gone = session.scalars(erased).all()
+        if gone:
+            with self._database.write() as session:
+                session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(gone)))
+                for row in session.scalars(select(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(gone))):
+                    row.legal_basis = None
+
+
+def _reached(session: Session) -> int:
+    reached = session.scalar(select(func.max(ExchangeSearch.log_index)))
+    return -1 if reached is None else int(reached)
+
+
+def _searched(row: Exchange, request: bytes) -> dict[str, Any]:
+    receipt = payload_of(row.receipt or "")
+    withheld = receipt.get("withheld")
+    asked = payload_of(request.decode("ascii", "replace"))
+    return {
+        "exchange_id": row.id,
+        "log_index": row.log_index,
+        "legal_basis": asked.get("legal_basis"),
+        "book": receipt.get("book"),
+        "withheld": [str(item["group"]) for item in withheld if isinstance(item, dict) and "group" in item]
+        if isinstance(withheld, list)
+        else [],
+    }

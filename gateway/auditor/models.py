@@ -1,0 +1,55 @@
+"""What auditors search by beside the exchange's own row; written behind the exchanges, by the indexer."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.db.base import Base, UtcDateTime
+
+
+class ExchangeSearch(Base):
+    """What stands in an exchange's signed request, its receipt and its snapshot, as far as auditors filter by it."""
+
+    __tablename__ = "exchange_search"
+
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    log_index: Mapped[int] = mapped_column(BigInteger, index=True)
+    """Of the leaf up to which this row is right; the newest of all says how far the index reaches."""
+    legal_basis: Mapped[str | None] = mapped_column(Text)
+    """None where it was erased before it was indexed."""
+    book: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Digest of the policies that decided, as the receipt names them."""
+    withheld: Mapped[list[str]] = mapped_column(JSON)
+    """Field groups that were asked for and not released."""
+
+
+class ExchangeRight(Base):
+    """An IP right that the record of an exchange was about, by a keyed hash: found by who names it, told to nobody."""
+
+    __tablename__ = "exchange_right"
+    __table_args__ = (Index("ix_exchange_right_exchange_id", "exchange_id"),)
+
+    right_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+
+
+class SavedSearch(Base):
+    """A filter under a name: for its owner alone, or for all auditors of one agency (or of the nation)."""
+
+    __tablename__ = "saved_search"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(191), index=True)
+    """An actor, as audit entries name it."""
+    agency: Mapped[str | None] = mapped_column(String(63))
+    """Whose auditors share it; None: those of the whole nation."""
+    is_shared: Mapped[bool] = mapped_column(default=False)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16))
+    """`exchanges` or `acts`."""
+    query: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The parameters of the search, as its address has them."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,257 @@
+"""Exchanges found again: pages with a true count, and streams without an end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
+
+from gateway.audit.models import AuditEntry
+from gateway.auditor.filters import ActFilter, ExchangeFilter
+from gateway.auditor.hashes import RightHashes
+from gateway.auditor.models import ExchangeRight, ExchangeSearch
+from gateway.auditor.scope import Scope
+from gateway.db.engine import Database
+from gateway.exchange.cases import CaseHashes
+from gateway.exchange.models import Exchange
+
+PAGE_ROWS: Final = 50
+MOST_ROWS: Final = 200
+AT_ONCE: Final = 1000
+"""Rows that a stream reads at once."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One exchange as a list shows it."""
+
+    id: str
+    received_at: datetime
+    requester: str
+    holder: str
+    client: str
+    supplier: str | None
+    record_type: str
+    purpose: str
+    legal_basis: str | None
+    outcome: str
+    stage: str | None
+    reason: str | None
+    withheld: tuple[str, ...]
+    took_ms: float | None
+    log_index: int | None
+    is_erased: bool
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "received_at": instant(self.received_at),
+            "requester": self.requester,
+            "holder": self.holder,
+            "client": self.client,
+            "supplier": self.supplier,
+            "record_type": self.record_type,
+            "purpose": self.purpose,
+            "legal_basis": self.legal_basis,
+            "outcome": self.outcome,
+            "stage": self.stage,
+            "reason": self.reason,
+            "withheld": list(self.withheld),
+            "took_ms": self.took_ms,
+            "log_index": self.log_index,
+            "erased": self.is_erased,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act or sign-in as a list shows it."""
+
+    id: str
+    at: datetime
+    actor: str
+    act: str
+    subject: str
+    detail: dict[str, Any]
+    log_index: int | None
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "at": instant(self.at),
+            "actor": self.actor,
+            "act": self.act,
+            "subject": self.subject,
+            "detail": self.detail,
+            "log_index": self.log_index,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: Sequence[Item]
+    total: int
+    """Of the whole filter, counted, not estimated."""
+    after: int | None
+    """Where the next page begins; None on the last."""
+
+
+class Search:
+    def __init__(self, database: Database, cases: CaseHashes, rights: RightHashes) -> None:
+        self._database = database
+        self._cases = cases
+        self._rights = rights
+
+    def exchanges(self, scope: Scope, wanted: ExchangeFilter, *, after: int | None, limit: int) -> Page[Found]:
+        """Give one page, newest first.
+
+        Args:
+            scope: whose exchanges may be seen.
+            wanted: the filter.
+            after: `Page.after` of the page before.
+            limit: at most so many, no more than 200.
+        """
+        limit = min(limit, MOST_ROWS)
+        matches = and_(scope.exchanges(), *self._conditions(wanted))
+        query = _newest_first(_EXCHANGES.where(matches), Exchange.received_at, Exchange.id, after).limit(limit + 1)
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+            total = session.scalar(select(func.count()).select_from(Exchange).where(matches)) or 0
+        items = [_found(row) for row in rows[:limit]]
+        last = items[-1] if len(rows) > limit else None
+        return Page(items, total, None if last is None else _position(last.received_at, last.id))
+
+    def every_exchange(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Found]:
+        """Give all of them, newest first, read piece by piece as they are taken."""
+        matches, after = and_(scope.exchanges(), *self._conditions(wanted)), None
+        while True:
+            query = _newest_first(_EXCHANGES.where(matches), Exchange.received_at, Exchange.id, after).limit(AT_ONCE)
+            with self._database.read() as session:
+                items = [_found(row) for row in session.execute(query)]
+            yield from items
+            if len(items) < AT_ONCE:
+                return
+            after = _position(items[-1].received_at, items[-1].id)
+
+    def acts(self, scope: Scope, wanted: ActFilter, *, after: int | None, limit: int) -> Page[Act]:
+        """Give one page of acts and sign-ins, newest first, as `exchanges`."""
+        limit = min(limit, MOST_ROWS)
+        matches = and_(scope.acts(), *_act_conditions(wanted))
+        query = _newest_first(select(AuditEntry).where(matches), AuditEntry.at, AuditEntry.id, after).limit(limit + 1)
+        with self._database.read() as session:
+            rows = session.scalars(query).all()
+            total = session.scalar(select(func.count()).select_from(AuditEntry).where(matches)) or 0
+        items = [_act(row) for row in rows[:limit]]
+        last = items[-1] if len(rows) > limit else None
+        return Page(items, total, None if last is None else _position(last.at, last.id))
+
+    def every_act(self, scope: Scope, wanted: ActFilter) -> Iterator[Act]:
+        """Give all of them, newest first, read piece by piece as they are taken."""
+        matches, after = and_(scope.acts(), *_act_conditions(wanted)), None
+        while True:
+            query = _newest_first(select(AuditEntry).where(matches), AuditEntry.at, AuditEntry.id, after).limit(AT_ONCE)
+            with self._database.read() as session:
+                items = [_act(row) for row in session.scalars(query)]
+            yield from items
+            if len(items) < AT_ONCE:
+                return
+            after = _position(items[-1].at, items[-1].id)
+
+    def _conditions(self, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+        for column, value in (
+            (Exchange.id, wanted.id),
+            (Exchange.requester, wanted.requester),
+            (Exchange.holder, wanted.holder),
+            (Exchange.client_id, wanted.client),
+            (Exchange.record_type, wanted.record_type),
+            (Exchange.record_sha256, wanted.record_sha256),
+            (Exchange.purpose, wanted.purpose),
+            (Exchange.reason, wanted.reason),
+            (Exchange.case_hash, self._cases.of(wanted.case) if wanted.case else None),
+        ):
+            if value is not None:
+                yield column == value
+        if wanted.outcome:
+            yield Exchange.state.in_(wanted.outcome)
+        if wanted.since is not None:
+            yield Exchange.received_at >= wanted.since
+        if wanted.until is not None:
+            yield Exchange.received_at < wanted.until
+        if wanted.right is not None:
+            mine = ExchangeRight.right_hash == self._rights.of(wanted.right)
+            yield Exchange.id.in_(select(ExchangeRight.exchange_id).where(mine))
+        noted = select(ExchangeSearch.exchange_id)
+        if wanted.legal_basis is not None:
+            yield Exchange.id.in_(
+                noted.where(ExchangeSearch.legal_basis.icontains(wanted.legal_basis, autoescape=True))
+            )
+        if wanted.book is not None:
+            yield Exchange.id.in_(noted.where(ExchangeSearch.book.startswith(wanted.book)))
+        if wanted.withheld is not None:
+            yield Exchange.id.in_(
+                noted.where(cast(ExchangeSearch.withheld, Text).contains(f'"{wanted.withheld}"', autoescape=True))
+            )
+
+
+def instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _newest_first(query: Any, at: Any, name: Any, after: int | None) -> Any:
+    if after is not None:
+        moment, last = _EPOCH + timedelta(microseconds=after >> 128), str(UUID(int=after & ((1 << 128) - 1)))
+        query = query.where(or_(at < moment, and_(at == moment, name < last)))
+    return query.order_by(at.desc(), name.desc())
+
+
+def _position(at: datetime, name: str) -> int:
+    """Pack time and id into one number: what a cursor holds."""
+    microseconds = (at - _EPOCH) // timedelta(microseconds=1)
+    return (microseconds << 128) | UUID(name).int
+
+
+_EXCHANGES = select(Exchange, ExchangeSearch.legal_basis, ExchangeSearch.withheld).join(
+    ExchangeSearch, ExchangeSearch.exchange_id == Exchange.id, isouter=True
+)
+
+
+def _found(row: Any) -> Found:
+    exchange, legal_basis, withheld = row
+    return Found(
+        id=exchange.id,
+        received_at=exchange.received_at,
+        requester=exchange.requester,
+        holder=exchange.holder,
+        client=exchange.client_id,
+        supplier=(exchange.acts_as or {}).get("supplier"),
+        record_type=exchange.record_type,
+        purpose=exchange.purpose,
+        legal_basis=legal_basis,
+        outcome=exchange.state,
+        stage=exchange.stage,
+        reason=exchange.reason,
+        withheld=tuple(withheld or ()),
+        took_ms=round(sum(exchange.timing_ms.values()), 1) if exchange.timing_ms else None,
+        log_index=exchange.log_index,
+        is_erased=exchange.erased_at is not None,
+    )
+
+
+def _act(row: AuditEntry) -> Act:
+    return Act(row.id, row.at, row.actor, row.act, row.subject, dict(row.detail), row.log_index)
+
+
+def _act_conditions(wanted: ActFilter) -> Iterator[ColumnElement[bool]]:
+    for column, value in ((AuditEntry.actor, wanted.actor), (AuditEntry.subject, wanted.subject)):
+        if value is not None:
+            yield column == value
+    if wanted.act is not None:  # `client` means all acts on clients, `client.suspended` only that
+        yield or_(AuditEntry.act == wanted.act, AuditEntry.act.startswith(f"{wanted.act}.", autoescape=True))
+    if wanted.since is not None:
+        yield AuditEntry.at >= wanted.since
+    if wanted.until is not None:
+        yield AuditEntry.at < wanted.until
