@@ -1,4 +1,4 @@
-"""What an agency types: several records by query, a request that waits for an approval, the receipts it keeps of both."""
+"""What an agency types: several records by query, a request that waits for an approval, receipts of both."""
 
 import json
 
