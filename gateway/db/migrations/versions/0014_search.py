@@ -1,14 +1,14 @@
 """What auditors search exchanges by, and their saved searches
 
 Revision: 0014
-Before: 0013
+Before: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0013"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
