@@ -6,6 +6,7 @@ RFC 7515 (section 2) forbids padding and white space. Both are caught by encodin
 
 import base64
 import binascii
+import hashlib
 
 from ipx.errors import FormatError
 
@@ -50,3 +51,20 @@ def b64_bytes(text: str) -> bytes:
     if b64(data) != text:
         raise FormatError("Text that should be base64 is not in its one canonical spelling.")
     return data
+
+
+def ascii_text(data: bytes) -> str:
+    """Read a document that must be ASCII, as every signed token is.
+
+    Raises:
+        FormatError: it is not.
+    """
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise FormatError("It is not ASCII.") from error
+
+
+def hashed(document: str) -> str:
+    """Name an ASCII document by its SHA-256, base64url."""
+    return b64url(hashlib.sha256(document.encode("ascii")).digest())

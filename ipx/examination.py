@@ -3,19 +3,19 @@
 Each check takes what the earlier ones have established. Its error names the document and says what does not hold.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ipx import container, jws, sdjwt
+from ipx import container, jws
 from ipx.commitment import commitment, entry
-from ipx.documents import RECEIPT_TYP, RECORD_TYP, REQUEST_TYP, Receipt, Request
-from ipx.encoding import b64url, b64url_bytes
+from ipx.documents import RECEIPT_TYP, REQUEST_TYP, Receipt, Request
+from ipx.encoding import ascii_text, b64url_bytes, hashed
 from ipx.errors import BindingError, EvidenceError, FormatError, SignatureError, TrustError
-from ipx.jws import CLOCK_SKEW_SECONDS, instant, parse_json, parse_object, text
+from ipx.handover import erased_of, handed_over, require_chosen, signed_parts
+from ipx.jws import CLOCK_SKEW_SECONDS, instant, parse_object, text
 from ipx.keys import TrustedKey
 from ipx.merkle import leaf_hash, verify_inclusion
 from ipx.note import Cosigned, InclusionProof, LogPolicy, open_checkpoint, parse_proof
@@ -28,8 +28,6 @@ from ipx.trust import Trust
 MAX_REQUEST_SECONDS: Final = 60
 FRESH_SECONDS: Final = 300
 MAX_PENDING_SECONDS: Final = 90 * 24 * 3600
-
-_SEALED_BY: Final[Mapping[str, str]] = {"holder": "holder", "seal": "gateway"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,9 @@ def examine(members: Mapping[str, bytes], trust: Trust, *, now: datetime, is_fil
     _require_same_exchange(request, receipt, trust, now)
     filing = _filing(members, trust, request, receipt, now, is_filing=is_filing)
     with _naming("The record"):
-        presentations = _records(members, trust, request, receipt)
-    erased = _erased(members, receipt, presentations)
-    _require_chosen(request, receipt, presentations, is_whole=not erased)
+        presentations = handed_over(members, trust, request, receipt)
+    erased = erased_of(members, receipt, presentations)
+    require_chosen(request, receipt, presentations, is_whole=not erased)
     logged = _require_entry(members, request, receipt, presentations)
     proof, cosigned = _require_inclusion(members, trust.log_named(receipt.log), logged, now)
     time = _time(members, trust, proof, cosigned, now)
@@ -103,7 +101,7 @@ def _require_timestamp(members: Mapping[str, bytes], trust: Trust) -> None:
 
 
 def _request(members: Mapping[str, bytes], trust: Trust) -> tuple[Request, _Signature]:
-    token = _ascii(members[container.REQUEST])
+    token = ascii_text(members[container.REQUEST])
     verified = jws.verify(token, trust, roles=frozenset({"requester"}), typ=REQUEST_TYP)
     request = Request.read(token, verified.payload)
     if not 0 < request.expires_at - request.issued_at <= MAX_REQUEST_SECONDS:
@@ -112,14 +110,14 @@ def _request(members: Mapping[str, bytes], trust: Trust) -> tuple[Request, _Sign
 
 
 def _receipt(members: Mapping[str, bytes], trust: Trust) -> tuple[Receipt, _Signature]:
-    token = _ascii(members[container.RECEIPT])
+    token = ascii_text(members[container.RECEIPT])
     verified = jws.verify(token, trust, roles=frozenset({"gateway"}), typ=RECEIPT_TYP)
     receipt = Receipt.read(token, verified.payload)
     return receipt, _Signature(verified.key, receipt.issued_at)
 
 
 def _require_same_exchange(request: Request, receipt: Receipt, trust: Trust, now: datetime) -> None:
-    if receipt.req_hash != _sha256(request.token):
+    if receipt.req_hash != hashed(request.token):
         raise BindingError("The receipt is for another request than this one.")
     if receipt.issuer != request.audience:
         raise BindingError("The request was made to another gateway than the one that signed the receipt.")
@@ -147,87 +145,13 @@ def _filing(
     with _naming("The bundle of the pending receipt"):
         filing = examine(container.unpack(pending), trust, now=now, is_filing=True)
     first = filing.receipt
-    if first.outcome != "pending" or receipt.prior != _sha256(first.token):
+    if first.outcome != "pending" or receipt.prior != hashed(first.token):
         raise BindingError("The receipt ends another pending receipt than the one that is here.")
     if first.exchange != receipt.exchange or filing.request.token != request.token:
         raise BindingError("The pending receipt is of another exchange.")
     if not 0 <= receipt.issued_at - first.issued_at <= MAX_PENDING_SECONDS:
         raise BindingError("The exchange was pending for more than 90 days, or ended before it began.")
     return filing
-
-
-def _records(
-    members: Mapping[str, bytes], trust: Trust, request: Request, receipt: Receipt
-) -> tuple[Presentation, ...]:
-    raw = members.get(container.RECORD)
-    if (receipt.outcome == "released") != (raw is not None):
-        raise BindingError(f"The outcome is {receipt.outcome!r}, and a record is {'here' if raw else 'missing'}.")
-    if raw is None:
-        if receipt.rec_hash != _sha256(""):
-            raise BindingError("The receipt releases nothing and yet is bound to a record.")
-        return ()
-    lines = [_ascii(raw)] if request.query is None else _ascii(raw).split("\n")
-    found = tuple(_record(line, trust, request, receipt) for line in lines)
-    if receipt.rec_hash != _sha256(_signed_parts(found)):
-        raise BindingError("It is not the record that the receipt was made for.")
-    return found
-
-
-def _record(raw: str, trust: Trust, request: Request, receipt: Receipt) -> Presentation:
-    at = datetime.fromtimestamp(receipt.issued_at, UTC)
-    presentation = sdjwt.verify(raw, trust, roles=frozenset({"holder", "seal"}), typ=RECORD_TYP, at=at)
-    claims = presentation.claims
-    if not claims.get("sealed_by") == receipt.sealed_by == _SEALED_BY[presentation.key.role]:
-        raise BindingError("Key, record and receipt do not agree on whether the holder or the gateway sealed it.")
-    if presentation.key.owner != request.holder or (request.query is None and claims.get("sub") != request.record):
-        raise BindingError("It is not the record that was asked for, or not of the holder that was asked.")
-    return presentation
-
-
-def _require_chosen(
-    request: Request, receipt: Receipt, presentations: tuple[Presentation, ...], *, is_whole: bool
-) -> None:
-    """Check that records are those that a query asks for; what they were chosen by they disclose, unless erased."""
-    query = request.query
-    if query is None or receipt.records is None:
-        if (query is not None and presentations) or receipt.records is not None:
-            raise BindingError("The receipt tells of several records, and the request asks for one; or the reverse.")
-        return
-    names = [presentation.claims.get("sub") for presentation in presentations]
-    if len(names) != len(receipt.records) or len(set(map(str, names))) != len(names) or len(names) > query.limit:
-        raise BindingError("The receipt tells of another number of records, or one is here twice.")
-    for presentation, name in zip(presentations, names, strict=True):
-        if not isinstance(name, str) or not name.startswith(f"urn:ipx:{request.holder}:{query.record_type}:"):
-            raise BindingError("A record is not of the type that was asked for.")
-        if is_whole and not query.admits(presentation.claims):
-            raise BindingError("A record is not one of those that the query chooses, by what it discloses.")
-
-
-def _signed_parts(presentations: tuple[Presentation, ...]) -> str:
-    """Join what is hashed of records: the signed parts, each on a line of its own."""
-    return "\n".join(presentation.jwt for presentation in presentations)
-
-
-def _erased(members: Mapping[str, bytes], receipt: Receipt, presentations: tuple[Presentation, ...]) -> frozenset[str]:
-    """Check that what is disclosed, with what was erased since, is what the receipt says was handed over."""
-    erased = _digests(members[container.ERASED]) if container.ERASED in members else frozenset[str]()
-    disclosed = frozenset(digest for presentation in presentations for digest in presentation.digests)
-    withheld = frozenset(digest for presentation in presentations for digest in presentation.withheld)
-    if not erased <= withheld:
-        raise BindingError("A field is said to be erased that the record does not hide.")
-    if disclosed | erased != frozenset(receipt.disclosed):
-        raise BindingError("The fields disclosed here are not exactly those that the receipt says were handed over.")
-    return erased
-
-
-def _digests(data: bytes) -> frozenset[str]:
-    match parse_json(data):
-        case [*items] if (
-            items and all(isinstance(item, str) for item in items) and len({*map(str, items)}) == len(items)
-        ):
-            return frozenset(map(str, items))
-        case _:
-            raise FormatError("The list of erased fields is not a list of digests, each once.")
 
 
 def _require_entry(
@@ -237,7 +161,7 @@ def _require_entry(
     if opening.keys() != {"salt"}:
         raise FormatError("The opening of the commitment is not a salt.")
     salt = b64url_bytes(text(opening, "salt"))
-    committed = commitment(salt, request.token, _signed_parts(presentations), receipt.token)
+    committed = commitment(salt, request.token, signed_parts(presentations), receipt.token)
     expected = entry(committed, receipt.outcome, receipt.issued_at)
     if members[container.ENTRY] != expected:
         raise BindingError("The log entry does not commit to these documents.")
@@ -306,14 +230,3 @@ def _naming(document: str) -> Iterator[None]:
         yield
     except EvidenceError as error:
         raise type(error)(f"{document} does not hold. {error}") from error
-
-
-def _ascii(data: bytes) -> str:
-    try:
-        return data.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise FormatError("It is not ASCII.") from error
-
-
-def _sha256(document: str) -> str:
-    return b64url(hashlib.sha256(document.encode("ascii")).digest())

@@ -118,6 +118,9 @@ def tests_for(mutant: Mutant, called: Called) -> list[str]:
         "storedzip": ["bundle"],
         "documents": ["examination"],
         "commitment": ["examination", "bundle"],
+        "handover": ["examination", "query"],
+        "jwk": ["keys"],
+        "query": ["query"],
         "encoding": ["jws", "keys", "note"],
     }
     stem = mutant.module.stem
