@@ -14,7 +14,7 @@ from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from gateway.governance.service import Policies
 from gateway.records.codes import code_table
-from policies.bundle_files import default_egress
+from policies.bundle_files import default_egress, default_egress_tests
 
 Row = TypeVar("Row", Agency, Client)
 
@@ -79,7 +79,12 @@ class Agencies:
             session.flush()
             self._audit.record(session, actor, "agency.added", code, {"kind": kind, "scopes": list(scopes)})
             if purposes:
-                self._policies.activate_within(session, [default_egress(code, purposes)], actor=actor)
+                self._policies.activate_within(
+                    session,
+                    [default_egress(code, purposes)],
+                    tests=default_egress_tests(code, kind, jurisdictions, purposes),
+                    actor=actor,
+                )
         return agency
 
     def change(

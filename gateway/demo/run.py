@@ -35,7 +35,7 @@ from gateway.settings import Settings
 from gateway.wiring import Services, build
 from ipx.keyfile import read_key
 from ipx.keys import generate_signer
-from policies.bundle_files import load
+from policies.bundle_files import load, load_tests
 
 ACTOR = "operator:demo"
 READY_SECONDS = 60.0
@@ -254,7 +254,7 @@ def _register(services: Services, world: World) -> None:
             services.sources.add(path.read_text("utf-8"), actor=ACTOR, replace=True)
     for holder in sorted({source.holder for source in services.sources.sources()}):
         services.holder_keys.seal(holder)
-    services.policies.activate(load(), actor=ACTOR)
+    services.policies.activate(load(), tests=load_tests(), actor=ACTOR)
     with services.database.write() as session:
         services.trust_lists.publish(session, ACTOR)
 
