@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("query", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_search")),
-        sa.UniqueConstraint("owner", "name", name=op.f("uq_saved_search_owner")),
+        sa.UniqueConstraint("owner", "name", name=op.f("uq_saved_search_owner_name")),
     )
     op.create_index(op.f("ix_saved_search_owner"), "saved_search", ["owner"])
     for name, columns in INDEXES.items():
