@@ -76,6 +76,10 @@ class Settings:
     redis_url: str | None = None
     source_state: Path | None = None
     """Where indexes and copies of sources outlive the process; None: each process makes its own."""
+    record_types: Path | None = None
+    """An operator's own declarations of record types; the catalogue reads them when the program starts."""
+    st96_schemas: Path | None = None
+    """WIPO's flattened schemas of ST.96 V6_0: XML that breaks them is not given."""
     is_key_set_private: bool = False
     """Whether clients' key sets may be fetched from addresses of private networks and of this machine."""
     tls_certificate: Path | None = None
@@ -153,6 +157,8 @@ def read_settings() -> Settings:
     holder_seconds = env.float("HOLDER_SECONDS", default=10.0)
     exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0)
     sources = env.path("SOURCES", default=var / "sources")
+    record_types = env.path("RECORD_TYPES", default=None, validate=_is_folder)
+    st96_schemas = env.path("ST96_SCHEMAS", default=None, validate=_is_folder)
     source_state = env.path("SOURCE_STATE", default=None, validate=_is_private_folder)
     bind = env.str("BIND", default="127.0.0.1:8080")
     workers = env.int("WORKERS", default=2)
@@ -199,6 +205,8 @@ def read_settings() -> Settings:
         holder_seconds=holder_seconds,
         exchange_seconds=exchange_seconds,
         sources=sources,
+        record_types=record_types,
+        st96_schemas=st96_schemas,
         source_state=source_state,
         secrets=secrets_in_environment(),
         bind=bind,
@@ -247,6 +255,11 @@ def _explain(error: EnvValidationError) -> str:
         hint = HOW_TO_MAKE.get(name)
         lines.append(f"  {name}: {' '.join(map(str, messages))}" + (f" ({hint})" if hint else ""))
     return "\n".join(lines)
+
+
+def _is_folder(path: Path | None) -> None:
+    if path is not None and not path.is_dir():
+        raise ValidationError("there is no such folder")
 
 
 def _is_origin(text: str) -> None:

@@ -95,7 +95,7 @@ def look(exchange_id: str) -> Response:
     finished = svcs.flask.get(FinishedExchanges).read(exchange_id)
     if finished.outcome == "released" and wants_xml(request):
         try:
-            return xml_answer(finished)
+            return xml_answer(finished, svcs.flask.get(Settings).st96_schemas)
         except NotExpressibleError as error:
             return problem.answer("not-acceptable", detail=str(error), exchange=exchange_id)
     return _answer(finished, 200 if finished.pending is None else 202)
@@ -190,7 +190,7 @@ def _preferred(finished: Finished) -> Response | None:
     if finished.outcome != "released" or not wants_xml(request):
         return None
     try:
-        return xml_answer(finished)
+        return xml_answer(finished, svcs.flask.get(Settings).st96_schemas)
     except NotExpressibleError:
         return None
 

@@ -3,11 +3,14 @@
 The holder's signature is of the record in JSON, so the XML has none; the same address gives receipt and proof as JSON.
 """
 
+from pathlib import Path
+
 from flask import Request, Response
 
 from gateway.exchange.finished import Finished
 from ipx.errors import FormatError
 from ipx.st96 import NotExpressibleError, convert_presentation
+from ipx.st96.schemas import faults
 
 XML, JSON = "application/xml", "application/json"
 
@@ -18,8 +21,12 @@ def wants_xml(request: Request) -> bool:
     return XML in named and request.accept_mimetypes.quality(XML) > request.accept_mimetypes.quality(JSON)
 
 
-def xml_answer(finished: Finished) -> Response:
+def xml_answer(finished: Finished, schemas: Path | None) -> Response:
     """Give the one record of a release.
+
+    Args:
+        finished: the exchange.
+        schemas: the official ones, where the operator has them: what breaks them is not given.
 
     Raises:
         NotExpressibleError: it is no release of one record, or not of a type that ST.96 has a document for.
@@ -31,6 +38,8 @@ def xml_answer(finished: Finished) -> Response:
         converted = convert_presentation(presentations[0])
     except FormatError as error:
         raise NotExpressibleError(str(error)) from error
+    if schemas is not None and faults(converted.xml, schemas):
+        raise NotExpressibleError("what was disclosed does not make a document that is valid by ST.96")
     response = Response(converted.xml, content_type=f"{XML}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"

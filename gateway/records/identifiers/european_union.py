@@ -24,6 +24,7 @@ def design(text: str) -> str:
 
 
 def opposition(text: str) -> str:
+    """The number of an opposition at EUIPO: nine digits."""
     return fit(_OPPOSITION, text, "nine digits").group()
 
 

@@ -16,6 +16,7 @@ def mark_serial(text: str) -> str:
 
 
 def mark_registration(text: str) -> str:
+    """The number of a registered mark: up to seven digits, without leading zeros."""
     number = fit(_MARK_REGISTRATION, text, "one to seven digits").group().lstrip("0")
     require(number != "", "a registration number is not zero")
     return number
