@@ -55,11 +55,16 @@ def keys() -> str:
 
 
 def waiting_keys(person: SignedIn) -> Iterator[Waiting]:
-    """Tell administrators of each key that ends within 30 days and has no successor."""
+    """Tell administrators of clients that have no key left, and of last keys that end within 30 days."""
     if not person.may("administrator"):
         return
     now = utc_now()
-    live = [key for key in _reachable() if standing(key, now) == "active"]
+    known = _reachable()
+    live = [key for key in known if standing(key, now) == "active"]
+    served = {key.client_id for key in live}
+    for client_id in sorted({key.client_id for key in known if standing(key, now) == "expired"} - served):
+        said = _("The last key of %(client)s has ended", client=client_id)
+        yield Waiting(said, url_for("admin.client", client_id=client_id), is_late=True)
     for key in live:
         passed = warnings_of(key.valid_until, now)
         later = any(other.client_id == key.client_id and other.valid_until > key.valid_until for other in live)

@@ -4,10 +4,24 @@ from flask import Blueprint, Flask
 from flask_babel import lazy_gettext as _
 
 from gateway.admin import agencies, clients, home, keys, quarantine, settings_page, sources, tokens, waiting
-from gateway.web import navigation
+from gateway.web import labels, navigation
 from gateway.web.navigation import Section
 
 KEEPERS = frozenset({"administrator", "operator"})
+FIELDS = {
+    "code": _("Code"),
+    "name": _("Name"),
+    "kind": _("Kind"),
+    "jurisdictions": _("Jurisdictions"),
+    "scopes": _("Rights"),
+    "purposes": _("Purposes"),
+    "system": _("System"),
+    "jwk": _("Public key"),
+    "days": _("Days"),
+    "reason": _("Reason"),
+    "text": _("Text"),
+}
+"""What the forms of this console call their fields, for the list of what is wrong."""
 
 
 def install(app: Flask) -> None:
@@ -18,11 +32,12 @@ def install(app: Flask) -> None:
         "admin",
         (
             Section("admin.home", _("Start")),
-            Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies"),
+            Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies", ("/admin/clients",)),
             Section("admin.keys", _("Keys"), KEEPERS, "/admin/keys"),
             Section("admin.sources", _("Sources"), KEEPERS, "/admin/sources"),
         ),
     )
+    labels.register("field", FIELDS)
     for provider in (home.waiting_approvals, keys.waiting_keys, sources.waiting_sources, quarantine.waiting_records):
         waiting.add(app, provider)
 

@@ -21,6 +21,8 @@ class Section:
     """Any of them opens it; none: everybody who is signed in."""
     prefix: str | None = None
     """Paths that belong to it; None: the entry's own path and all below."""
+    also: tuple[str, ...] = ()
+    """Other paths that belong to it, with all below."""
 
 
 def add(app: Flask, console: str, sections: Iterable[Section]) -> None:
@@ -33,11 +35,7 @@ def items(sections: Mapping[str, list[Section]], console: str, roles: frozenset[
     """Give a console's entries as the kit's navigation takes them."""
     open_ones = [section for section in sections.get(console, ()) if not section.roles or section.roles & roles]
     addresses = [(section, url_for(section.endpoint)) for section in open_ones]
-    here = max(
-        (address for section, address in addresses if _covers(section.prefix or address, address)),
-        key=len,
-        default=None,
-    )
+    here = max((address for section, address in addresses if _is_in(section, address)), key=len, default=None)
     return [
         {
             "text": str(section.text),
@@ -47,6 +45,10 @@ def items(sections: Mapping[str, list[Section]], console: str, roles: frozenset[
         }
         for section, address in addresses
     ]
+
+
+def _is_in(section: Section, address: str) -> bool:
+    return any(_covers(prefix, address) for prefix in (section.prefix or address, *section.also))
 
 
 def _covers(prefix: str, address: str) -> bool:

@@ -47,7 +47,6 @@ def catalogues():
 def update(*slices: str) -> None:
     folders = [path.parents[3] for path in catalogue_files()]
     known = dict(catalogues())
-    everywhere = {(message.id, message.context) for catalogue in known.values() for message in catalogue}
     wanted: dict[Path, Catalog] = {}
     for path, line, text, context in texts():
         folder = slice_of(path, folders)
@@ -61,7 +60,7 @@ def update(*slices: str) -> None:
         made = Catalog(locale=LANGUAGE, project="ipx-gateway", fuzzy=False, header_comment="# Simplified Chinese.")
         for message in template:
             key = (message.id, message.context)
-            if message.id and (key in old or key not in everywhere):
+            if message.id:
                 made.add(message.id, old[key].string if key in old else "", context=message.context)
         buffer = io.BytesIO()
         write_po(buffer, made, no_location=True, sort_output=True, omit_header=False, width=0)

@@ -49,7 +49,8 @@ def routes(app, method):
     """Give endpoint and address of each route of the console that takes a method; names unknown here are made up."""
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/admin") and method in rule.methods:
-            path = re.sub(r"<(?:[^:>]+:)?([a-z_]+)>", lambda found: SAMPLES.get(found[1], "none-such"), rule.rule)
+            numbered = re.sub(r"<int:[a-z_]+>", "1", rule.rule)
+            path = re.sub(r"<(?:[^:>]+:)?([a-z_]+)>", lambda found: SAMPLES.get(found[1], "none-such"), numbered)
             yield rule.endpoint, path
 
 
