@@ -44,7 +44,7 @@ def browser(inputs):
             ("record_type", inputs.record_type),
             ("source", inputs.source),
             *([("every_action", "yes")] if inputs.is_every_action else []),
-            *(("group", name) for name in inputs.actions),
+            *(("group-public", name) for name in inputs.actions),
             *((name, value or "yes") for name, value in inputs.annotations),
             *rows,
         ]
@@ -71,7 +71,7 @@ def test_few_shipped_conditions_need_text():
 def test_a_group_taken_out_narrows_the_policy():
     before = inputs_of(read_form(BORDER), CATALOGUE)
     posted = browser(before)
-    posted.setlist("group", [name for name in before.actions if name != "trademark.owner"])
+    posted.setlist("group-public", [name for name in before.actions if name != "trademark.owner"])
 
     text = write_form(form_from(posted_inputs(posted, before), CATALOGUE))
 

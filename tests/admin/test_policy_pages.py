@@ -10,7 +10,8 @@ def page(client, address, status=200):
 
 
 @pytest.mark.parametrize(
-    "address", ["/admin/policies", "/admin/matrix", "/admin/simulate", "/admin/policies/holder/ipo-xa/customs-trademark-border"]
+    "address",
+    ["/admin/policies", "/admin/matrix", "/admin/simulate", "/admin/policies/holder/ipo-xa/customs-trademark-border"],
 )
 def test_pages_want_a_signed_in_person(client, address):
     assert client.get(address).status_code == 303
@@ -66,7 +67,9 @@ def test_a_text_is_judged_while_it_is_typed(client, signed_in):
 
 def test_a_text_without_fault_has_no_findings(client, gateway, signed_in):
     signed_in(client, "alice")
-    text = next(text for text in gateway.services.policies.active()[1] if text.ref.policy_id == "customs-trademark-border")
+    text = next(
+        text for text in gateway.services.policies.active()[1] if text.ref.policy_id == "customs-trademark-border"
+    )
 
     answer = client.post(
         "/admin/policies/validate?tier=holder&owner=ipo-xa", json={"text": text.cedar}, headers=csrf(client)

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from gateway.admin.policies.rows import RowError, RowInput, condition, row_input
 from policies.form_values import Condition, Entity, Form, Scope
-from policies.schema import ACKNOWLEDGE, PERSONAL, RELEASE, Catalogue, RecordType, entity_type
+from policies.schema import ACKNOWLEDGE, CLASSIFICATIONS, PERSONAL, RELEASE, Catalogue, RecordType, entity_type
 
 OBLIGATIONS: Final = ("retain_days", "min_count", "watermark", "encrypt", "onward", "notify", "recall_on")
 WITHOUT_VALUE: Final = frozenset({"watermark", "encrypt"})
@@ -124,7 +124,8 @@ def posted_inputs(posted: Posted, before: PolicyInputs) -> PolicyInputs:
         before: the inputs as the page showed them; what it does not offer (the id, annotations outside its lists, the
             order of groups) stays as it was.
     """
-    actions = _ordered(before.actions, [*posted.getlist("action"), *posted.getlist("group")])
+    ticked = [name for one in CLASSIFICATIONS for name in posted.getlist(f"group-{one}")]
+    actions = _ordered(before.actions, [*posted.getlist("action"), *ticked])
     return replace(
         before,
         effect=_typed(posted, "effect") or before.effect,

@@ -3,10 +3,11 @@
 from flask import Blueprint, Flask
 from flask_babel import lazy_gettext as _
 
-from gateway.admin.policies import approving, looking, reading
+from gateway.admin.policies import activating, approving, drafting, editing, emergency, looking, reading, reviewing
 from gateway.web import navigation
 from gateway.web.navigation import Section
 
+WORK_ON_POLICIES = frozenset({"policy_editor", "policy_approver"})
 EVERYBODY_WITH_POLICIES = frozenset({"policy_editor", "policy_approver", "administrator", "release_officer"})
 
 
@@ -18,6 +19,7 @@ def install(app: Flask) -> None:
         "admin",
         (
             Section("policy_pages.policies", _("Policies"), EVERYBODY_WITH_POLICIES, "/admin/policies"),
+            Section("policy_pages.changes", _("Changes"), WORK_ON_POLICIES, "/admin/changes"),
             Section("policy_pages.matrix", _("Rights matrix"), EVERYBODY_WITH_POLICIES),
             Section("policy_pages.approvals", _("Approvals"), frozenset({"release_officer"}), "/admin/approvals"),
         ),
@@ -26,6 +28,6 @@ def install(app: Flask) -> None:
 
 def blueprint() -> Blueprint:
     pages = Blueprint("policy_pages", __name__, url_prefix="/admin", template_folder="templates")
-    for part in (reading, looking, approving):
+    for part in (reading, looking, drafting, editing, reviewing, activating, emergency, approving):
         part.routes(pages)
     return pages

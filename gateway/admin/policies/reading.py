@@ -54,6 +54,7 @@ def shelf() -> ResponseReturnValue:
         names=known.names,
         chosen={"tier": tier, "owner": owner, "about": about, "word": word},
         may_draft=person.may("policy_editor"),
+        may_work=person.may("policy_editor") or person.may("policy_approver"),
         **words_for_templates(catalogue),
     )
 

@@ -68,6 +68,39 @@ def class_words() -> Mapping[str, str]:
     }
 
 
+def change_state_words() -> Mapping[str, str]:
+    return {
+        "draft": _("draft"),
+        "checked": _("checked"),
+        "reviewed": _("reviewed"),
+        "scheduled": _("scheduled"),
+        "shadow": _("shadow"),
+        "active": _("active"),
+        "superseded": _("superseded"),
+        "rejected": _("sent back"),
+        "withdrawn": _("withdrawn"),
+    }
+
+
+def replay_words() -> Mapping[str, str]:
+    return {
+        "newly_allowed": _("newly allowed"),
+        "newly_denied": _("newly denied"),
+        "groups": _("other groups"),
+        "obligations": _("other obligations"),
+    }
+
+
+def activation_words() -> Mapping[str, str]:
+    return {
+        "import": _("imported"),
+        "change": _("by a change"),
+        "rollback": _("rolled back"),
+        "emergency": _("emergency denial"),
+        "lifted": _("emergency denial ended"),
+    }
+
+
 def choices(values: Iterable[str], words: Mapping[str, str], nothing: str | None = None) -> list[tuple[str, str]]:
     """Make the options of a selection: each value with its word, and before them the one for no choice."""
     found = [(value, words.get(value) or value) for value in values]
@@ -99,6 +132,7 @@ def words_for_templates(catalogue: Catalogue) -> Mapping[str, Any]:
         "tier_words": tier_words(),
         "class_words": class_words(),
         "operator_words": operator_words(),
+        "change_words": replay_words(),
         "choices": choices,
         "types": [(known.name, word("type", known.name)) for known in catalogue.record_types],
         "catalogue": catalogue,
