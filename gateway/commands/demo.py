@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gateway.commands.context import reported
+from gateway.commands.people import told
 
 
 @click.command("demo")
@@ -42,6 +43,8 @@ def demo(directory: Path | None, port: int | None, credentials: Path | None, *, 
         click.echo(f"building the demo world in {directory}")
         world = Demo(directory, chosen)
         click.echo("registering six agencies, their clients, keys, sources and policies")
+        if not once:
+            world.relax()
         world.prepare()
         click.echo(f"starting the server on {world.origin}")
         server = stack.enter_context(world.serving())
@@ -53,6 +56,11 @@ def demo(directory: Path | None, port: int | None, credentials: Path | None, *, 
         if once:
             return
         click.echo(f"\nserving on {world.origin} until Ctrl-C; trust list pinned in {world.trust_file}")
+        click.echo(
+            f"consoles: {world.settings.console_origin}/sign-in (here a password alone lets in; elsewhere never)"
+        )
+        for invitation in world.invite():
+            click.echo(f"  {told(invitation, world.settings.console_origin)}")
         try:
             server.wait()
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,16 @@ from gateway.clock import utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.demo import world as demo_world
+from gateway.demo.people import invite_all
 from gateway.demo.story import Counts, play
 from gateway.demo.world import DemoClient, World
 from gateway.errors import AlreadyExistsError, GatewayError
 from gateway.evidence.keys import HolderKeys
 from gateway.evidence.signers import write_signer
+from gateway.people.service import Invitation
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import RecordId, number_to_local, seal_local
-from gateway.settings import Settings
+from gateway.settings import PeopleSettings, Settings
 from gateway.wiring import Services, build
 from ipx.keyfile import read_key
 from ipx.keys import generate_signer
@@ -80,6 +83,18 @@ class Demo:
             _register(services, self.world)
         finally:
             services.close()
+
+    def invite(self) -> list[Invitation]:
+        """Register the demo's people; links for those who have not set up how they sign in."""
+        services = build(self.settings)
+        try:
+            return invite_all(services.people, ACTOR)
+        finally:
+            services.close()
+
+    def relax(self) -> None:
+        """Let people in with a password alone: for a world that ends with its process and holds nothing real."""
+        self.settings = replace(self.settings, people=PeopleSettings(is_second_factor_required=False))
 
     def urn(self, agency: str, record_type: str, number: str, keys: HolderKeys) -> str:
         """Name a record as the holder's own systems would: by number, or opaque where the number is information."""
@@ -141,6 +156,7 @@ class Demo:
             "IPX_BIND": settings.bind,
             "IPX_WORKERS": str(settings.workers),
             "IPX_THREADS": str(settings.threads),
+            "IPX_SECOND_FACTOR": str(settings.people.is_second_factor_required).lower(),
             **{f"IPX_SECRET_{name}": value for name, value in settings.secrets.items()},
         }
 
