@@ -2,6 +2,7 @@
 
 import click
 
+from ipx.commands.audit import audit
 from ipx.commands.bundle import bundle
 from ipx.commands.convert import convert
 from ipx.commands.exchange import exchange
@@ -35,4 +36,5 @@ main.add_command(verify)
 main.add_command(bundle)
 main.add_command(convert)
 main.add_command(mutual)
+main.add_command(audit)
 main.add_command(trust)

@@ -212,13 +212,20 @@ class Client:
     ) -> None:
         self.close()
 
-    def _get(self, path: str, *, accept: str = "application/json") -> Reply:
+    def get(self, path: str, *, scope: str, accept: str = "application/json") -> Reply:
+        """Read something below `/v1` with a token for these scopes.
+
+        Raises:
+            ProblemError: the gateway refused, with the problem that says why.
+        """
         headers = {"Accept": f"{accept}, application/problem+json"}
-        call = Call("GET", f"{self.gateway}/v1/exchanges{path}", headers)
-        reply = self._call(call, Grant(SCOPE, self._resource))
+        reply = self._call(Call("GET", f"{self._resource}{path}", headers), Grant(scope, self._resource))
         if reply.status != _OK:
             raise reply.problem(self._channel.time.now())
         return reply
+
+    def _get(self, path: str, *, accept: str = "application/json") -> Reply:
+        return self.get(f"/exchanges{path}", scope=SCOPE, accept=accept)
 
     def _answer(self, reply: Reply, *, request: str | None) -> Answer:
         document = reply.members()

@@ -1,0 +1,101 @@
+"""What an auditor's system does at a gateway: finds exchanges and acts again, opens one, takes its evidence out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote, urlencode
+
+from ipx import evidence
+from ipx.client import ASICE, ZIP, Client
+from ipx.errors import EvidenceError
+from ipx.jws import Json
+from ipx.problems import MalformedAnswerError, UnprovenError
+from ipx.trust import Trust
+from ipx.waiting import utc_now
+
+OWN: Final = "audit:read"
+NATIONAL: Final = "audit:national"
+PAGE_ROWS: Final = 200
+Kind = Literal["exchanges", "acts"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """One page of what was found."""
+
+    items: tuple[dict[str, Json], ...]
+    total: int
+    """Of all pages, counted by the gateway."""
+    next: str | None
+
+
+class Auditor:
+    """Reads what the client's agency may audit: its own side of all exchanges, or the nation's."""
+
+    def __init__(self, client: Client, *, is_national: bool = False) -> None:
+        self._client = client
+        self._scope = f"{OWN} {NATIONAL}" if is_national else OWN
+
+    def page(self, kind: Kind, wanted: Mapping[str, str], *, limit: int, cursor: str | None = None) -> FoundPage:
+        """Find one page, newest first.
+
+        Args:
+            kind: of what.
+            wanted: the filter, as docs/auditors.md lists its members.
+            limit: at most so many, no more than 200.
+            cursor: `next` of the page before.
+
+        Raises:
+            InvalidRequestError: a member of the filter is unknown or cannot be read; it is named.
+            MalformedAnswerError: what comes is no such page.
+        """
+        query = {**wanted, "limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
+        found = self._client.get(f"/audit/{kind}?{urlencode(query)}", scope=self._scope).json()
+        items, total, onward = found.get("items"), found.get("total"), found.get("next")
+        if not isinstance(items, list) or type(total) is not int or not (onward is None or isinstance(onward, str)):
+            raise MalformedAnswerError(f"{self._client.gateway} gave no list of {kind}")
+        if not all(isinstance(item, dict) for item in items):
+            raise MalformedAnswerError(f"{self._client.gateway} gave no list of {kind}")
+        return FoundPage(tuple(item for item in items if isinstance(item, dict)), total, onward)
+
+    def every(self, kind: Kind, wanted: Mapping[str, str]) -> Iterator[dict[str, Json]]:
+        """Give all that is found, newest first, page by page as they are taken. Raises as `page` does."""
+        cursor = None
+        while True:
+            page = self.page(kind, wanted, limit=PAGE_ROWS, cursor=cursor)
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = page.next
+
+    def export(self, kind: Kind, wanted: Mapping[str, str], form: Literal["csv", "ndjson"]) -> bytes:
+        """Take all that is found as one file, as the gateway writes it; it notes the export in its log."""
+        query = urlencode({**wanted, "format": form})
+        return self._client.get(f"/audit/{kind}/export?{query}", scope=self._scope, accept="*/*").body
+
+    def exchange(self, exchange: str) -> dict[str, Json]:
+        """Open one exchange: request, receipt, proof, and what else there was about the same things.
+
+        Raises:
+            NotFoundError: there is none of this id that this system may see.
+        """
+        return self._client.get(f"/audit/exchanges/{quote(exchange, safe='')}", scope=self._scope).json()
+
+    def bundle(self, exchange: str, trust: Trust | None, *, asice: bool = False) -> bytes:
+        """Take out all that proves an exchange; where there is a trust list, verified.
+
+        Raises:
+            NotFoundError: there is none of this id that this system may see.
+            UnprovenError: it does not hold, or is of another exchange.
+        """
+        accept, query = (ASICE, "?format=asice") if asice else (ZIP, "")
+        path = f"/audit/exchanges/{quote(exchange, safe='')}/bundle{query}"
+        data = self._client.get(path, scope=self._scope, accept=accept).body
+        if trust is not None:
+            try:
+                report = evidence.verify(data, trust, now=utc_now())
+            except EvidenceError as error:
+                raise UnprovenError(str(error), data) from error
+            if report.exchange != exchange:
+                raise UnprovenError(f"asked for exchange {exchange}, got {report.exchange}", data)
+        return data

@@ -1,0 +1,258 @@
+"""`ipx audit`: an auditor's search, and the way from what it finds to evidence that holds offline."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from ipx import evidence
+from ipx.auditing import Auditor, Kind
+from ipx.commands.connection import Connection, connection_options, trust_of
+from ipx.commands.printing import json_option, print_json, printable, table
+from ipx.commands.trouble import CommandError
+from ipx.errors import EvidenceError
+from ipx.jws import Json
+from ipx.problems import UnprovenError
+from ipx.waiting import utc_now
+
+FAILED = 1
+Command = TypeVar("Command", bound=Callable[..., Any])
+_FILTERS = {
+    "exchanges": (
+        ("requester", "AGENCY", "asked by this agency"),
+        ("holder", "AGENCY", "asked of this agency"),
+        ("by", "ID", "by this system"),
+        ("record-type", "TYPE", "for records of this type"),
+        ("record", "URN", "for this very record"),
+        ("right", "KEY", "about this right: XA|trademark|202400017"),
+        ("purpose", "WORD", "for this purpose"),
+        ("legal-basis", "TEXT", "whose legal basis holds these words"),
+        ("case", "NUMBER", "of this case, written as in the request"),
+        ("outcome", "WORDS", "released,denied,pending,failed,withdrawn: any of these"),
+        ("reason", "CODE", "refused or failed for this reason"),
+        ("withheld", "GROUP", "without this field group"),
+        ("book", "DIGEST", "decided by the policies of this digest, or its first digits"),
+    ),
+    "acts": (
+        ("actor", "NAME", "done by this person or system"),
+        ("act", "WORD", "this act, or all of one kind: client, policy, audit"),
+        ("subject", "NAME", "done to this"),
+    ),
+}
+_TIMES = (
+    ("since", "TIME", "from this day or instant on"),
+    ("until", "TIME", "before this instant; a day means all of it"),
+)
+
+
+@click.group()
+def audit() -> None:
+    """Find exchanges and acts again, open one, and take evidence out that OpenSSL can check."""
+
+
+def _filters(kind: Kind) -> Callable[[Command], Command]:
+    def add(command: Command) -> Command:
+        for name, meta, said in reversed((*_FILTERS[kind], *_TIMES)):
+            command = click.option(f"--{name}", metavar=meta, help=f"Only {said}.")(command)
+        return command
+
+    return add
+
+
+def _national(command: Command) -> Command:
+    said = "All agencies, where your system may (scope audit:national); else your own agency's side."
+    return click.option("--national", is_flag=True, help=said)(command)
+
+
+def _wanted(given: dict[str, str | None]) -> dict[str, str]:
+    names = {"by": "client"}  # `--client` says who calls
+    return {names.get(name, name): value for name, value in given.items() if value is not None}
+
+
+@audit.command("search")
+@connection_options
+@_filters("exchanges")
+@_national
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@json_option
+def search(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """Find exchanges, newest first, and say how many there are in all.
+
+    \b
+    Example: every access of customs to one right, last month
+      ipx audit search --gateway https://gw.example --client customs-xa.audit --key audit.jwk \\
+          --right "XA|trademark|202400017" --requester customs-xa --since 2026-10-01 --until 2026-10-31
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("exchanges", _wanted(given), limit=limit)
+    if as_json:
+        print_json({"total": page.total, "items": [*page.items]})
+        return
+    rows = [("TIME (UTC)", "EXCHANGE", "FROM → TO", "TYPE", "OUTCOME")]
+    rows += [
+        (
+            str(item["received_at"]),
+            str(item["id"]),
+            f"{item['requester']} → {item['holder']}",
+            str(item["record_type"]),
+            str(item["outcome"]) + (f" ({item['reason']})" if item.get("reason") else ""),
+        )
+        for item in page.items
+    ]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(page.items)} of {page.total} exchanges. Open one: ipx audit show ID")
+
+
+@audit.command("acts")
+@connection_options
+@_filters("acts")
+@_national
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@json_option
+def acts(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """Find administrative acts, sign-ins and refusals, newest first."""
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("acts", _wanted(given), limit=limit)
+    if as_json:
+        print_json({"total": page.total, "items": [*page.items]})
+        return
+    rows = [("TIME (UTC)", "WHO", "DID", "TO")]
+    rows += [(str(item["at"]), str(item["actor"]), str(item["act"]), str(item["subject"])) for item in page.items]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(page.items)} of {page.total} acts.")
+
+
+@audit.command("show")
+@click.argument("exchange", metavar="ID")
+@connection_options
+@_national
+@json_option
+def show(*, exchange: str, connection: Connection, national: bool, as_json: bool) -> None:
+    """Open one exchange: what was asked and why, how it ended, and whether its log entry is proved now.
+
+    \b
+    Exit status: 0 its entry is proved · 1 it is not
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        found = Auditor(client, is_national=national).exchange(exchange)
+    proof = found.get("proof")
+    holds = isinstance(proof, dict) and proof.get("holds") is True
+    if as_json:
+        print_json(found)
+    else:
+        for line in _told(found):
+            click.echo(line)
+    if not holds:
+        raise click.exceptions.Exit(FAILED)
+
+
+@audit.command("export")
+@connection_options
+@click.option("--acts", "of_acts", is_flag=True, help="Acts instead of exchanges.")
+@_filters("exchanges")
+@_national
+@click.option("--actor", metavar="NAME", help="With --acts: done by this person or system.")
+@click.option("--act", metavar="WORD", help="With --acts: this act, or all of one kind.")
+@click.option("--subject", metavar="NAME", help="With --acts: done to this.")
+@click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
+def export(
+    *,
+    connection: Connection,
+    of_acts: bool,
+    national: bool,
+    form: Literal["csv", "ndjson"],
+    out: Path,
+    **given: str | None,
+) -> None:
+    """Take all that is found as a file. The gateway notes in its log that you did."""
+    kind: Kind = "acts" if of_acts else "exchanges"
+    with connection.client(None) as client:
+        data = Auditor(client, is_national=national).export(kind, _wanted(given), form)
+    _write(out, data)
+    click.echo(f"{kind} are in {out} ({len(data)} bytes).")
+
+
+@audit.command("verify")
+@click.argument("exchange", metavar="ID")
+@connection_options
+@_national
+@click.option(
+    "--trust",
+    "trust_path",
+    required=True,
+    type=click.Path(path_type=Path),
+    envvar="IPX_TRUST",
+    help="The trust file that you pinned.",
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the bundle goes.")
+@click.option("--asice", is_flag=True, help="An ASiC-E container for courts: the same files, signed (CAdES).")
+def verify(*, exchange: str, connection: Connection, national: bool, trust_path: Path, out: Path, asice: bool) -> None:
+    """Take the evidence of one exchange out, and verify it here, offline.
+
+    \b
+    Exit status: 0 it holds · 1 it does not; what came is kept beside --out for whoever looks into it
+    """  # noqa: D301  (click wants the character \b itself)
+    trust = trust_of(trust_path)
+    if trust is None:
+        raise AssertionError("--trust is required")
+    with connection.client(None) as client:
+        try:
+            data = Auditor(client, is_national=national).bundle(exchange, None if asice else trust, asice=asice)
+        except UnprovenError as error:
+            _write(out.with_suffix(".refused"), error.raw)
+            raise
+    _write(out, data)
+    try:
+        report = evidence.verify(data, trust, now=utc_now())
+    except EvidenceError as error:
+        raise CommandError(f"{out} does not hold: {error}", "Keep the file, and ask who runs the gateway.") from error
+    click.echo(f"The evidence of {printable(exchange)} is in {out} and holds: {report.outcome}.")
+    click.echo(f"Check it again at any time: ipx verify {out} --trust {trust_path}")
+
+
+def _told(found: dict[str, Json]) -> list[str]:
+    request, receipt = found.get("request"), found.get("receipt")
+    asked = request if isinstance(request, dict) else {}
+    told = receipt if isinstance(receipt, dict) else {}
+    proof, related = found.get("proof"), found.get("related")
+    rows = [
+        ("exchange", str(found["id"])),
+        ("received", str(found["received_at"])),
+        ("from", f"{found['requester']}, by {found['client']}"),
+        ("to", str(found["holder"])),
+        ("asked for", str(asked.get("record") or f"records of type {found['record_type']}")),
+        ("why", f"{found['purpose']}; {asked.get('legal_basis', 'legal basis erased')}"),
+        ("case", str(asked.get("case_ref", "none"))),
+        ("outcome", str(found["outcome"]) + (f" ({found['reason']})" if found.get("reason") else "")),
+    ]
+    withheld = told.get("withheld")
+    rows += [
+        ("withheld", f"{item.get('group')}: {item.get('reason')}, {item.get('policy') or 'no permit'}")
+        for item in _objects(withheld)
+    ]
+    timing = found.get("timing_ms")
+    if isinstance(timing, dict):
+        rows.append(("time", ", ".join(f"{stage} {spent} ms" for stage, spent in timing.items())))
+    if isinstance(proof, dict):
+        holds = f"proved at leaf {proof['index']} of {proof['size']}" if proof["holds"] else f"NOT: {proof['problem']}"
+        rows.append(("log entry", holds))
+    rows += [
+        (f"same {one['because']}", f"{one['received_at']}  {one['id']}  {one['outcome']}") for one in _objects(related)
+    ]
+    rows += [("looked at", f"{one['at']}  {one['actor']}  {one['act']}") for one in _objects(found.get("looked_at"))]
+    return table(rows)
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}", "Choose another --out.") from error

@@ -1,0 +1,81 @@
+"""`ipx audit`: from "every access to this right" to evidence that is verified on the auditor's own machine."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from gateway.auditor.scope import NATIONAL, OWN
+from ipx import evidence
+from tests.exchange.test_bundle_commands import runner
+from tests.exchange.world import CUSTOMS, MARK, OFFICE
+
+
+@pytest.fixture
+def run(one_gateway, tmp_path, monkeypatch):
+    agencies = one_gateway.services.agencies
+    agencies.set_scopes("customs-xa", ["exchange:request", OWN, NATIONAL], actor="test")
+    agencies.set_client_scopes(CUSTOMS, ["exchange:request", OWN, NATIONAL], actor="test")
+    return runner(one_gateway, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def exchange(one_gateway):
+    answer = one_gateway.ask()
+    one_gateway.services.auditing.indexer.catch_up()
+    return answer.evidence.exchange
+
+
+def test_an_auditor_finds_opens_and_proves_an_access_to_a_right(run, exchange, one_gateway, tmp_path):
+    today = one_gateway.services.clock()
+    days = ("--since", f"{today - timedelta(days=1):%Y-%m-%d}", "--until", f"{today:%Y-%m-%d}")
+    found = run("audit", "search", "--right", f"XA|trademark|{MARK}", "--requester", "customs-xa", *days)
+    opened = run("audit", "show", exchange)
+    proved = run("audit", "verify", exchange, "--trust", "trust.json", "--out", "evidence.zip")
+
+    assert exchange in found.stdout
+    assert re.search(r"(\d+) of \1 exchanges", found.stdout)
+    assert opened.exit_code == 0
+    assert re.search(r"log entry +proved at leaf \d+ of \d+", opened.stdout)
+    assert re.search(r"withheld +trademark\.owner\.contact", opened.stdout)
+    assert proved.exit_code == 0, proved.output
+    data = (tmp_path / "evidence.zip").read_bytes()
+    assert evidence.verify(data, one_gateway.trust, now=today + timedelta(days=1)).exchange == exchange
+
+
+def test_what_was_looked_at_shows_in_acts_and_on_the_exchange_itself(run, exchange):
+    run("audit", "show", exchange)
+
+    again = json.loads(run("audit", "show", exchange, "--json").stdout)
+    acts = json.loads(run("audit", "acts", "--act", "audit", "--subject", exchange, "--json").stdout)
+
+    assert [look["actor"] for look in again["looked_at"]] == [CUSTOMS]
+    assert {item["act"] for item in acts["items"]} == {"audit.opened"}
+    assert acts["total"] == 2
+
+
+def test_an_export_is_a_file_of_all_that_was_found(run, exchange, tmp_path):
+    taken = run("audit", "export", "--requester", "customs-xa", "--format", "ndjson", "--out", "all.ndjson")
+
+    assert taken.exit_code == 0
+    about, *lines = map(json.loads, (tmp_path / "all.ndjson").read_text().splitlines())
+    assert about["export"]["filter"] == {"requester": "customs-xa"}
+    assert exchange in {line["id"] for line in lines}
+
+
+def test_what_is_outside_the_scope_is_not_there(run, one_gateway):
+    foreign = one_gateway.ask(OFFICE, "ipo-xb", "trademark", "2023889012", purpose="examination").evidence.exchange
+
+    own, national = run("audit", "show", foreign), run("audit", "show", foreign, "--national")
+
+    assert own.exit_code != 0
+    assert national.exit_code == 0
+
+
+def test_a_filter_that_cannot_be_read_says_which(run):
+    refused = run("audit", "search", "--since", "yesterday")
+
+    assert refused.exit_code != 0
+    assert "since" in refused.output
+    assert "2026-11-25" in refused.output
