@@ -18,6 +18,7 @@ from gateway.oauth import whoami
 from gateway.people import admin_views as people_admin
 from gateway.people import security
 from gateway.people import views as people_views
+from gateway.policy_api import views as policy_views
 from gateway.web import headers, pages, problem
 from gateway.wiring import Services, register
 
@@ -43,6 +44,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(auditor_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
+    app.register_blueprint(policy_views.blueprint())
     app.register_blueprint(health_blueprint())
     if services.settings.has_consoles:
         security.install(app, services.desk)

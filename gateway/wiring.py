@@ -63,7 +63,7 @@ from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
 from gateway.exchange.past import PastQuestions
 from gateway.exchange.queries import Queries
-from gateway.exchange.questions import Questions, known_agencies
+from gateway.exchange.questions import Questions, Registered
 from gateway.exchange.requests import Requests
 from gateway.exchange.resumption import Resumption
 from gateway.exchange.sealing import RecordSeals
@@ -75,6 +75,7 @@ from gateway.governance.books import PolicyBooks
 from gateway.governance.changes import Changes
 from gateway.governance.emergencies import Emergencies
 from gateway.governance.evidence import EvidenceRuns
+from gateway.governance.folders import Folders
 from gateway.governance.replays import Replays
 from gateway.governance.reviews import Reviews
 from gateway.governance.rights import Rights
@@ -362,6 +363,8 @@ class Governance:
     activations: Activations
     emergencies: Emergencies
     shadows: Shadows
+    folders: Folders
+    registered: Registered
 
 
 def _governance(
@@ -374,16 +377,20 @@ def _governance(
     catalogue: PolicyCatalogue,
     clock: Clock,
 ) -> Governance:
+    registered = Registered(database)
     replays = Replays(past, books, catalogue, clock)
-    runs = EvidenceRuns(books, replays, catalogue, lambda: known_agencies(database))
+    runs = EvidenceRuns(books, replays, catalogue, registered)
+    changes = Changes(database, policies, runs, audit, clock)
     return Governance(
         runs,
         replays,
-        Changes(database, policies, runs, audit, clock),
+        changes,
         Reviews(database, policies, audit, clock),
         Activations(database, policies, audit, clock),
         Emergencies(database, policies, audit, clock),
         shadows,
+        Folders(database, policies, changes),
+        registered,
     )
 
 
@@ -689,6 +696,8 @@ def register(app: Flask, services: Services) -> None:
         (Activations, services.governance.activations),
         (Emergencies, services.governance.emergencies),
         (Shadows, services.governance.shadows),
+        (Folders, services.governance.folders),
+        (Registered, services.governance.registered),
         (Rights, Rights(services.books, services.clock)),
         (Sources, services.sources),
         (Agencies, services.agencies),

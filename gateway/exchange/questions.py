@@ -205,11 +205,17 @@ class Questions:
         return known
 
 
-def known_agencies(database: Database) -> dict[str, Agency]:
-    """Give all registered agencies by code, as policies know them."""
-    query = select(AgencyRow.code, AgencyRow.kind, AgencyRow.jurisdictions, AgencyRow.purposes, AgencyRow.suspended_at)
-    with database.read_connection() as connection:
-        return {row.code: _agency(row) for row in connection.execute(query)}
+class Registered:
+    """The registered agencies, as policies know them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __call__(self) -> dict[str, Agency]:
+        """Give all of them by code."""
+        columns = (AgencyRow.code, AgencyRow.kind, AgencyRow.jurisdictions, AgencyRow.purposes, AgencyRow.suspended_at)
+        with self._database.read_connection() as connection:
+            return {row.code: _agency(row) for row in connection.execute(select(*columns))}
 
 
 def _agency(row: Row[str, str, list[str], list[str], datetime | None]) -> Agency:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from gateway.governance.models import Activation, ChangeEvidence, ChangeRequest, PolicyRevision, PolicyTestRow, Review
 from gateway.governance.service import Policies, manifest_text
+from policies.engine import PolicyRef, PolicyText, revision_of
+from policies.reference import TIERS
 
 STATES: Final = (
     *("draft", "checked", "reviewed", "scheduled", "shadow", "active", "superseded"),
@@ -94,6 +96,15 @@ class Change:
     note: str
     created_at: datetime
     changed_at: datetime
+
+    @property
+    def texts(self) -> tuple[PolicyText, ...]:
+        """All policies that would be in force, as the engine takes them."""
+        tier = next(tier for tier in TIERS if tier == self.tier)
+        return tuple(
+            PolicyText(PolicyRef(tier, self.owner, name, revision_of(cedar)), cedar)
+            for name, cedar in sorted(self.policies.items())
+        )
 
     @property
     def approvals(self) -> tuple[Said, ...]:

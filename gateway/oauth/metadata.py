@@ -7,7 +7,18 @@ from gateway.oauth.grant import AUTH_METHODS
 from gateway.oauth.jose import SIGNATURE_ALGS
 from gateway.oauth.purpose import TYPE
 
-SCOPES = ("exchange:request", "approvals:decide", "records:push", "client.keys", "introspect", "audit:read", "audit:national")
+SCOPES = (
+    "exchange:request",
+    "approvals:decide",
+    "records:push",
+    "client.keys",
+    "introspect",
+    "audit:read",
+    "audit:national",
+    "policies:read",
+    "policies:edit",
+    "policies:approve",
+)
 
 
 class Metadata:

@@ -1,0 +1,126 @@
+"""Who calls about policies, which version they saw, and how they are answered."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+import svcs
+from flask import Response, request
+from marshmallow import Schema, ValidationError
+
+from gateway.errors import Fault, InvalidInputError
+from gateway.exchange.schemas import faults_of
+from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
+from gateway.governance.errors import ChangedMeanwhileError, NotEntitledError
+from gateway.oauth.guard import Guard
+from gateway.web import problem
+from ipx.errors import FormatError
+from ipx.jws import parse_object
+
+READ: Final = "policies:read"
+EDIT: Final = "policies:edit"
+APPROVE: Final = "policies:approve"
+_VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
+
+
+class NoVersionError(InvalidInputError):
+    """The call changes something and does not say which version was seen."""
+
+    def __init__(self) -> None:
+        super().__init__([Fault("", "precondition", "send If-Match")], slug="precondition-required")
+
+
+problem.register(NoVersionError, "precondition-required")
+
+
+def editor(scope: str) -> Editor:
+    """Let a client in that acts for its own agency.
+
+    Raises:
+        AccessRefusedError: no good token of this scope.
+        NotEntitledError: it acts for another agency: nobody writes policies in another's name.
+    """
+    caller = svcs.flask.get(Guard).authenticate(request, scope)
+    if caller.supplier is not None:
+        raise NotEntitledError(f"{caller.client_id} acts for another agency")
+    roles = {EDIT: {POLICY_EDITOR}, APPROVE: {POLICY_APPROVER}}.get(scope, set())
+    return Editor(f"client:{caller.client_id}", caller.agency, frozenset(roles))
+
+
+def seen_version() -> int:
+    """Read which version of a change request the caller saw.
+
+    Raises:
+        NoVersionError: the header is missing.
+        ChangedMeanwhileError: it is no version there ever was.
+    """
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise NoVersionError
+    match = _VERSION.fullmatch(given)
+    if match is None:
+        raise ChangedMeanwhileError(f"no version {given[:32]}")
+    return int(match[1])
+
+
+def body(schema: type[Schema]) -> dict[str, Any]:
+    """Read the call's JSON.
+
+    Raises:
+        InvalidInputError: it is none, or a member cannot be taken.
+    """
+    data = request.get_data(cache=False) or b"{}"
+    try:
+        said: dict[str, Any] = schema().load(parse_object(data))
+    except FormatError as error:
+        raise InvalidInputError([Fault("", "malformed", str(error))], slug="invalid-request") from error
+    except ValidationError as error:
+        raise InvalidInputError(faults_of(error)) from error
+    return said
+
+
+def query(**known: str) -> dict[str, str]:
+    """Read the query's parameters; those not given have the values here.
+
+    Raises:
+        InvalidInputError: one is unknown or given twice.
+    """
+    faults = [Fault(f"/{name}", "unknown", "no such parameter") for name in request.args if name not in known]
+    faults += [Fault(f"/{name}", "repeated", "give it once") for name in known if len(request.args.getlist(name)) > 1]
+    if faults:
+        raise InvalidInputError(faults, slug="invalid-request")
+    return {**known, **request.args}
+
+
+def number(text: str, pointer: str, *, most: int) -> int:
+    """Read a number of a query.
+
+    Raises:
+        InvalidInputError: it is none from 1 on.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= most):
+        raise InvalidInputError([Fault(pointer, "number", f"1 to {most}")], slug="invalid-request")
+    return int(text)
+
+
+def answer(document: object, *, version: int | None = None, status: int = 200) -> Response:
+    response = Response(json.dumps(document, ensure_ascii=False), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if version is not None:
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def archive(files: Mapping[str, str]) -> Response:
+    """Answer a folder as a zip; the same folder always gives the same bytes."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archived:
+        for path, content in sorted(files.items()):
+            archived.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), content)
+    response = Response(held.getvalue(), content_type="application/zip")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = 'attachment; filename="policies.zip"'
+    return response
