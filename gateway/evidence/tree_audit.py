@@ -1,6 +1,6 @@
 """The nightly audit: everything derived again from the entries. Damage in a full tile shows only here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -15,13 +15,25 @@ from gateway.evidence.tree import Head, read_entries, read_head
 from ipx.errors import NoteError
 from ipx.merkle import HASH_BYTES, leaf_hash
 from ipx.note import Checkpoint, open_note
+from ipx.tiles import TILE_WIDTH
 
 MAX_FINDINGS: Final = 20
 PAGE_ROWS: Final = 1024
+PROGRESS_ENTRIES: Final = 1 << 16
 
 
-def audit(database: Database, store: CheckpointStore, newest: Shard) -> None:
-    """Derive the whole log again, every shard of it up to `newest`.
+Progress = Callable[[str, int, int], None]
+"""Is told of a shard by its origin how many of how many entries were derived again."""
+
+
+def audit(database: Database, store: CheckpointStore, newest: Shard, progress: Progress | None = None) -> None:
+    """Derive the whole log again, every shard of it up to `newest`, in memory that does not grow with the log.
+
+    Args:
+        database: holds the log's tables.
+        store: the separate store of what was published.
+        newest: the shard that grows.
+        progress: is told every 65,536 entries, and at the end of each shard.
 
     Raises:
         LogDamagedError: names what does not fit, at most 20 findings a shard.
@@ -37,7 +49,7 @@ def audit(database: Database, store: CheckpointStore, newest: Shard) -> None:
             head = read_head(connection, shard)
             if head is None:
                 raise LogDamagedError(["there is no log in this database"])
-            found = _Audit(connection, shard, head).run(body)
+            found = _Audit(connection, shard, head, progress).run(body)
             first = read_entries(connection, shard, 0, 1)
             if before is not None and not (first and follows(first[0], before)):
                 found.append("the first entry does not commit to how the shard before it ended")
@@ -48,7 +60,8 @@ def audit(database: Database, store: CheckpointStore, newest: Shard) -> None:
 
 
 class _Audit:
-    def __init__(self, connection: Connection, shard: Shard, head: Head) -> None:
+    def __init__(self, connection: Connection, shard: Shard, head: Head, progress: Progress | None) -> None:
+        self._progress = progress
         self._connection = connection
         self._shard = shard
         self._head = head
@@ -70,7 +83,7 @@ class _Audit:
             if digest != stored:
                 self._find(f"entry {index} does not have the leaf hash stored with it")
             self._edge.append(digest)
-            if self._edge.size % 256 == 0:
+            if self._edge.size % TILE_WIDTH == 0:
                 self._compare_tiles()
             if len(self._findings) >= MAX_FINDINGS:
                 return self._findings
@@ -150,10 +163,17 @@ class _Audit:
             if stored is None or bytes(stored)[: tile.width * HASH_BYTES] != tile.data:
                 self._find(f"tile {number} of level {level} does not hold the hashes of the entries")
         self._edge = self._edge.trimmed()
+        if self._edge.size % PROGRESS_ENTRIES == 0:
+            self._tell()
 
     def _compare_head(self) -> None:
+        self._tell()
         if self._edge.size != self._head.size or self._edge.root() != self._head.root:
             self._find(f"the head says {self._head.size} leaves, the entries lead to another root")
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._shard.origin, self._edge.size, self._head.size)
 
     def _find(self, finding: str) -> None:
         if len(self._findings) < MAX_FINDINGS:

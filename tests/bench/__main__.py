@@ -16,19 +16,20 @@ from time import monotonic
 import click
 
 from gateway.demo.run import DemoError
-from tests.bench import appends, decisions, figures, machine, signing, sources, traffic
+from tests.bench import appends, audits, decisions, figures, machine, signing, sources, traffic
 from tests.bench.answers import Faults
 from tests.bench.load import LoadError
 from tests.bench.servers import ServerError
 from tests.bench.stores import NoPostgresError, postgres_server
 
-PARTS = ("exchange", "token", "log", "policy", "evidence", "sources")
+PARTS = ("exchange", "token", "log", "audit", "policy", "evidence", "sources")
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     traffic: traffic.Size
     log: appends.Size
+    audit: audits.Size
     policy: decisions.Size
     evidence: signing.Size
     sources: sources.Size
@@ -37,6 +38,7 @@ class Sizes:
 SMALL = Sizes(
     traffic.Size(rounds=3, seconds=0.7, connections=32, alone=40, paced_seconds=1.0, unseen_marks=256),
     appends.Size(rounds=2, seconds=0.2),
+    audits.Size(leaves=(10_000,), proofs=100),
     decisions.Size(questions=100, many=False),
     signing.Size(rounds=3, seconds=0.05, tree_sizes=(100_000,)),
     sources.Size(records=300, rows=3_000, megabytes=32),
@@ -44,6 +46,7 @@ SMALL = Sizes(
 FULL = Sizes(
     traffic.Size(rounds=5, seconds=3.0, connections=32, alone=200, paced_seconds=8.0, unseen_marks=900),
     appends.Size(rounds=5, seconds=0.8),
+    audits.Size(leaves=(100_000, 1_000_000), proofs=500),
     decisions.Size(questions=1000, many=True),
     signing.Size(rounds=5, seconds=0.3, tree_sizes=(100_000, 1_000_000)),
     sources.Size(records=2_000, rows=20_000, megabytes=1_000),
@@ -87,6 +90,8 @@ def _run(folder: Path, sizes: Sizes, only: list[str], postgres: str | None, data
         traffic.measure(folder, sizes.traffic, kinds, postgres if database == "postgresql" else None, faults)
     if "log" in only:
         appends.measure(folder, sizes.log, postgres, faults)
+    if "audit" in only:
+        audits.measure(folder, sizes.audit)
     if "policy" in only:
         decisions.measure(folder, sizes.policy, faults)
     if "evidence" in only:

@@ -11,11 +11,12 @@ from time import perf_counter
 from gateway.clock import utc_now
 from gateway.evidence.edge import Edge
 from gateway.evidence.receipts import Ending, Receipts
-from ipx import jws, merkle, sdjwt
+from ipx import bundle, jws, merkle, sdjwt
 from ipx.ids import uuid7
 from ipx.keys import KeyRing, KeySigner, TrustedKey, generate_signer
 from tests.bench import figures
 from tests.bench.figures import say
+from tests.ipx.conftest import NOW, World
 
 REQUEST_TYP, RECORD_TYP = "ipx-request+jwt", "ipx-record+sd-jwt"
 DOCUMENT = os.urandom(4096)
@@ -103,6 +104,7 @@ def measure(size: Size) -> None:
         for kind in ("evidence", "evidence-fresh"):
             figures.ratio(f"{kind}-{alg}/limit", figures.paired(rates[kind], rates["limit"]))
     _sdjwt(size)
+    _bundle(size)
     for leaves in size.tree_sizes:
         _tree(leaves, size)
 
@@ -120,6 +122,36 @@ def _sdjwt(size: Size) -> None:
         figures.microseconds(name, 1e6 / median(values))
 
 
+def _bundle(size: Size) -> None:
+    """A bundle verified offline; no verifier can do with less than its signatures, and one hash over all its bytes."""
+    world = World()
+    trust, packed, witnessed = world.trust(), bundle.write(world.members()), world.witnessed(quorum=3)
+    cosigned = bundle.write(world.members(witnesses=world.witnesses))
+    message = os.urandom(1024)
+    request, others = (generate_signer(alg) for alg in ("ES256", "Ed25519"))  # as the world's parties sign
+    signed = {signer.public: signer.sign(message) for signer in (request, others)}
+
+    def limit(data: bytes, signatures: int) -> None:
+        request.public.verify(signed[request.public], message)
+        for _ in range(signatures - 1):
+            others.public.verify(signed[others.public], message)
+        sha256(data).digest()
+
+    acts = {
+        "bundle-verify": lambda: bundle.verify(packed, trust, now=NOW),
+        "limit-bundle": lambda: limit(packed, 4),
+        "bundle-verify-cosigned-3": lambda: bundle.verify(cosigned, witnessed, now=NOW),
+        "limit-bundle-cosigned-3": lambda: limit(cosigned, 7),
+    }
+    rates = _in_turns(acts, size)
+    figures.heading(f"a bundle of {len(packed)} bytes verified, beside its 4 signatures; with 3 cosignatures, beside 7")
+    for name in ("bundle-verify", "bundle-verify-cosigned-3"):
+        beside = name.replace("bundle-verify", "limit-bundle")
+        figures.milliseconds(name, 1000 / median(rates[name]))
+        figures.milliseconds(beside, 1000 / median(rates[beside]))
+        figures.ratio(f"{name}/limit", figures.paired(rates[name], rates[beside]))
+
+
 def _tree(leaves: int, size: Size) -> None:
     """Grow a tree in memory, prove and check; a check needs one node hash for each step of its proof."""
     hashes = [merkle.leaf_hash(b"%d" % number) for number in range(leaves)]
@@ -128,6 +160,10 @@ def _tree(leaves: int, size: Size) -> None:
     for digest in hashes:
         edge.append(digest)
     grown = leaves / (perf_counter() - started)
+    started = perf_counter()
+    for digest in hashes:
+        merkle.node_hash(digest, digest)
+    hashed = leaves / (perf_counter() - started)
     index = leaves // 3
     root, proof = edge.root(), merkle.inclusion_proof(edge.node, index, leaves)
     acts = {
@@ -138,6 +174,7 @@ def _tree(leaves: int, size: Size) -> None:
     rates = _in_turns(acts, size)
     figures.heading(f"tree of {leaves} leaves in memory, proofs of {len(proof)} hashes")
     figures.rate(f"tree-append-{leaves}", grown)
+    figures.ratio(f"tree-append-{leaves}/hashes", grown / hashed)
     figures.rate(f"proof-{leaves}", median(rates["proof"]))
     figures.rate(f"proof-check-{leaves}", median(rates["proof-check"]))
     limits = [per_second / len(proof) for per_second in rates["node-hash"]]

@@ -27,7 +27,19 @@ def test_the_keys_that_peers_need_are_printed(operator, monkeypatch):
 
 
 def test_the_state_of_confirmation_is_shown(operator):
-    assert operator("log", "state").split() == ["state", "none"]
+    assert operator("log", "state").splitlines() == [
+        "state         none",
+        "meaning       This gateway's log is confirmed by nobody else: no witnesses, no time-stamps.",
+    ]
+
+
+def test_an_audit_says_how_far_it_is_and_of_how_many_entries_the_log_is_whole(operator):
+    operator("agency", "add", "ipo-xa", "--kind", "ip_office", "--name", "Office", "--jurisdiction", "XA")
+    progress, whole = operator("log", "audit").splitlines()
+
+    count = whole.removeprefix("the log is whole: ").split()[0]
+    assert int(count) > 0
+    assert progress == f"gw.example/log: {count} of {count} entries"
 
 
 def test_tiles_are_written_where_a_web_server_finds_them(operator, tmp_path):

@@ -63,6 +63,15 @@ def test_an_empty_log_passes(log):
     log.audit()
 
 
+def test_an_audit_tells_how_far_it_is(filled, monkeypatch):
+    monkeypatch.setattr("gateway.evidence.tree_audit.PROGRESS_ENTRIES", 256)
+    told = []
+
+    filled.audit(lambda *progress: told.append(progress))
+
+    assert told == [(filled.origin, derived, SIZE) for derived in (256, 512, SIZE)]
+
+
 def test_a_flipped_byte_of_an_entry_is_found(filled, flip):
     flip("log_entry", "entry", "idx = 5")
 
