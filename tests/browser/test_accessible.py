@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import NARROW, WIDE
-from tests.browser.pages import ABOUT, console_pages
+from tests.browser.pages import console_pages
 
 SMALLEST = (320, 640)
 

@@ -1,58 +1,13 @@
 """The whole ceremony of a passkey in a real browser; the browser plays the authenticator (WebAuthn over CDP)."""
 
-import os
 import re
-import shutil
-import threading
+from urllib.parse import unquote_plus
 
 import pytest
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from gateway.audit.models import AuditEntry
-from gateway.demo.run import Demo, free_port
 from gateway.people.models import Passkey
-from tests.exchange.world import Gateway
-from tests.web.people import add_people
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-FLAGS = [
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A gateway with people on a port of this machine; consoles are reached by the name `localhost`."""
-    demo = Demo(tmp_path_factory.mktemp("site"), free_port())
-    demo.prepare()
-    gateway = Gateway(demo, demo.settings)
-    add_people(gateway.services)
-    server = make_server("127.0.0.1", int(demo.origin.rpartition(":")[2]), gateway.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield gateway
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
-    gateway.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visitor:
@@ -182,8 +137,6 @@ def test_an_answer_is_taken_once(site, invited):
 
     token = page.locator('input[name="csrf_token"]').first.get_attribute("value")
     form = dict(pair.split("=", 1) for pair in sent[0].post_data.split("&"))
-    from urllib.parse import unquote_plus  # noqa: PLC0415
-
     answer = page.request.post(
         sent[0].url, form={"csrf_token": token, "credential": unquote_plus(form["credential"])}, max_redirects=0
     )

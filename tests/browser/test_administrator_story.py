@@ -1,0 +1,162 @@
+"""As new administrators would: narrow a policy by form, see what that means, have it reviewed, put it in force, undo it.
+
+IPX_PICTURES=docs/pictures pytest tests/browser/test_administrator_story.py      also takes the guide's pictures
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ipx import keyfile
+from ipx.answers import Released
+from ipx.client import Client
+from ipx.request import Ask
+from ipx.waiting import Patience
+from tests.browser.site import running
+from tests.exchange.world import CUSTOMS, MARK
+
+EXCHANGES = 37
+BORDER = "Customs XA receives the public register data of marks at the border, but no contact data"
+PICTURES = os.environ.get("IPX_PICTURES")
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A server of this story's own: it changes what is in force."""
+    with running(tmp_path_factory.mktemp("story")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def customs(site):
+    """What the intake desk of customs asks with, and the record it asks for."""
+    key = keyfile.read_key(site.demo.world.keys[CUSTOMS])
+    with Client(site.settings.origin, CUSTOMS, key, patience=Patience(total_seconds=SECONDS, tries=2)) as client:
+        record = site.demo.urn("ipo-xa", "trademark", MARK, site.services.holder_keys)
+        yield lambda: client.request(Ask(record, "border_enforcement", "XA Customs Cooperation Agreement 2025, art. 4"))
+
+
+def picture(page, name):
+    """Take a picture for the guide, where pictures are wanted."""
+    if PICTURES:
+        Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=False)
+
+
+def press(page, words):
+    page.get_by_role("button", name=words, exact=True).click()
+
+
+def sees_owner(customs, *, expected):
+    """Ask until a worker has followed, for no longer than a second."""
+    until = time.monotonic() + 1.5
+    while True:
+        answer = customs()
+        assert isinstance(answer, Released)
+        if ("owners" in answer.fields) == expected or time.monotonic() > until:
+            return "owners" in answer.fields
+
+
+def start(page, title):
+    page.goto("/admin/policies")
+    page.get_by_role("button", name="Start a change").click()
+    page.get_by_label("Policies of").select_option("holder/ipo-xa")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Reason").fill("Customs need the mark, not its owner.")
+    press(page, "Start a change")
+
+
+def test_two_people_narrow_a_policy_and_undo_it(site, customs, browser_page, axe):
+    for _ in range(EXCHANGES):
+        assert isinstance(customs(), Released)
+
+    # Alice narrows a policy by form.
+    alice = browser_page("alice")
+    alice.goto("/admin/policies?owner=ipo-xa&tier=holder")
+    picture(alice, "policies")
+    start(alice, "Customs no longer see owners")
+    alice.get_by_role("link", name=BORDER).click()
+    alice.get_by_label("owner (trademark.owner)", exact=True).uncheck()
+    picture(alice, "policy-form")
+    axe(alice)
+    press(alice, "Save draft")
+
+    # She sees the card and the text difference.
+    expect_text(alice, "The draft is saved.")
+    headline = alice.get_by_text("Allow clients of “Customs Administration of XA” to receive").first.inner_text()
+    assert "bibliographic data" in headline
+    assert "owner" not in headline
+    assert alice.locator("del", has_text="trademark.owner").count() or alice.locator("del", has_text="owner").count()
+    picture(alice, "policy-card")
+    alice.get_by_role("link", name="Text", exact=True).click()
+    alice.locator(".cm-editor").wait_for()
+    axe(alice)
+    picture(alice, "policy-text")
+
+    # Semantic difference with a witness, and the past exchanges that would change.
+    alice.get_by_role("link", name="Customs no longer see owners").click()
+    alice.set_default_timeout(120_000)
+    press(alice, "Collect evidence")
+    expect_text(alice, "The evidence is complete and passes.")
+    row = alice.get_by_role("row", name="owner trademark.owner")
+    assert "less permissive" in row.inner_text()
+    row.get_by_text("allowed only by the old version").click()
+    assert "border_enforcement" in row.inner_text()
+    expect_text(alice, f"{EXCHANGES} exchanges replayed, 0 answered as before.")
+    alice.get_by_text("Exchanges of Customs Administration of XA that would change").click()
+    assert alice.locator('a[href^="/audit/exchanges/"]').count() == min(EXCHANGES, 20)
+    axe(alice)
+    picture(alice, "policy-evidence")
+    change = alice.url.removesuffix("/evidence").removeprefix(site.origin)
+
+    # She proposes it, and cannot approve it herself: not on the page, not by posting what the page would post.
+    alice.goto(change)
+    press(alice, "Ask for review")
+    alice.goto(f"{change}/review")
+    assert alice.get_by_role("button", name="Record the verdict").count() == 0
+    assert refused(alice, f"{change}/review", {"verdict": "approve"}) == 403
+    axe(alice)
+
+    # Bob reviews and puts it in force.
+    bob = browser_page("bob")
+    bob.set_default_timeout(60_000)
+    bob.goto(change)
+    bob.get_by_role("link", name="Review", exact=True).click()
+    axe(bob)
+    picture(bob, "policy-review")
+    bob.get_by_label("Approve").check()
+    press(bob, "Record the verdict")
+    expect_text(bob, "Your verdict is recorded.")
+    assert sees_owner(customs, expected=True)
+    press(bob, "Put in force")
+    expect_text(bob, "It is in force")
+    picture(bob, "policy-active")
+
+    # The next request of customs is decided by the new version.
+    assert not sees_owner(customs, expected=False)
+
+    # Bob rolls back.
+    bob.goto("/admin/activations?place=holder/ipo-xa")
+    bob.get_by_role("link", name="Roll back to version").first.click()
+    picture(bob, "policy-roll-back")
+    bob.get_by_label("Reason").fill("Customs asked the ministry.")
+    press(bob, "Roll back")
+    expect_text(bob, "Rolled back")
+    axe(bob)
+    assert sees_owner(customs, expected=True)
+
+
+def expect_text(page, words):
+    page.get_by_text(words).first.wait_for()
+
+
+def refused(page, address, data):
+    """Post with the page's own cookies and token; gives the status."""
+    token = page.locator("input[name=csrf_token]").first.get_attribute("value")
+    answer = page.request.post(
+        address, form={"csrf_token": token, **data}, headers={"Referer": page.url}, max_redirects=0
+    )
+    return answer.status
