@@ -96,7 +96,8 @@ class Folders:
     def in_force(self, editor: Editor, *, tier: str | None = None, owner: str | None = None) -> Folder:
         """Give what is in force, as far as it is this editor's business; guardrails are everybody's to read."""
         sets = self._policies.sets()
-        texts, tests = [], []
+        texts: list[PolicyText] = []
+        tests: list[PolicyTest] = []
         with self._database.read() as session:
             for (place_tier, place_owner), one in sorted(sets.items()):
                 is_seen = place_tier == "guardrail" or editor.covers(place_tier, place_owner)
