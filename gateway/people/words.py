@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from flask_babel import lazy_gettext as _
 
+from gateway.web.labels import register
+
 ROLE_NAMES: Final[dict[str, Any]] = {
     "administrator": _("administrator"),
     "policy_editor": _("policy editor"),
@@ -31,6 +33,16 @@ WAYS: Final[dict[str, Any]] = {
     "one-time link": _("one-time link"),
     "upstream": _("identity provider"),
 }
+
+register(
+    "fault",
+    {
+        "bad_username": _("2 to 63 small letters, digits, dots, hyphens and underscores, beginning with a letter"),
+        "bad_name": _("Enter a name of at most 200 characters"),
+        "bad_subject": _("1 to 255 characters, and nobody else's"),
+        "unknown": _("There is no such agency"),
+    },
+)
 
 
 def role_name(role: str) -> str:
