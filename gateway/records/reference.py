@@ -77,7 +77,7 @@ fields = {secret_use = {is = "text"}}
 [facts]
 parties = ["custodians"]
 happened_on = ["recorded_on"]
-stage = [{has = "lapsed_on", is = "expired"}, {is = "registered"}]
+stage = [{has = "lapsed_on", is = "lapsed"}, {is = "registered"}]
 
 [rules]
 refuse = [{rule = "not_before", field = "lapsed_on", earlier = "recorded_on"}]
