@@ -31,6 +31,10 @@ from tests.exchange.world import COURT, CUSTOMS, OFFICE, Gateway
 RESUMED = (Step.FETCH, Step.DECIDE, Step.REDACT)
 
 
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For rules that no database has a part in."""
+
+
 class Killed(BaseException):
     """Stands for a worker that died: nothing of it goes on."""
 
@@ -195,6 +199,7 @@ def test_settling_one_exchange_many_times_at_once_ends_it_once(gateway, monkeypa
     assert gateway.count("log_entry WHERE step_id LIKE '%final'") == 1
 
 
+@ON_SQLITE
 def test_a_suspended_agency_gets_nothing_that_was_granted_to_it(gateway):
     put(gateway)
     pending = ask_contact(gateway)
@@ -206,6 +211,7 @@ def test_a_suspended_agency_gets_nothing_that_was_granted_to_it(gateway):
     assert gateway.services.finished.read(pending.evidence.exchange).outcome == "denied"
 
 
+@ON_SQLITE
 def test_a_holder_that_is_down_when_it_is_resumed_is_a_failed_exchange(gateway):
     put(gateway)
     pending = ask_contact(gateway)
@@ -268,6 +274,7 @@ def test_pages_of_the_inbox_miss_nothing(gateway, office):
     assert found == asked
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("body", "headers", "slug"),
     [
@@ -292,6 +299,7 @@ def test_a_verdict_that_is_not_in_form_changes_nothing(gateway, office, body, he
     assert only_task(gateway) == task
 
 
+@ON_SQLITE
 def test_another_holder_and_a_token_of_another_scope_see_nothing(gateway, office):
     put(gateway)
     ask_contact(gateway)
@@ -305,6 +313,7 @@ def test_another_holder_and_a_token_of_another_scope_see_nothing(gateway, office
     assert unscoped.status == 403
 
 
+@ON_SQLITE
 def test_the_shell_lists_shows_and_grants(gateway, monkeypatch):
     put(gateway)
     pending = ask_contact(gateway)

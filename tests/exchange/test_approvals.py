@@ -30,6 +30,9 @@ from tests.exchange.approving import (
 )
 from tests.exchange.world import COURT, CUSTOMS, OFFICE
 
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For rules that no database has a part in."""
+
 
 def test_a_denial_that_an_approval_could_lift_is_pending_with_a_receipt_at_once(gateway):
     put(gateway)
@@ -71,6 +74,7 @@ def test_the_bundle_of_an_approved_exchange_proves_filing_and_end_offline(gatewa
     assert gateway.count("log_entry WHERE step_id LIKE 'exchange:%'") == 2
 
 
+@ON_SQLITE
 def test_polling_says_pending_until_it_is_over(gateway):
     put(gateway)
     pending = ask_contact(gateway)
@@ -151,6 +155,7 @@ def test_two_officers_are_needed_for_a_seal(gateway):
     assert isinstance(looked_at(gateway, pending), Released)
 
 
+@ON_SQLITE
 def test_each_approval_of_a_set_needs_its_own_quorum(gateway):
     put(gateway, TWO)
     pending = ask_contact(gateway)
@@ -165,6 +170,7 @@ def test_each_approval_of_a_set_needs_its_own_quorum(gateway):
     assert gateway.receipt(looked_at(gateway, pending))["approvals"] == ["personal_data", "settlement_terms"]
 
 
+@ON_SQLITE
 def test_one_of_two_ways_suffices_and_the_other_ends_with_it(gateway):
     put(gateway, EITHER)
     pending = ask_contact(gateway)
@@ -176,6 +182,7 @@ def test_one_of_two_ways_suffices_and_the_other_ends_with_it(gateway):
     assert isinstance(looked_at(gateway, pending), Released)
 
 
+@ON_SQLITE
 def test_an_officer_narrows_and_never_widens(gateway):
     put(gateway)
     pending = gateway.ask(CUSTOMS, groups=[CONTACT, "trademark.priority"], purpose="border_enforcement")
@@ -189,6 +196,7 @@ def test_an_officer_narrows_and_never_widens(gateway):
     assert isinstance(narrowed, Pending)
 
 
+@ON_SQLITE
 def test_a_group_that_an_officer_took_out_is_withheld_and_says_so(gateway):
     put(gateway, PERSONAL.replace('"trademark.priority"', '"trademark.examination"'))
     pending = gateway.ask(CUSTOMS, groups=[CONTACT, "trademark.examination"])
@@ -214,6 +222,7 @@ def test_a_policy_that_changes_meanwhile_makes_a_granted_approval_void(gateway):
     assert answer.reason == "approval_void"
 
 
+@ON_SQLITE
 def test_a_policy_of_somebody_else_voids_nothing(gateway):
     put(gateway)
     ask_contact(gateway)
@@ -223,6 +232,7 @@ def test_a_policy_of_somebody_else_voids_nothing(gateway):
     assert grant(gateway, only_task(gateway)).exchange_state == "released"
 
 
+@ON_SQLITE
 def test_a_record_that_changes_meanwhile_makes_a_granted_approval_void(gateway, monkeypatch):
     put(gateway)
     pending = ask_contact(gateway)
@@ -234,6 +244,7 @@ def test_a_record_that_changes_meanwhile_makes_a_granted_approval_void(gateway, 
     assert gateway.services.approvals.list("ipo-xa", state="void")
 
 
+@ON_SQLITE
 def test_what_may_not_even_be_acknowledged_is_never_pending(gateway):
     put(gateway, PERSONAL.replace('IPX::Action::"acknowledge", ', ""))
 
@@ -258,6 +269,7 @@ def test_the_requester_takes_a_pending_request_back(gateway):
         grant(gateway, gateway.services.approvals.list("ipo-xa", state="withdrawn")[0])
 
 
+@ON_SQLITE
 def test_only_the_requester_takes_a_request_back(gateway):
     put(gateway)
     pending = ask_contact(gateway)
@@ -269,6 +281,7 @@ def test_only_the_requester_takes_a_request_back(gateway):
     assert isinstance(looked_at(gateway, pending), Pending)
 
 
+@ON_SQLITE
 def test_an_officer_sees_what_is_asked_and_why_it_was_denied(gateway):
     put(gateway)
     ask_contact(gateway, case_ref=None)
@@ -310,6 +323,7 @@ def test_a_verdict_is_an_act_in_the_log(gateway):
     gateway.services.log.audit()
 
 
+@ON_SQLITE
 def test_another_agency_sees_and_decides_nothing(gateway):
     put(gateway)
     ask_contact(gateway)
@@ -322,6 +336,7 @@ def test_another_agency_sees_and_decides_nothing(gateway):
         grant(gateway, task, Officer("person:eve", "ipo-xb"))
 
 
+@ON_SQLITE
 def test_nobody_decides_on_a_request_of_their_own(gateway):
     put(gateway)
     ask_contact(gateway)
@@ -330,6 +345,7 @@ def test_nobody_decides_on_a_request_of_their_own(gateway):
         grant(gateway, only_task(gateway), Officer(f"client:{CUSTOMS}", "ipo-xa"))
 
 
+@ON_SQLITE
 def test_a_holder_says_how_long_its_officers_have(gateway):
     gateway.services.approvals.set_period("ipo-xa", 1, actor="operator:test")
     put(gateway)

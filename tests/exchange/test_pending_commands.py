@@ -15,11 +15,15 @@ WHY = ("--purpose", "border_enforcement", "--legal-basis", "XA Customs Cooperati
 QUERY = ("--holder", "customs-xa", "--purpose", PURPOSE, "--legal-basis", BASIS, "--trust", "trust.json", "--query")
 
 
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
 def run(gateway, tmp_path, monkeypatch):
     return runner(gateway, tmp_path, monkeypatch)
 
 
+@ON_SQLITE
 def test_a_query_is_asked_from_the_shell_page_by_page_and_kept_for_the_verifier(gateway, run):
     put(gateway, SEIZED, owner="customs-xa")
     asked = json.dumps({"record_type": "detention", "where": {"stage": ["seized", "detained"]}, "limit": 2})
@@ -47,7 +51,9 @@ def test_a_query_is_asked_from_the_shell_page_by_page_and_kept_for_the_verifier(
         ("--query", '{"record_type": 1}', "--holder", "customs-xa"),
     ],
 )
-def test_a_request_that_asks_for_neither_or_for_both_is_wrong_usage(run, arguments):
+def test_a_request_that_asks_for_neither_or_for_both_is_wrong_usage(one_gateway, tmp_path, monkeypatch, arguments):
+    run = runner(one_gateway, tmp_path, monkeypatch)
+
     assert run("request", *arguments, *WHY).exit_code != 0
 
 
@@ -68,6 +74,7 @@ def test_a_pending_request_is_looked_at_again_until_it_is_released(gateway, run)
     assert "The request was filed on" in verified.output or "released" in verified.output
 
 
+@ON_SQLITE
 def test_a_pending_request_is_withdrawn_from_the_shell(gateway, run):
     put(gateway)
     exchange = ask_contact(gateway).evidence.exchange
@@ -96,6 +103,7 @@ def test_a_mutual_log_knows_both_receipts_of_an_exchange_that_was_pending(gatewa
     assert len({item.receipt for item in Journal(tmp_path / "kept").read()}) == 2
 
 
+@ON_SQLITE
 def test_an_end_that_does_not_follow_the_kept_pending_receipt_is_a_difference(gateway, run, tmp_path):
     put(gateway)
     run("request", "--record", gateway.urn(), "--groups", CONTACT, *WHY, "--store", "kept")
@@ -115,6 +123,7 @@ def test_an_end_that_does_not_follow_the_kept_pending_receipt_is_a_difference(ga
     assert "does not follow the pending receipt" in " ".join(checked.output.split())
 
 
+@ON_SQLITE
 def test_a_bundle_of_the_pending_step_is_fetched_anew_once_the_exchange_is_over(gateway, run, tmp_path):
     put(gateway)
     pending = ask_contact(gateway, case_ref="IPC 118/2026")

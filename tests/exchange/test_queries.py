@@ -35,6 +35,8 @@ EVERY = SEIZED.replace(
     'when { [IPX::Stage::"seized", IPX::Stage::"detained"].contains(resource.stage) }',
     'when { resource.jurisdiction == IPX::Jurisdiction::"XA" }',
 )
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For rules that no database has a part in."""
 PURPOSE, BASIS = "market_surveillance", "XA Market Surveillance Act, s. 9"
 
 
@@ -65,6 +67,7 @@ def test_a_query_brings_the_records_that_the_policies_release_and_no_others(gate
     assert answer.obligations["retain_days"] == 60
 
 
+@ON_SQLITE
 def test_selectors_choose_among_them(regulator):
     by_word = regulator.request(several({"stage": "seized"}))
     by_day = regulator.request(several({"suspended_on": {"ge": "2026-05-01", "le": "2026-06-30"}}))
@@ -96,6 +99,7 @@ def test_one_receipt_and_one_leaf_bind_all_records_and_verify_offline(gateway, r
     assert gateway.receipt(answer)["page"] == {"complete": True, "next": None, "refused": [], "unreadable": 0}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "change",
     [
@@ -132,6 +136,7 @@ def test_the_same_bytes_get_the_same_page_again(gateway, regulator):
     assert regulator.exchange(first.evidence.exchange).evidence.raw == first.evidence.raw
 
 
+@ON_SQLITE
 def test_a_record_is_not_found_by_a_field_that_it_does_not_disclose(regulator):
     hidden = regulator.request(several({"declaration_number": "X"}))
     probed = regulator.request(several({"serial_numbers": {"contains": "X"}}))
@@ -139,6 +144,7 @@ def test_a_record_is_not_found_by_a_field_that_it_does_not_disclose(regulator):
     assert [hidden.reason, probed.reason] == ["no_information"] * 2
 
 
+@ON_SQLITE
 def test_probing_for_a_hidden_value_finds_nothing_whether_or_not_it_is_there(gateway, regulator):
     put(gateway, EVERY.replace("regulator-seized", "every").replace("regulator-xa", "court-xa"), owner="customs-xa")
     there, absent = (
@@ -175,6 +181,7 @@ def test_fewer_records_than_a_policy_demands_are_none(gateway):
     assert [answer.reason, paged.reason] == ["no_information"] * 2
 
 
+@ON_SQLITE
 def test_enough_records_are_counted_behind_the_page_too(gateway):
     put(gateway, FEW.replace('min_count("4")', 'min_count("3")'), owner="customs-xa")
 
@@ -184,6 +191,7 @@ def test_enough_records_are_counted_behind_the_page_too(gateway):
     assert answer.next is not None
 
 
+@ON_SQLITE
 def test_one_record_alone_is_too_few_as_well(gateway):
     put(gateway, FEW, owner="customs-xa")
 
@@ -193,6 +201,7 @@ def test_one_record_alone_is_too_few_as_well(gateway):
     assert answer.reason == "too_few_rows"
 
 
+@ON_SQLITE
 def test_what_may_be_known_and_is_not_released_is_counted_where_nothing_was_chosen(gateway, regulator):
     known = SEIZED.replace("regulator-seized", "known").replace(
         ', IPX::Action::"release", IPX::Action::"detention.core", IPX::Action::"detention.goods"', ""
@@ -212,6 +221,7 @@ def test_what_may_be_known_and_is_not_released_is_counted_where_nothing_was_chos
     assert chosen.refused == {}
 
 
+@ON_SQLITE
 def test_a_policy_for_single_records_only_releases_nothing_in_bulk(gateway):
     put(
         gateway,
@@ -228,6 +238,7 @@ def test_a_policy_for_single_records_only_releases_nothing_in_bulk(gateway):
     assert isinstance(single, Released)
 
 
+@ON_SQLITE
 def test_a_condition_that_no_source_can_be_asked_is_refused_in_bulk_and_names_the_policy(gateway):
     put(
         gateway,
@@ -244,6 +255,7 @@ def test_a_condition_that_no_source_can_be_asked_is_refused_in_bulk_and_names_th
     assert "regulator-seized" in answer.withheld[0].policy
 
 
+@ON_SQLITE
 def test_what_no_policy_could_release_never_reaches_the_holder(gateway, monkeypatch):
     calls = []
     monkeypatch.setattr(gateway.services.holders, "search", lambda *given: calls.append(given))
@@ -254,6 +266,7 @@ def test_what_no_policy_could_release_never_reaches_the_holder(gateway, monkeypa
     assert calls == []
 
 
+@ON_SQLITE
 def test_a_source_that_cannot_be_searched_is_a_failure_that_says_so(gateway):
     answer = gateway.client(CUSTOMS).request(
         AskSeveral(
@@ -268,6 +281,7 @@ def test_a_source_that_cannot_be_searched_is_a_failure_that_says_so(gateway):
     assert (answer.stage, answer.reason) == ("holder", "unsupported")
 
 
+@ON_SQLITE
 def test_more_rows_than_a_source_gives_are_never_cut(gateway, regulator, monkeypatch):
     opened = gateway.services.holders
     regulator.request(several())
@@ -277,6 +291,7 @@ def test_more_rows_than_a_source_gives_are_never_cut(gateway, regulator, monkeyp
     assert regulator.request(several()).reason == "too_many_rows"
 
 
+@ON_SQLITE
 def test_a_record_that_cannot_be_read_is_counted_and_not_dropped(gateway, regulator, monkeypatch):
     regulator.request(several())
     [opened] = [one for _, one in gateway.services.holders._open.values() if one.file.name == "customs-xa-detentions"]
@@ -335,6 +350,7 @@ def test_a_record_and_a_query_in_one_request_are_refused(one_gateway):
         one_gateway.client(CUSTOMS).send(request)
 
 
+@ON_SQLITE
 def test_a_name_that_this_holder_never_made_has_nothing_behind_it(regulator):
     assert regulator.request(several(after="urn:ipx:customs-xa:detention:AAAA")).reason == "no_information"
 
@@ -363,6 +379,7 @@ def test_the_fields_of_a_query_go_by_schedule_and_its_proof_stays(gateway, regul
     assert report.disclosed == 0
 
 
+@ON_SQLITE
 def test_a_courts_query_is_filtered_by_the_case_it_cites(gateway):
     asked = AskSeveral(
         "customs-xa",
@@ -378,6 +395,7 @@ def test_a_courts_query_is_filtered_by_the_case_it_cites(gateway):
     assert "importer" in answer.records[0].fields
 
 
+@ON_SQLITE
 def test_an_offices_query_for_recordals_is_pushed_down(gateway):
     asked = AskSeveral(
         "customs-xa",
