@@ -89,3 +89,26 @@ def test_the_message_never_holds_a_secret(environment):
         read_settings()
 
     assert "c2VjcmV0" not in str(refused.value)
+
+
+def test_one_factor_is_for_loopback_only(environment):
+    environment(SECOND_FACTOR="false")
+    with pytest.raises(SettingsError, match="loopback"):
+        read_settings()
+
+    environment(SECOND_FACTOR="false", ORIGIN="http://127.0.0.1:8080")
+
+    assert read_settings().people.is_second_factor_required is False
+    assert read_settings().console_origin == "http://localhost:8080"
+
+
+def test_an_upstream_provider_is_named_whole_and_by_tls(environment):
+    environment(UPSTREAM_ISSUER="https://id.example", UPSTREAM_CLIENT_ID="gw")
+    with pytest.raises(SettingsError, match="go together"):
+        read_settings()
+    environment(UPSTREAM_ISSUER="http://id.example", UPSTREAM_CLIENT_ID="gw", UPSTREAM_CLIENT_SECRET="s")
+    with pytest.raises(SettingsError, match="IPX_UPSTREAM_ISSUER"):
+        read_settings()
+    environment(UPSTREAM_ISSUER="https://id.example", UPSTREAM_CLIENT_ID="gw", UPSTREAM_CLIENT_SECRET="s")
+
+    assert read_settings().people.upstream_issuer == "https://id.example"
