@@ -4,8 +4,9 @@ A holder's Cedar set (with the guardrails in it) says what may go; the asking ag
 for; both must agree. Whatever goes wrong on the way is a denial.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 from policies.book import BookError, PolicyBook, compile_book, validity
@@ -116,18 +117,34 @@ def decide_early(book: PolicyBook, question: Question) -> Denial | RowFilter:
         return error(book, OUTSIDE_CATALOGUE)
 
 
-def obtainable(book: PolicyBook, question: Question, denial: Denial) -> Denial | Pending:
-    """Find the smallest sets of further approvals that would turn a denial into a release; a plain denial if none."""
+def obtainable(
+    book: PolicyBook,
+    question: Question,
+    denial: Denial,
+    *,
+    ask: Callable[[Question], Release | Denial] | None = None,
+) -> Denial | Pending:
+    """Find the smallest sets of further approvals that would turn a denial into a release; a plain denial if none.
+
+    Args:
+        book: decides.
+        question: which was denied.
+        denial: the answer.
+        ask: decides by this book too, and may remember what it answered.
+    """
     if denial.refused_by == "error":
         return denial
+    decided = ask or partial(decide, book)
     missing = sorted(named_approvals(book, question) - question.approvals)
+    if not isinstance(decided(replace(question, approvals=question.approvals.union(missing))), Release):
+        return denial  # more of them never release less
     found: list[frozenset[str]] = []
     for size in range(1, len(missing) + 1):
         for approvals in map(frozenset, combinations(missing, size)):
             if any(smaller <= approvals for smaller in found):
                 continue
             granted = replace(question, approvals=question.approvals | approvals)
-            if isinstance(decide(book, granted), Release):
+            if isinstance(decided(granted), Release):
                 found.append(approvals)
     return Pending(tuple(found), denial) if found else denial
 

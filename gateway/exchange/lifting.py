@@ -39,7 +39,7 @@ class Lifting:
         plain = denied(denial, snapshot)
         if plain.is_silent:
             return plain
-        found = obtainable(current.book, question, denial)
+        found = obtainable(current.book, question, denial, ask=current.remembered.decide)
         if not isinstance(found, Obtainable):
             return plain
         sets = tuple(sorted(tuple(sorted(names)) for names in found.approvals))
