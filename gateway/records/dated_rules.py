@@ -33,6 +33,16 @@ def not_past_while(
         yield from not_past(fields, at, field=field)
 
 
+def not_older_while(
+    fields: Mapping[str, Any], at: Circumstances, *, field: str, months: int, code: str, words: Sequence[str]
+) -> Iterator[Finding]:
+    """A state that lasts for a limited time has not begun too long ago."""
+    if fields.get(code) in words and field in fields:
+        begun = date.fromisoformat(fields[field])
+        if (at.today.year - begun.year) * 12 + at.today.month - begun.month - (at.today.day < begun.day) > months:
+            yield Finding(field, "contradictory", f"more than {months} months ago")
+
+
 def year_not_ahead(fields: Mapping[str, Any], at: Circumstances, *, field: str) -> Iterator[Finding]:
     match = _YEAR_IN_BRACKETS.search(fields.get(field, ""))
     if match and int(match[1]) > at.today.year:
@@ -50,5 +60,5 @@ def hs_edition(
 
 
 DATED_RULES: Mapping[str, Callable[..., Iterator[Finding]]] = {
-    rule.__name__: rule for rule in (not_past, not_past_while, year_not_ahead, hs_edition)
+    rule.__name__: rule for rule in (not_past, not_past_while, not_older_while, year_not_ahead, hs_edition)
 }

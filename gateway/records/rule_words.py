@@ -31,6 +31,7 @@ _WORDS = {
     "written_form": "`{field}` with {forms} not in that form",
     "not_past": "`{field}` in the past",
     "not_past_while": "`{field}` in the past while `{code}` is {words}",
+    "not_older_while": "`{field}` more than {months} months ago while `{code}` is {words}",
     "year_not_ahead": "`{field}` of a year to come",
     "hs_edition": "`{member}` of `{field}` not in the edition of the tariff in force",
 }

@@ -117,15 +117,32 @@ def word_excludes_words(
         yield Finding(other, "contradictory", f"{field} is {fields[field]}")
 
 
-def unique(fields: Fields, *, field: str, by: Sequence[str]) -> Iterator[Finding]:
-    """No two entries of a list agree in all these members."""
+def unique(
+    fields: Fields, *, field: str, by: Sequence[str], forms: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Finding]:
+    """No two entries of a list agree in all these members.
+
+    `forms`: office → kinds of identifier in which one number may be printed; the last of `by` is then that number.
+    """
     seen = set()
     for entry in fields.get(field, ()):
         key = tuple(entry.get(member) for member in by)
+        if forms and entry.get("office") in forms and isinstance(key[-1], str):
+            key = (*key[:-1], _one_form(key[-1], forms[entry["office"]]))
         if any(part is not None for part in key) and key in seen:
             yield Finding(field, "more_than_one", f"two entries with one {' and '.join(by)}")
             return
         seen.add(key)
+
+
+def _one_form(text: str, kinds: Sequence[str]) -> str:
+    """A number as the first of these kinds that knows it writes it; a number that none knows stays as it is."""
+    for kind in kinds:
+        try:
+            return canonical(kind, text)
+        except IdentifierError:
+            continue
+    return text
 
 
 def lines_of(fields: Fields, *, field: str, of: str) -> Iterator[Finding]:

@@ -108,6 +108,7 @@ BAD = [
     ("patent", {"application_number": "202111286633.1"}, "application_number", "bad_check_digit"),
     ("patent", {"application_number": "202141286633.X"}, "application_number", "bad_identifier"),
     ("patent", {"application_number": "CN202111286633.X"}, "application_number", "bad_identifier"),
+    ("patent", {"application_number": "ZL202111286633.X"}, "application_number", "bad_identifier"),
     ("patent", {"publication_date": "2021-11-01"}, "publication_date", "contradictory"),
     ("patent", {"grant_number": "202111286633.X"}, "grant_date", "missing_required"),
     ("patent", {"inventors": [{"name": "请求不公布姓名"}]}, "inventors", "class_conflict"),
@@ -126,6 +127,12 @@ BAD = [
     ("ownership_event", {"event_type": "pledge_release"}, "release_of", "missing_required"),
     ("ownership_event", {"event_type": "correction"}, "corrects", "missing_required"),
     ("opposition", {"earlier_rights": [{"office": "ES", "number": "1"}] * 2}, "earlier_rights", "more_than_one"),
+    (
+        "opposition",
+        {"earlier_rights": [{"office": "DE", "number": n} for n in ("302009019273", "3020090192731")]},
+        "earlier_rights",
+        "more_than_one",
+    ),
     ("opposition", {"decision_date": "2020-06-30"}, "decision_date", "contradictory"),
     ("opposition", {"proceeding_status": "withdrawn"}, "outcome", "contradictory"),
     # customs_recordal
@@ -224,11 +231,19 @@ ODD = [
         "class_conflict",
     ),
     ("copyright_registration", {"copyright_status": "pending"}, "registration_number", "contradictory"),
+    (
+        "copyright_registration",
+        {"copyright_status": "pending", "registration_number": None, "pending_since": "2019-02-01"},
+        "pending_since",
+        "contradictory",
+    ),
     ("customs_recordal", {"valid_to": "2026-01-09"}, "valid_to", "contradictory"),
     ("customs_recordal", {"licensees": [{"name": "Velmora Instruments Ltd"}]}, "owner", "contradictory"),
     ("detention", {"deadline": "2026-03-21"}, "deadline", "bad_date"),
     ("detention", {"right_keys": None}, "goods_classification", "contradictory"),
     ("court_case", {"damages": {"base": "1", "punitive_multiplier": "6", "currency": "CNY"}}, "damages", "bad_number"),
+    ("admin_case", {"review_outcome": "revoked"}, "case_status", "contradictory"),
+    ("admin_case", {"litigation_outcome": "revoked"}, "case_status", "contradictory"),
     ("admin_case", {"earlier_cases": ["XA-MR 2025/77"]}, "case_number", "contradictory"),
     ("settlement", {"consent_to_share": [{"party_no": 1}]}, "consent_to_share", "contradictory"),
     ("referral", {"answered_at": "2025-06-02T10:00:00Z"}, "answered_at", "contradictory"),
@@ -252,6 +267,40 @@ def test_a_party_whose_credit_code_begins_with_a_n_or_y_is_taken(code, good):
     fields = good("admin_case", respondents=[{"name": "Unit", "identifiers": [f"CN.uscc:{code}"]}])
 
     assert reasons("admin_case", fields) == []
+
+
+TAKEN = [
+    ("trademark", {"mark_feature": "figurative", "verbal_element": None, "images": [{"reference": "1.png"}]}),
+    (
+        "copyright_registration",
+        {
+            "copyright_status": "pending",
+            "registration_number": None,
+            "registration_date": None,
+            "pending_since": "2026-09-01",
+        },
+    ),
+    ("detention", {"stage": "released", "outcome": "released", "redetained_as": "D2026-0009"}),
+    ("detention", {"suspected_infringement": "gray_market"}),
+    ("admin_case", {"review_outcome": "revoked", "case_status": "revoked", "final_on": None}),
+    ("court_case", {"outcome": "for_respondent"}),
+    ("court_case", {"case_number": "（2013）民申字第0043号"}),
+    ("opposition", {"earlier_rights": [{"office": "DE", "number": n} for n in ("302009019273", "302009019274")]}),
+    (
+        "party",
+        {"name": "华为技术有限公司", "name_latin": "Huawei Technologies Co., Ltd.", "aliases": ["華為技術有限公司"]},
+    ),
+    ("party", {"name": "某（深圳）公司", "aliases": ["某(深圳)公司"]}),
+    ("settlement", {"consent_to_share": [{"party_no": 1}, {"party_no": 2, "until": "2020-01-01"}]}),
+]
+
+
+@pytest.mark.parametrize(("record_type", "said"), TAKEN)
+def test_what_only_looks_wrong_is_taken_as_it_is(record_type, said, good):
+    fields = good(record_type, **said)
+
+    assert reasons(record_type, fields) == []
+    assert odd(record_type, fields) == []
 
 
 def test_a_tariff_code_of_another_edition_is_flagged_when_the_edition_is_at_hand(good, tmp_path):
