@@ -8,7 +8,7 @@ PORT ?= 8080
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets run demo test lint format bench drill mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench drill mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one cal
 
 coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of the real files (IPDATA=folder)
 	@$(BIN)/ipx-gateway source coverage $(IPDATA) --notes docs/coverage.toml --on 2026-11-25 > docs/coverage.md
+
+pictures: $(STAMP) $(ASSETS) ## take the pictures of the guides anew (needs chromium)
+	@IPX_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_pictures.py
 
 assets: $(ASSETS) ## build styles and scripts of the consoles, where they are missing or older than frontend/
 
