@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -11,9 +12,12 @@ from gateway.cli import main as operator
 from gateway.errors import GatewayError
 from gateway.exchange.errors import IllegalTransitionError, StaleVersionError
 from gateway.exchange.steps import Step
-from ipx.answers import Denied, Pending, Released
+from ipx.answers import Denied, Failed, Pending, Released
 from ipx.channel import Call
+from ipx.client import Client
+from ipx.problems import UnreachableError
 from ipx.tokens import Grant
+from ipx.waiting import Patience
 from tests.exchange.approving import (
     CONTACT,
     OLGA,
@@ -26,6 +30,7 @@ from tests.exchange.approving import (
     only_task,
     put,
 )
+from tests.exchange.servers import Rewired, serving
 from tests.exchange.world import COURT, CUSTOMS, OFFICE, Gateway
 
 RESUMED = (Step.FETCH, Step.DECIDE, Step.REDACT)
@@ -351,3 +356,37 @@ def at_once(act, given):
     for thread in threads:
         thread.join(30)
     return said
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("step", [Step.REDACT, Step.LOG], ids=str)
+def test_a_server_killed_while_an_exchange_becomes_pending_leaves_it_pending_or_closed(demo, settings, step):
+    gateway = Gateway(demo, settings)
+    put(gateway)
+    request = gateway.sign(CUSTOMS, groups=[CONTACT])
+    with serving(demo, settings, f"tests.exchange.dying:application('{step}')") as (address, server):
+        with (
+            Client(
+                settings.origin,
+                CUSTOMS,
+                gateway.key(CUSTOMS),
+                http=httpx.Client(transport=Rewired(address)),
+                patience=Patience(total_seconds=20, tries=1),
+            ) as client,
+            pytest.raises(UnreachableError),
+        ):
+            client.send(request)
+        server.wait(10)
+
+    closed = gateway.services.recovery.close_own()
+    answer = gateway.client().send(request)
+
+    assert answer.evidence.is_replayed
+    assert closed == (step is Step.REDACT)
+    assert isinstance(answer, Failed if step is Step.REDACT else Pending)
+    assert gateway.count("approval_task") == (step is Step.LOG)
+    assert gateway.count("log_entry WHERE step_id LIKE 'exchange:%'") == 1
+    if step is Step.LOG:
+        assert grant(gateway, only_task(gateway)).exchange_state == "released"
+    gateway.services.log.audit()
+    gateway.close()
