@@ -15,7 +15,7 @@ from pathlib import Path
 from click import echo
 
 from tests.mutants.mutate import Mutant, mutants
-from tests.mutants.run import Called, functions_called, noticed, warm_up
+from tests.mutants.run import TestsFailError, noticed
 
 VERIFIERS = (
     "bundle",
@@ -66,18 +66,16 @@ def main() -> int:
     if options.list:
         echo("\n".join(f"{mutant.module}:{mutant.line} {mutant.where}: {mutant.what}" for mutant in chosen))
         return 0
-    warm_up()
     try:
-        called = functions_called(TESTS)
-    except RuntimeError as error:
+        return report(everything, chosen, options.jobs)
+    except TestsFailError as error:
         echo(f"{error}: mend it first")
         return 2
-    return report(everything, chosen, called, options.jobs)
 
 
-def report(everything: list[Mutant], chosen: list[Mutant], called: Called, jobs: int) -> int:
+def report(everything: list[Mutant], chosen: list[Mutant], jobs: int) -> int:
     started = time.monotonic()
-    was_noticed = noticed(chosen, called, jobs, _progress(len(chosen)))
+    was_noticed = noticed(chosen, TESTS, jobs, _progress(len(chosen)))
     reasons = argued()
     survivors = [mutant for mutant, was in zip(chosen, was_noticed, strict=True) if not was]
     open_ends = [mutant for mutant in survivors if mutant.name not in reasons]
@@ -94,7 +92,8 @@ def report(everything: list[Mutant], chosen: list[Mutant], called: Called, jobs:
     )
     known = {mutant.name for mutant in everything}
     killed = {mutant.name for mutant, was in zip(chosen, was_noticed, strict=True) if was}
-    stale = [name for name in reasons if len(chosen) == len(everything) and (name not in known or name in killed)]
+    judged = {str(mutant.module) for mutant in everything} if len(chosen) == len(everything) else set()
+    stale = [name for name in reasons if name.split()[0] in judged and (name not in known or name in killed)]
     for name in stale:
         echo(f"stale in argued.md: {name}")
     return int(bool(open_ends or stale) or share < LEAST)

@@ -1,16 +1,26 @@
-"""Running the tests against one mutant: a forked child imports the mutant instead of the module, and runs pytest."""
+"""Running the tests against mutants: they are collected once; then a forked child for each mutant changes one function.
 
-import importlib.abc
-import importlib.machinery
+Nothing is imported, collected or made ready again, so a mutant that the first test notices costs little more than that
+test. Only files of tests are run that call the changed function at all.
+"""
+
+import functools
+import importlib
+import inspect
 import os
 import resource
 import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType
+
+import hypothesis
+import pytest
+from _pytest.main import pytest_runtestloop as run_items
+from hypothesis import Phase
 
 from tests.mutants.mutate import Mutant
 
@@ -20,163 +30,198 @@ SECONDS = 300
 MEMORY_BYTES = 2 << 30
 """Of a child: a mutant that collects for ever runs out of it, and was noticed."""
 
-WARM = (
-    "cryptography.hazmat.primitives.asymmetric.ec",
-    "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "cryptography.hazmat.primitives.asymmetric.rsa",
-    "cryptography.hazmat.primitives.serialization",
-    "cryptography.x509",
-    "gateway.db.engine",
-    "gateway.tables",
-    "hypothesis.extra.pytestplugin",
-    "hypothesis.strategies",
-    "psycopg",
-    "pytest",
-    "rfc3161_client",
-    "sqlalchemy.dialects.postgresql",
-    "sqlalchemy.dialects.sqlite",
-    "sqlalchemy.orm",
-)
-"""What the tests import besides the verifier, so that it is imported once and not in every child."""
+PROFILE = "mutants"
+"""Of Hypothesis: one failing example is enough, nobody reads a smaller one."""
+
+NEAR = {
+    "commitment": ["examination", "bundle"],
+    "container": ["bundle", "examination"],
+    "disclosures": ["sdjwt"],
+    "documents": ["examination", "query"],
+    "encoding": ["jws", "keys", "note"],
+    "handover": ["examination", "query"],
+    "jwk": ["keys"],
+    "notekey": ["note"],
+    "storedzip": ["bundle"],
+}
+"""Files of tests that are tried first where none has the module's own name."""
+
+Tell = Callable[[Mutant, bool], None]
 
 
-class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives a mutant for the module that it was made from."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._name = ".".join(mutant.module.with_suffix("").parts)
-        self._file = str(mutant.module.resolve())
-        self._tree = mutant.tree()
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        del path, target
-        if fullname != self._name:
-            return None
-        return importlib.machinery.ModuleSpec(fullname, self, origin=self._file)
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        del spec
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__file__ = self._file
-        exec(compile(self._tree, self._file, "exec", dont_inherit=True), module.__dict__)
+class TestsFailError(Exception):
+    """The tests fail without any mutant, or cannot be collected: they would notice everything."""
 
 
-def warm_up() -> None:
-    """Import once what every child needs. The verifier itself is not among it."""
-    for name in WARM:
-        importlib.import_module(name)
-    if any(name == "ipx" or name.startswith("ipx.") for name in sys.modules):
-        raise AssertionError("the verifier was imported before its mutants")
+def noticed(chosen: Sequence[Mutant], folder: Path, jobs: int, tell: Tell) -> list[bool]:
+    """Tell for each mutant whether any test fails with it in place.
 
-
-Called = dict[Path, frozenset[str]]
-"""Of each file of tests the functions of the verifier that it calls, as `module.py function`."""
-
-
-def functions_called(folder: Path) -> Called:
-    """Run each file of tests by itself and without any mutant.
+    Args:
+        chosen: the mutants.
+        folder: of the tests.
+        jobs: how many run side by side.
+        tell: is called as soon as one is judged.
 
     Raises:
-        RuntimeError: one of them fails as it is; then it would notice everything.
+        TestsFailError: the tests do not pass as they are.
     """
-    return {file: _functions_called_by(file) for file in sorted(folder.glob("test_*.py"))}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those that the verifier's tests do without cost more than they
+    hypothesis.settings.register_profile(PROFILE, deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+    options = ["-x", "-q", "-s", "--assert=plain", "--tb=no", "-q", "-p", "_hypothesis_pytestplugin"]
+    options += ["-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"]
+    options += ["--hypothesis-seed=1", f"--hypothesis-profile={PROFILE}", str(folder)]
+    runner = _Runner(chosen, jobs, tell)
+    pytest.main(options, plugins=[runner])
+    if runner.failing is not None:
+        raise TestsFailError(f"{runner.failing} fails without any mutant")
+    return [runner.found[at] for at in range(len(chosen))]
 
 
-def _functions_called_by(file: Path) -> frozenset[str]:
+class _Runner:
+    """Takes the place of pytest's own loop once everything is collected."""
+
+    def __init__(self, chosen: Sequence[Mutant], jobs: int, tell: Tell) -> None:
+        self.found: dict[int, bool] = {}
+        self.failing: str | None = "the collection of tests"
+        self._chosen = chosen
+        self._jobs = jobs
+        self._tell = tell
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        files: dict[Path, list[pytest.Item]] = defaultdict(list)
+        for item in session.items:
+            files[item.path].append(item)
+        called = {}
+        for path, items in files.items():
+            self.failing = path.name
+            called[path] = _functions_called(session, items)
+            if called[path] is None:
+                return True
+        self.failing = None
+        self._judge(session, files, called)
+        return True
+
+    def _judge(self, session: pytest.Session, files: dict[Path, list[pytest.Item]], called: dict) -> None:
+        waiting, running = deque(enumerate(self._chosen)), dict[int, tuple[int, float]]()
+        while waiting or running:
+            while waiting and len(running) < self._jobs:
+                at, mutant = waiting.popleft()
+                items = [item for path in _paths(mutant, called) for item in files[path]]
+                running[_fork(session, items, mutant)] = at, time.monotonic() + SECONDS
+            for child, (at, end) in [*running.items()]:
+                done, status = os.waitpid(child, os.WNOHANG)
+                if not done and time.monotonic() > end:
+                    os.kill(child, signal.SIGKILL)
+                    done, status = os.waitpid(child, 0)
+                if done:
+                    self.found[at] = status != 0
+                    del running[child]
+                    self._tell(self._chosen[at], self.found[at])
+            time.sleep(0.005)
+
+
+def _paths(mutant: Mutant, called: dict[Path, frozenset[str]]) -> list[Path]:
+    """Give the files of tests that call the mutant's function, those most likely to notice first."""
+    stem = mutant.module.stem
+    near = [f"test_{name}.py" for name in (stem, *NEAR.get(stem, ()))]
+    paths = [path for path, names in called.items() if f"{stem} {mutant.where}" in names]
+    return sorted(paths, key=lambda path: (near.index(path.name) if path.name in near else len(near), path.name))
+
+
+def _functions_called(session: pytest.Session, items: list[pytest.Item]) -> frozenset[str] | None:
+    """Run tests without any mutant; gives the verifier's functions that they call, None where one fails."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        called: set[CodeType] = set()
-        sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
-        status = _try(None, [str(file)])
+        codes: set[CodeType] = set()
+        sys.setprofile(lambda frame, event, _: codes.add(frame.f_code) if event == "call" else None)
+        status = _run(session, items)
         sys.setprofile(None)
         with os.fdopen(writing, "w") as pipe:
-            pipe.write("\n".join(sorted({name for code in called if (name := _name(code))})))
+            pipe.write("\n".join(sorted({name for code in codes if (name := _name(code))})))
         os._exit(status)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         names = frozenset(pipe.read().splitlines())
-    if os.waitpid(child, 0)[1] != 0:
-        raise RuntimeError(f"{file} fails without any mutant")
-    return names
+    return names if os.waitpid(child, 0)[1] == 0 else None
 
 
 def _name(code: CodeType) -> str | None:
     """Name a function of the verifier as its mutants do; a nested one belongs to the one around it."""
     path = Path(code.co_filename)
-    return f"{path.name} {code.co_qualname.partition('.<locals>')[0]}" if path.parent.name == "ipx" else None
+    return f"{path.stem} {code.co_qualname.partition('.<locals>')[0]}" if path.parent.name == "ipx" else None
 
 
-def tests_for(mutant: Mutant, called: Called) -> list[str]:
-    """Give the files of tests that call the mutant's function, those most likely to notice first."""
-    near = {
-        "disclosures": ["sdjwt"],
-        "notekey": ["note"],
-        "container": ["bundle", "examination"],
-        "storedzip": ["bundle"],
-        "documents": ["examination"],
-        "commitment": ["examination", "bundle"],
-        "handover": ["examination", "query"],
-        "jwk": ["keys"],
-        "query": ["query"],
-        "encoding": ["jws", "keys", "note"],
-    }
-    stem = mutant.module.stem
-    first = [f"test_{name}.py" for name in (stem, *near.get(stem, ()))]
-    files = [path for path, names in called.items() if f"{mutant.module.name} {mutant.where}" in names]
-    return [str(path) for path in sorted(files, key=lambda path: (path.name not in first, path.name))]
-
-
-def noticed(chosen: Sequence[Mutant], called: Called, jobs: int, tell: Callable[[Mutant, bool], None]) -> list[bool]:
-    """Tell for each mutant whether any test fails with it in place; `jobs` run at a time.
-
-    Args:
-        chosen: the mutants.
-        called: which tests call what.
-        jobs: how many run side by side.
-        tell: is called as soon as one is judged.
-    """
-    waiting, running, found = deque(enumerate(chosen)), dict[int, tuple[int, float]](), dict[int, bool]()
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            at, mutant = waiting.popleft()
-            running[_begin(mutant, tests_for(mutant, called))] = at, time.monotonic() + SECONDS
-        for child, (at, end) in [*running.items()]:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if not done and time.monotonic() > end:
-                os.kill(child, signal.SIGKILL)
-                done, status = os.waitpid(child, 0)
-            if done:
-                found[at] = status != 0
-                del running[child]
-                tell(chosen[at], found[at])
-        time.sleep(0.01)
-    return [found[at] for at in range(len(chosen))]
-
-
-def _begin(mutant: Mutant, files: Sequence[str]) -> int:
+def _fork(session: pytest.Session, items: list[pytest.Item], mutant: Mutant) -> int:
+    function, code = changed(mutant)
     child = os.fork()
     if child == 0:
-        os._exit(_try(mutant, files))
+        status = 1
+        try:
+            put_in_place(function, code)
+            status = _run(session, items)
+        finally:  # whatever a mutant breaks, it was noticed
+            os._exit(status)
     return child
 
 
-def _try(mutant: Mutant | None, files: Sequence[str]) -> int:
-    """Run the tests in this process; gives 0 where all pass, or where there are none."""
-    if not files:
-        return 0
+def _run(session: pytest.Session, items: list[pytest.Item]) -> int:
+    """Run tests in this process, until one fails; gives 0 where all pass, or where there are none."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    import pytest  # noqa: PLC0415  (imported before, by `warm_up`)
-
-    if mutant is not None:
-        sys.meta_path.insert(0, _Instead(mutant))
-    options = ["-x", "-q", "--assert=plain", "--hypothesis-seed=1", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    session.items = items
     try:
-        return int(pytest.main([*options, *files]) != 0)
-    except BaseException:  # noqa: BLE001  (whatever a mutant breaks, it was noticed)
+        run_items(session)
+    except session.Failed:
         return 1
+    return int(bool(session.testsfailed))
+
+
+def changed(mutant: Mutant) -> tuple[FunctionType, CodeType]:
+    """Give the function that a mutant changes, and what it becomes.
+
+    Raises:
+        LookupError: there is no such function.
+    """
+    found: object = importlib.import_module(".".join(mutant.module.with_suffix("").parts))
+    for part in mutant.where.split("."):
+        found = inspect.getattr_static(found, part)
+    function = _plain(found)
+    right = function.__code__
+    like = (right.co_qualname, right.co_firstlineno, len(right.co_freevars))
+    whole = compile(mutant.tree(), right.co_filename, "exec", dont_inherit=True)
+    for code in _codes(whole):
+        if (code.co_qualname, code.co_firstlineno, len(code.co_freevars)) == like:
+            return function, code
+    raise LookupError(mutant.name)
+
+
+def put_in_place(function: FunctionType, code: CodeType) -> None:
+    """Let changed code run wherever the right function was imported."""
+    function.__code__ = code
+    for module in [module for name, module in sys.modules.items() if name.startswith("ipx.")]:
+        for value in vars(module).values():
+            if isinstance(value, functools._lru_cache_wrapper):
+                value.cache_clear()  # what the right one has found before the mutant came
+
+
+def _plain(found: object) -> FunctionType:
+    """Take off what decorators have put around a function."""
+    if isinstance(found, property):
+        found = found.fget
+    if isinstance(found, classmethod | staticmethod):
+        found = found.__func__
+    plain = inspect.unwrap(found)
+    if not isinstance(plain, FunctionType):
+        raise LookupError(f"{found!r} is no function")  # noqa: TRY004  (the mutant names it, not a caller)
+    return plain
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)

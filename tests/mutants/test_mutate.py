@@ -7,6 +7,7 @@ import pytest
 
 from tests.mutants.__main__ import VERIFIERS, argued
 from tests.mutants.mutate import mutants
+from tests.mutants.run import changed
 
 SOURCE = """
 def check(a, b):
@@ -81,4 +82,7 @@ def test_every_mutant_of_the_verifier_has_a_name_of_its_own_and_compiles(monkeyp
     for mutant in found[::10]:
         assert ast.dump(mutant.tree()) != ast.dump(ast.parse(mutant.module.read_text("utf-8")))
         compile(mutant.tree(), str(mutant.module), "exec")
+    for mutant in found:
+        function, code = changed(mutant)
+        assert code.co_qualname == function.__qualname__ or "<locals>" in function.__qualname__
     assert set(argued()) <= {mutant.name for mutant in found}
