@@ -1,5 +1,7 @@
 """Pages about agencies: listed, shown, added, changed, suspended and resumed."""
 
+from typing import Any
+
 import svcs
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -132,7 +134,7 @@ def scope_choices() -> list[tuple[str, str]]:
     return [(scope, f"{label('scope', scope)} ({scope})") for scope in SCOPES]
 
 
-def _form(template: str, values: dict[str, object], **context: object) -> ResponseReturnValue:
+def _form(template: str, values: dict[str, Any], **context: Any) -> ResponseReturnValue:
     return render_form(
         template,
         values=values,

@@ -1,5 +1,7 @@
 """Pages about client systems and what they may do: shown, added, given scopes, suspended and resumed."""
 
+from typing import Any
+
 import svcs
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -44,7 +46,7 @@ def client(client_id: str) -> str:
 @needs_fresh_sign_in
 def add_client(code: str) -> ResponseReturnValue:
     agency = agency_in_reach(code)
-    page = {"agency": agency, "scopes": _choices(agency.scopes)}
+    page: dict[str, Any] = {"agency": agency, "scopes": _choices(agency.scopes)}
     if request.method == "GET":
         return render_form("admin/client_add.html", values={"scopes": ["exchange:request"]}, **page)
     try:
@@ -62,7 +64,7 @@ def add_client(code: str) -> ResponseReturnValue:
 @needs_fresh_sign_in
 def client_scopes(client_id: str) -> ResponseReturnValue:
     shown = client_in_reach(client_id)
-    page = {"client": shown, "scopes": _choices(agency_in_reach(shown.agency_code).scopes)}
+    page: dict[str, Any] = {"client": shown, "scopes": _choices(agency_in_reach(shown.agency_code).scopes)}
     if request.method == "GET":
         return render_form("admin/client_scopes.html", values={"scopes": shown.scopes}, version=version(shown), **page)
     try:

@@ -95,7 +95,7 @@ def read(form: type[Schema]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = form().load(sent())
     except ValidationError as error:
-        raise InvalidInputError(_faults(error.normalized_messages())) from error
+        raise InvalidInputError(_faults(error.messages_dict)) from error
     return loaded
 
 

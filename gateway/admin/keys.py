@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import svcs
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -87,7 +87,7 @@ def waiting_keys(person: SignedIn) -> Iterator[Waiting]:
 def add_key(client_id: str) -> ResponseReturnValue:
     """Register a public key; those the client has go on, so this is also the first half of a rotation."""
     client = client_in_reach(client_id)
-    page = {"client": client, "days_max": DAYS_MAX, "replaced": request.values.get("replaces")}
+    page: dict[str, Any] = {"client": client, "days_max": DAYS_MAX, "replaced": request.values.get("replaces")}
     if request.method == "GET":
         return render_form("admin/key_add.html", values={"days": DAYS_MAX}, **page)
     try:
@@ -129,7 +129,7 @@ def _end(client_id: str, kid: str, *, is_for_good: bool) -> ResponseReturnValue:
     if key is None:
         raise UnknownError(f"client {client_id} has no key {kid}")
     others = [one for one in service.keys(client_id) if one.kid != kid and standing(one, utc_now()) == "active"]
-    page = {"client": client, "key": key, "is_for_good": is_for_good, "is_last": not others}
+    page: dict[str, Any] = {"client": client, "key": key, "is_for_good": is_for_good, "is_last": not others}
     if request.method == "GET":
         return render_form("admin/key_end.html", **page)
     try:

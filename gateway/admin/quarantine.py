@@ -63,7 +63,7 @@ def redrive(name: str) -> ResponseReturnValue:
     chosen = request.form.get("entry")
     ids = [entry for entry in waiting if chosen in {None, entry}][:DRIVEN_AT_ONCE]
     deadline = Deadline.within(DRIVE_SECONDS)
-    outcomes = Counter(service.run(entry, deadline).outcome for entry in ids)
+    outcomes: Counter[str] = Counter(service.run(entry, deadline).outcome for entry in ids)
     svcs.flask.get(Sources).note_redriven(name, dict(outcomes), actor=current_person().actor)
     served = outcomes["mapped"] + outcomes["absent"]
     still = outcomes.total() - served
