@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.people.models import Person
 from ipx.answers import Denied, Released
 from tests.admin.test_policy_pages import page
 from tests.exchange.approving import CONTACT, ask_contact, looked_at, only_task, put
@@ -89,8 +90,6 @@ def test_an_officer_of_another_agency_finds_nothing(gateway, client, signed_in, 
         "mona", name="Mona", agency="customs-xa", roles=("release_officer",), actor="operator:tests"
     )
     with gateway.services.database.write() as session:
-        from gateway.people.models import Person
-
         person = session.query(Person).filter_by(username="mona").one()
         person.password, person.tf_totp_secret = "!", "!"
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+from gateway.governance.editors import Editor
 from ipx.answers import Released
 from tests.admin.test_change_pages import BORDER, inputs
 from tests.admin.test_policy_pages import page
+from tests.exchange.approving import put
 
 
 def post(client, address, form, **changes):
@@ -120,8 +122,6 @@ def test_the_author_cannot_review_even_as_an_approver(gateway, client, signed_in
     shown = page(client, proposed)
     token = shown.partition('name="csrf_token" value="')[2].partition('"')[0]
     change = gateway.services.governance.changes
-    from gateway.governance.editors import Editor
-
     seen = change.show(Editor.operator("x"), int(proposed.rpartition("/")[2]))
     answer = client.post(
         f"{proposed}/review",
@@ -159,8 +159,6 @@ def test_a_verdict_on_other_evidence_is_not_taken(client, signed_in, proposed):
 
 
 def test_a_moved_base_is_said(gateway, client, signed_in, proposed):
-    from tests.exchange.approving import put
-
     put(gateway)
 
     shown = page(signed_in(client, "bob"), f"{proposed}/review")
@@ -170,8 +168,6 @@ def test_a_moved_base_is_said(gateway, client, signed_in, proposed):
 
 
 def test_a_draft_is_taken_over_to_a_moved_base(gateway, client, signed_in, proposed):
-    from tests.exchange.approving import put
-
     put(gateway)
     signed_in(client, "alice")
 
