@@ -42,6 +42,7 @@ LANGUAGES = ("en", "zh")
 _GROUP_KEYS = frozenset({"class", "personal", "law", "fields"})
 _EXTENSIONS = {"class": "confidential", "fields": {"extensions": {"is": "any"}}}
 """In every type: what a mapping did not know is kept, and granted by no default policy."""
+_EXTENSION_LABELS = {"en": {"extensions": "what no field holds"}, "zh": {"extensions": "字段以外的内容"}}
 _FIELD_KEYS = frozenset({"is", "st96", "numbers", "forms"})
 
 
@@ -153,8 +154,9 @@ def _record_type(name: str, document: Mapping[str, Any], parts: Mapping[str, Any
         _add_groups(name, parts[f"_{part}"], groups, declared)
     _add_group(f"{name}.extensions", _EXTENSIONS, groups, declared)
     _add_groups("record", parts["_envelope"], groups, declared)
+    labels = [_EXTENSION_LABELS, *(parts[f"_{part}"].get("labels", {}) for part in document.get("includes", ()))]
     try:
-        return _assemble(name, document, groups, declared, shapes)
+        return _assemble(name, document, groups, declared, shapes, labels)
     except (ValueError, LookupError, TypeError) as error:
         raise DeclarationError(f"{name}: {error}") from error
 
@@ -165,6 +167,7 @@ def _assemble(
     groups: Mapping[str, Group],
     declared: Mapping[str, _Declared],
     shapes: Shapes,
+    labels: list[Mapping[str, Any]],
 ) -> RecordType:
     built: dict[str, fields.Field[Any]] = {}
     for field in declared.values():
@@ -189,21 +192,24 @@ def _assemble(
         refuse=(*_rules_of_fields(declared), *(rules.read_rule(about, kinds) for about in judged.get("refuse", ()))),
         flag=tuple(rules.read_rule(about, kinds) for about in judged.get("flag", ())),
         past_dates=tuple((field.name, *path) for field in declared.values() for path in shapes.past_dates(field.kind)),
-        labels=_labels(name, document.get("labels", {}), groups),
+        labels=_labels(name, [*labels, document.get("labels", {})], groups),
     )
     return replace(found, states=read_states(name, document.get("states", ()), groups))
 
 
-def _labels(name: str, said: Mapping[str, Any], groups: Mapping[str, Group]) -> dict[str, dict[str, str]]:
-    """Read `[labels.<language>]`: `type`, and a word for each group by its short name."""
+def _labels(name: str, all_said: list[Mapping[str, Any]], groups: Mapping[str, Group]) -> dict[str, dict[str, str]]:
+    """Read the tables `[labels.<language>]` of a type and of what it includes.
+
+    Each has a word for `type` and for each group by its short name.
+    """
     own = {group for group in groups if group.startswith(f"{name}.")}
     found: dict[str, dict[str, str]] = {}
-    for language, words in said.items():
+    for language, words in (pair for said in all_said for pair in said.items()):
         _require(language in LANGUAGES, name, f"labels are in {' or '.join(LANGUAGES)}, not in {language}")
         named = {name if short == "type" else f"{name}.{short}": word for short, word in words.items()}
         _require(named.keys() <= {name, *own}, name, f"labels.{language} names a group that is not there")
         _require(all(isinstance(word, str) and word for word in named.values()), name, "a label is a text")
-        found[language] = named
+        found.setdefault(language, {}).update(named)
     return found
 
 

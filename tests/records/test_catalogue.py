@@ -12,6 +12,7 @@ from gateway.records.codes import code, code_table, table_names
 from gateway.records.declarations import CLEAR
 from gateway.records.policy_catalogue import FACTS, policy_catalogue
 from gateway.records.reasons import IdentifierError
+from policies.cards import labels
 from policies.schema import cedar_schema
 
 TYPES = sorted(CATALOGUE.types)
@@ -211,3 +212,11 @@ def test_every_stage_of_every_status_is_a_word_policies_know():
         for about in document["words"].values():
             if isinstance(about, dict) and "stage" in about:
                 assert about["stage"] in stages, name
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_type_and_every_group_has_words_that_people_read(language):
+    words = labels(language)
+
+    assert [name for name in CATALOGUE.types if name not in words["type"]] == []
+    assert [group for known in CATALOGUE.types.values() for group in known.groups if group not in words["action"]] == []
