@@ -8,6 +8,7 @@ it.
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Any, Final
 import z3  # type: ignore[import-untyped]
 
 from policies.compiled import CompiledPolicy
-from policies.operands import UntranslatableError, Value, read_constant
+from policies.operands import UntranslatableError, read_constant
 from policies.question import (
     Agency,
     CaseReference,
@@ -53,6 +54,10 @@ _SCALARS: Final = 6
 
 TRUE: Final = z3.BoolVal(val=True)
 FALSE: Final = z3.BoolVal(val=False)
+
+
+_PLAIN: Final = {"resource.status": "active", "resource.stage": "unknown", "context.mode": "single"}
+_PLAIN_NOW: Final = 56 * 365 * _DAY
 
 
 class NotAnalysedError(Exception):
@@ -163,7 +168,37 @@ class Analysis:
             return None
         if answer == z3.unknown:
             raise NotAnalysedError(f"undecided within {timeout_ms} ms")
-        return solver.model()
+        return self._plainest(solver, timeout_ms)
+
+    def _plainest(self, solver: Any, timeout_ms: int) -> Any:
+        """Find a model in which little stands out: whoever reads a witness should see what matters, and no more."""
+        until = time.monotonic() + timeout_ms / 1000
+        model, kept = solver.model(), []
+        for wish in self._wishes():
+            if time.monotonic() > until:
+                break
+            if z3.is_true(model.eval(wish, model_completion=True)):
+                kept.append(wish)
+            elif solver.check(*kept, wish) == z3.sat:
+                kept.append(wish)
+                model = solver.model()
+        return model
+
+    def _wishes(self) -> Iterator[Any]:
+        """What is plain, the most telling first: nothing marked, nothing cited, nothing in sets, agencies by name."""
+        named = self._variables
+        for name in ("resource.holder", "principal.agency"):
+            if name in named:
+                yield named[name].at < max(1, len(self._universes["Agency"].names))
+        yield from (z3.Not(variable) for variable in named.values() if isinstance(variable, z3.BoolRef))
+        for name, variable in named.items():
+            if isinstance(variable, _Names) and not name.startswith("agency"):
+                yield z3.Not(z3.Or(*variable.has))
+        for name, value in _PLAIN.items():
+            if name in named and value in self._universes[named[name].type].names:
+                yield named[name].at == self._place(named[name].type, value)
+        if "context.now" in named:
+            yield named["context.now"] == _PLAIN_NOW
 
     def question(self, model: Any, record_type: str) -> Question:
         """Write a model as a question."""
@@ -268,7 +303,7 @@ class Analysis:
             found = read_constant(wanted)
         except UntranslatableError:
             raise NotAnalysedError(f"a {kind} of another form") from None
-        if not isinstance(found, Value) or not isinstance(found.of, datetime):
+        if not isinstance(found.of, datetime):
             raise NotAnalysedError(f"a {kind} of another form")
         return z3.IntVal((found.of - _EPOCH) // timedelta(milliseconds=1))
 
@@ -524,7 +559,7 @@ class _Writing:
             purpose=self._name("context.purpose", "Purpose"),
             legal_basis=self._name("context.legal_basis", "String"),
             mode=self._name("context.mode", "Mode"),
-            now=_EPOCH + timedelta(milliseconds=self._number("context.now", 0)),
+            now=_EPOCH + timedelta(milliseconds=self._number("context.now", _PLAIN_NOW)),
             approvals=self._names("context.approvals", "Approval"),
             case_reference=CaseReference(
                 self._name("context.case_reference.number", "String"),
@@ -595,6 +630,10 @@ class _Writing:
 
     def _name(self, name: str, kind: str) -> str:
         variable = self._analysis._variables.get(name)  # noqa: SLF001
+        if variable is None and name in _PLAIN:
+            return _PLAIN[name]
+        if variable is None and kind == "String":
+            return ""
         names = self._all(kind)
         return (
             names[-1 if kind in {"Agency", "Source", "String", "PartyKey"} else 0]

@@ -171,7 +171,7 @@ def duties(old: PolicyBook, new: PolicyBook, tier: Tier, owner: str) -> Iterator
     ]
     for policy_id in sorted({*sides[0], *sides[1]}):
         before, after = (side.get(policy_id) for side in sides)
-        if before != after and (before or after or None in {before, after}) and {policy_id} & sides[1].keys():
+        if (before or None) != (after or None):
             yield Duty(policy_id, before, after)
 
 

@@ -16,6 +16,7 @@ NEGATIVE = {
         "asking": {"code": "customs-xa", "kind": "customs", "jurisdictions": ["XA"]},
         "record_type": "trademark",
         "purpose": "statistics",
+        "facts": {"unpublished": True},
     },
     "expect": {"outcome": "denied"},
 }
