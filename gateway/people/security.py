@@ -97,7 +97,7 @@ def install(app: Flask, at: Desk) -> None:
     )
     security.login_manager.user_loader(_signed_in)
     security.login_manager.request_loader(_by_no_token)
-    security.unauthn_handler(lambda *_: access.away(access.SIGN_IN))
+    security.unauthn_handler(_to_sign_in)
     security.reauthn_handler(lambda *_: access.away(access.CONFIRM))
     security.want_json(lambda _: False)
     app.before_request(_before_a_sign_in_page)
@@ -215,6 +215,11 @@ def _signed_in(user_id: str) -> Person | None:
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", session.get("fs_paa", 0))
     return person
+
+
+def _to_sign_in(_mechanisms: list[str], headers: dict[str, str] | None = None) -> Response:
+    del headers
+    return access.away(access.SIGN_IN)
 
 
 def _by_no_token(_request: Any) -> None:

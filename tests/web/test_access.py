@@ -1,5 +1,7 @@
 """Views of the consoles are for those who may, at once when they may no longer."""
 
+import re
+
 import pytest
 
 from gateway.people.access import current_person, needs, needs_fresh_sign_in
@@ -75,3 +77,16 @@ def test_without_a_second_factor_a_person_can_only_set_one_up(client, signed_in,
     answer = signed_in(client, "carol").get("/t/auditors")
 
     assert answer.headers["Location"] == "/account/set-up"
+
+
+def test_no_page_about_people_opens_for_a_stranger(gateway, client):
+    """Signing in itself is for strangers; every other page leads there, says 404, or wants a form's token."""
+    for rule in gateway.app.url_map.iter_rules():
+        if rule.endpoint.partition(".")[0] not in {"people", "people_admin", "security"}:
+            continue
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            answer = client.open(re.sub(r"<[^>]+>", "x", rule.rule), method=method)
+
+            is_sent = answer.headers.get("Location", "").partition("?")[0] == "/sign-in"
+            is_open = method == "GET" and rule.rule in {"/sign-in", "/sign-in/passkey"}
+            assert is_sent or is_open or answer.status_code in {400, 404, 405, 410}, (method, rule.rule, answer.status)
