@@ -106,7 +106,7 @@ class Erasure:
                 select(PayloadClassKey).filter_by(holder=holder, retention_class=name, month=month).with_for_update()
             )
             if key is None:
-                raise UnknownError(f"nothing is kept of {holder}, {name}, {month}")
+                raise UnknownError(f"nothing is kept of {holder}, {name}, {month}: see `ipx-gateway erase classes`")
             mine = Exchange.class_key == key.id
             running = session.scalar(select(Exchange.id).where(mine, Exchange.state.in_(OPEN)).limit(1))
             if running is not None:
@@ -192,7 +192,7 @@ class Erasure:
     def _finished(self, session: Session, exchange_id: str) -> Exchange:
         row = session.get(Exchange, exchange_id, with_for_update=True)
         if row is None:
-            raise UnknownError(f"there is no exchange {exchange_id}")
+            raise UnknownError(f"there is no exchange {exchange_id}: its id stands in answer and receipt")
         if row.state in OPEN:
             raise InFlightError(exchange_id)
         if row.wrapped_key is None:

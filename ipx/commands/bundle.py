@@ -9,11 +9,11 @@ from ipx import evidence
 from ipx.client import Client
 from ipx.commands.connection import Connection, connection_options, trust_of
 from ipx.commands.printing import json_option, print_json, printable
-from ipx.commands.trouble import CommandError
+from ipx.commands.trouble import CommandError, NoOutcomeError
 from ipx.errors import EvidenceError
 from ipx.jws import Json, dump_json
 from ipx.listing import Listed, Side
-from ipx.problems import AnswerGoneError, ConflictError, UnprovenError
+from ipx.problems import AnswerGoneError, ConflictError, NotFoundError, UnprovenError
 from ipx.trust import Trust
 from ipx.waiting import utc_now
 
@@ -59,6 +59,11 @@ def get(
         except UnprovenError as error:
             _write(out, error.raw)
             raise
+        except NotFoundError as error:
+            raise NoOutcomeError(
+                f"There is no bundle of the exchange {exchange} for your agency.",
+                "Check the id (`id` or `exchange` in the answer), and that your agency asked or was asked in it.",
+            ) from error
     _write(out, data)
     if as_json:
         print_json({"exchange": exchange, "file": str(out), "bytes": len(data), "is_verified": trust is not None})
@@ -96,7 +101,7 @@ def export(*, case_ref: str, connection: Connection, role: Side, trust_path: Pat
     that are there and hold are not fetched twice.
 
     \b
-    Exit status: 0 all are there and hold · 1 one is missing, was erased or does not hold
+    Exit status: 0 all are there and hold · 1 one is missing, was erased or does not hold, or the case has none
 
     \b
     Example:
@@ -114,6 +119,12 @@ def export(*, case_ref: str, connection: Connection, role: Side, trust_path: Pat
             row = rows[-1]
             click.echo(f"[{len(rows)}] {printable(listed.exchange)}  {listed.outcome}: {row['state']}", err=True)
     _write(out / CONTENTS, dump_json({"case": case_ref, "role": role, "bundles": [*rows]}) + b"\n")
+    if not rows:
+        other = "holder" if role == "requester" else "requester"
+        raise CommandError(
+            f"No exchange of the case {case_ref} in which your agency was the {role}.",
+            f"Check the number as it was written in the requests, or try --role {other}; erased ones have no case.",
+        )
     good = sum(row["state"] == "holds" for row in rows)
     if as_json:
         print_json({"case": case_ref, "folder": str(out), "bundles": [*rows]})

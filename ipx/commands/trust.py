@@ -77,7 +77,14 @@ def show(*, file: Path, as_json: bool) -> None:
     list_ = read.trust
     click.echo(f"Trust list {list_.version} of {list_.issuer}")
     pin = read.fingerprint or "none: this file was written by hand, nobody signed it"
-    rows = [("pinned key", pin), ("log", list_.log.origin), ("witnesses", str(len(list_.log.witnesses) or "none"))]
+    witnesses = f"{list_.log.quorum} of {len(list_.log.witnesses)} must cosign" if list_.log.witnesses else "none"
+    rows = [
+        ("pinned key", pin),
+        ("log", list_.log.origin),
+        *(("ended log", f"{shard.origin}, with {shard.final.size} entries") for shard in list_.ended if shard.final),
+        ("witnesses", witnesses),
+        ("time-stamps", f"under {len(list_.tsa_roots)} root certificates" if list_.tsa_roots else "none"),
+    ]
     for line in table(rows):
         click.echo(line)
     click.echo("")

@@ -256,6 +256,7 @@ def test_trust_show_lists_who_signs_what(stub, run, desk):
         str.split, result.stdout.splitlines()
     )
     assert {key["role"] for key in machine["keys"]} == {"gateway", "seal", "requester"}
+    assert ["witnesses", "none"] in map(str.split, result.stdout.splitlines())
 
 
 def test_a_gateway_that_is_away_is_said_so(stub, run, tmp_path, monkeypatch):

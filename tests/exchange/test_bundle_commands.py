@@ -107,6 +107,17 @@ def test_an_export_with_an_erased_exchange_says_so(gateway, run):
     assert told.exit_code == 0
 
 
+def test_a_case_without_exchanges_and_a_bundle_of_nobody_are_told_with_what_to_do(gateway, run):
+    exported = run("bundle", "export", "--case", "another", "--trust", "trust.json", "--out", "case")
+    stranger = run("bundle", "get", gateway.ask().evidence.exchange, "--out", "b.zip", client_id=COURT)
+
+    assert exported.exit_code == 1
+    assert "No exchange of the case another in which your agency was the requester" in exported.stderr
+    assert "--role holder" in exported.stderr
+    assert stranger.exit_code == 3
+    assert "Check the id" in stranger.stderr
+
+
 def test_receipts_are_kept_by_requests_and_checked_against_list_and_log(gateway, run):
     ask = ("request", "--record", gateway.urn(), "--purpose", "border_enforcement", "--store", "receipts",
            "--legal-basis", "XA Customs Cooperation Agreement 2025, art. 4", "--trust", "trust.json")  # fmt: skip
