@@ -6,6 +6,7 @@ from flask_babel import gettext
 
 from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
+from gateway.auditor import pages as audit_pages
 from gateway.auditor import views as auditor_views
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
@@ -53,6 +54,7 @@ def create_app(services: Services) -> Flask:
         policy_pages.install(app)
         people_admin.install(app)
         admin_pages.install_tools(app)
+        audit_pages.install(app)
     app.add_url_rule("/", "front", _front)
     app.after_request(headers.set_headers)
     return app

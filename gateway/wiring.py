@@ -23,10 +23,12 @@ from gateway.audit.service import AuditTrail
 from gateway.auditor.auditing import Auditing
 from gateway.auditor.hashes import RightHashes
 from gateway.auditor.indexing import Indexer
+from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
+from gateway.auditor.statistics import Statistics
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
@@ -333,7 +335,18 @@ def build(
         bundles=Bundles(shards, finished.documents, clock),
         containers=containers,
         mutual_log=MutualLog(database, cases),
-        auditing=_auditing(settings, database, log, audit, finished, payloads, cases, clock),
+        auditing=_auditing(
+            settings,
+            database,
+            log,
+            audit,
+            finished,
+            payloads,
+            cases,
+            shards.number(shard.number),
+            evidence_state,
+            clock,
+        ),
         erasure=Erasure(database, payloads, class_keys, audit, clock),
         broker=Broker(
             requests,
@@ -488,6 +501,8 @@ def _auditing(
     finished: FinishedExchanges,
     payloads: Payloads,
     cases: CaseHashes,
+    published: PublishedLog,
+    state: EvidenceState,
     clock: Clock,
 ) -> Auditing:
     rights = RightHashes(_derived(settings, b"rights"))
@@ -497,6 +512,8 @@ def _auditing(
         looks=Looks(database, audit),
         saved=SavedSearches(database, clock),
         indexer=Indexer(database, payloads, rights),
+        statistics=Statistics(database),
+        log_checks=LogChecks(database, log, published, state),
     )
 
 
@@ -736,6 +753,8 @@ def register(app: Flask, services: Services) -> None:
         (Looks, services.auditing.looks),
         (SavedSearches, services.auditing.saved),
         (Indexer, services.auditing.indexer),
+        (Statistics, services.auditing.statistics),
+        (LogChecks, services.auditing.log_checks),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
     ]

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from gateway.auditor.indexing import Indexer
+from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
+from gateway.auditor.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +18,5 @@ class Auditing:
     looks: Looks
     saved: SavedSearches
     indexer: Indexer
+    statistics: Statistics
+    log_checks: LogChecks

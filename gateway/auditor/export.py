@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 FORMS: Final = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 MARK: Final = "\ufeff"
@@ -29,6 +30,25 @@ EXCHANGES: Final = (
     "erased",
 )
 ACTS: Final = ("id", "at", "actor", "act", "subject", "detail", "log_index")
+
+
+def lines(
+    kind: str,
+    agency: str | None,
+    wanted: Mapping[str, str],
+    at: str,
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: str,
+    *,
+    mark: bool,
+) -> Iterator[bytes]:
+    """Write a list as a file of one of `FORMS`, which says itself what it is of, when and for whom it was taken."""
+    about = {"of": kind, "at": at, "scope": agency or "national", "filter": dict(wanted)}
+    if form == "csv":
+        heading = f"{kind} of {about['scope']}, taken {at}, filter: {urlencode(wanted) or 'none'}"
+        return as_csv(rows, columns, heading, mark=mark)
+    return as_ndjson(rows, about)
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], heading: str, *, mark: bool) -> Iterator[bytes]:

@@ -222,12 +222,7 @@ def _file(
             [Fault("/format", "format", f"one of {', '.join(export.FORMS)}")], slug="invalid-request"
         )
     at = instant(svcs.flask.get(Looks).exported(scope, kind, wanted, form))
-    about = {"of": kind, "at": at, "scope": scope.agency or "national", "filter": dict(wanted)}
-    if form == "csv":
-        heading = f"{kind} of {about['scope']}, taken {at}, filter: {urlencode(wanted) or 'none'}"
-        lines = export.as_csv(rows, columns, heading, mark=given.get("mark") == "yes")
-    else:
-        lines = export.as_ndjson(rows, about)
+    lines = export.lines(kind, scope.agency, wanted, at, rows, columns, form, mark=given.get("mark") == "yes")
     response = Response(stream_with_context(lines), content_type=export.FORMS[form])
     response.headers["Content-Disposition"] = f'attachment; filename="{kind}-{at[:10]}.{form}"'
     response.headers["Cache-Control"] = "no-store"

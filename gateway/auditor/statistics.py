@@ -1,0 +1,145 @@
+"""Figures over what an auditor may see: who asks whom, how much a day, how it ended, why, and how long holders take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from gateway.auditor.scope import Scope
+from gateway.db.engine import Database
+from gateway.exchange.models import Exchange
+
+TIMED_AT_MOST: Final = 2000
+"""The newest exchanges whose times are looked at for one holder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    requester: str
+    holder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How many exchanges two values have in common."""
+
+    row: str
+    column: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date
+    count: int
+    is_unusual: bool
+    """Three times the median of the days before it, and at least ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class HolderTime:
+    holder: str
+    exchanges: int
+    median_ms: float
+    slowest_ms: float
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    since: datetime
+    until: datetime
+    total: int
+    pairs: Sequence[Pair]
+    days: Sequence[Day]
+    outcomes: Sequence[Cell]
+    """Outcome by record type."""
+    purposes: Sequence[Cell]
+    """Purpose by asking agency."""
+    holders: Sequence[HolderTime]
+    """The slowest first."""
+
+    @property
+    def as_cells(self) -> Sequence[Cell]:
+        """Who asks whom, as the cells of a table."""
+        return [Cell(pair.requester, pair.holder, pair.count) for pair in self.pairs]
+
+
+class Statistics:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, scope: Scope, since: datetime, until: datetime) -> Figures:
+        """Count the exchanges that were received in a time.
+
+        Args:
+            scope: whose exchanges may be seen.
+            since: from this instant on.
+            until: before this one.
+        """
+        within = and_(scope.exchanges(), Exchange.received_at >= since, Exchange.received_at < until)
+        with self._database.read() as session:
+            pairs = [Pair(*row) for row in _counted(session, within, Exchange.requester, Exchange.holder)]
+            return Figures(
+                since=since,
+                until=until,
+                total=sum(pair.count for pair in pairs),
+                pairs=pairs,
+                days=self._days(session, within, since, until),
+                outcomes=[Cell(*row) for row in _counted(session, within, Exchange.record_type, Exchange.state)],
+                purposes=[Cell(*row) for row in _counted(session, within, Exchange.requester, Exchange.purpose)],
+                holders=self._holders(session, within),
+            )
+
+    def _days(self, session: Session, within: ColumnElement[bool], since: datetime, until: datetime) -> list[Day]:
+        day: Any = func.date(Exchange.received_at)
+        if not self._database.is_sqlite:
+            day = func.date(func.timezone("UTC", Exchange.received_at))
+        counts = {
+            str(row[0]): row[1]
+            for row in session.execute(select(day, func.count()).where(within).group_by(day).order_by(day))
+        }
+        days: list[Day] = []
+        moment = since
+        while moment < until:
+            count = counts.get(moment.date().isoformat(), 0)
+            before = [known.count for known in days[-28:]]
+            usual = median(before) if len(before) >= 7 else None  # noqa: PLR2004  (a week tells what is usual)
+            is_unusual = usual is not None and count >= 10 and count > 3 * usual  # noqa: PLR2004  (said in `Day`)
+            days.append(Day(moment.date(), count, is_unusual))
+            moment += timedelta(days=1)
+        return days
+
+    def _holders(self, session: Session, within: ColumnElement[bool]) -> list[HolderTime]:
+        found = []
+        for holder, count in session.execute(
+            select(Exchange.holder, func.count()).where(within).group_by(Exchange.holder).order_by(Exchange.holder)
+        ).all():
+            mine = and_(within, Exchange.holder == holder)
+            newest = select(Exchange.timing_ms).where(mine, Exchange.timing_ms.is_not(None))
+            newest = newest.order_by(Exchange.received_at.desc()).limit(TIMED_AT_MOST)
+            spent = [float(timing["holder"]) for timing in session.scalars(newest) if timing and "holder" in timing]
+            failed = session.scalar(select(func.count()).select_from(Exchange).where(mine, Exchange.state == "failed"))
+            if spent or failed:
+                found.append(
+                    HolderTime(
+                        holder,
+                        count,
+                        round(median(spent), 1) if spent else 0.0,
+                        round(max(spent), 1) if spent else 0.0,
+                        failed or 0,
+                    )
+                )
+        return sorted(found, key=lambda one: one.median_ms, reverse=True)
+
+
+def _counted(
+    session: Session, within: ColumnElement[bool], row: InstrumentedAttribute[str], column: InstrumentedAttribute[str]
+) -> Sequence[Any]:
+    query = select(row, column, func.count()).where(within).group_by(row, column).order_by(row, column)
+    return [tuple(found) for found in session.execute(query)]

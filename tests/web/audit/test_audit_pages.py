@@ -1,0 +1,183 @@
+"""The auditor's pages: found in three steps, no more shown than the scope holds, each look itself on record."""
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from gateway.audit.models import AuditEntry
+from gateway.auditor.pages import blueprint
+from ipx import evidence
+from tests.exchange.world import CUSTOMS, MARK, OFFICE
+from tests.web.people import browser
+
+RIGHT = f"XA|trademark|{MARK}"
+
+
+@pytest.fixture
+def exchanges(gateway):
+    """What customs asked the office, and what the office asked another one: nothing of customs."""
+    own = gateway.ask(case_ref="CX-118").evidence.exchange
+    foreign = gateway.ask(OFFICE, "ipo-xb", "trademark", "2023889012", purpose="examination").evidence.exchange
+    gateway.services.auditing.indexer.catch_up()
+    return own, foreign
+
+
+@pytest.fixture
+def carol(client, signed_in):
+    return signed_in(client, "carol")
+
+
+@pytest.fixture
+def dora(gateway, signed_in):
+    return signed_in(browser(gateway), "dora")
+
+
+def text_of(reply):
+    return html.unescape(reply.get_data(as_text=True))
+
+
+def test_an_auditor_goes_from_the_front_page_to_evidence_that_verifies(gateway, carol, exchanges):
+    own, _ = exchanges
+    front = carol.get("/audit/", follow_redirects=True)
+    found = carol.get("/audit/exchanges", query_string={"right": RIGHT, "requester": "customs-xa", "outcome": ""})
+    opened = carol.get(f"/audit/exchanges/{own}")
+    taken = carol.get(f"/audit/exchanges/{own}/evidence")
+
+    assert own[:13] in text_of(front)
+    assert "1 exchange." in text_of(found)
+    assert own[:13] in text_of(found)
+    assert "proved from its tiles just now" in text_of(opened)
+    assert "trademark.owner.contact" in text_of(opened) or "withheld" in text_of(opened).lower()
+    now = gateway.services.clock() + timedelta(days=1)
+    assert evidence.verify(taken.data, gateway.trust, now=now).exchange == own
+
+
+def test_an_agency_s_auditor_sees_its_own_side_on_every_page(gateway, dora, exchanges):
+    own, foreign = exchanges
+    pages = [
+        dora.get(path)
+        for path in ("/audit/exchanges", "/audit/reports", "/audit/exchanges/file", "/audit/exchanges?requester=ipo-xa")
+    ]
+
+    for page in pages:
+        assert foreign not in text_of(page)
+        assert foreign[:13] not in text_of(page) or own[:13] == foreign[:13]
+    assert "ipo-xb" not in re.sub(r"<select.*?</select>", "", text_of(pages[1]), flags=re.DOTALL)
+    assert dora.get(f"/audit/exchanges/{own}").status_code == 200
+    assert dora.get(f"/audit/exchanges/{foreign}").status_code == 404
+    assert dora.get(f"/audit/exchanges/{foreign}/evidence").status_code == 404
+
+
+def test_only_auditors_get_in(gateway, client, signed_in):
+    paths = [
+        rule.rule.replace("<exchange_id>", "x").replace("<saved_id>", "x")
+        for rule in gateway.app.url_map.iter_rules()
+        if rule.endpoint.startswith(f"{blueprint().name}.")
+    ]
+    assert len(paths) >= 10
+    for username in ("alice", "bob", "otto", "olga"):
+        signed_in(client, username)
+        for path in paths:
+            assert client.open(path, method="POST" if "searches" in path else "GET").status_code in {400, 403, 405}, (
+                path
+            )
+    stranger = browser(gateway)
+    assert stranger.get("/audit/exchanges").status_code == 303
+
+
+def test_looks_are_on_record_and_shown_to_the_next_auditor(gateway, carol, dora, exchanges):
+    own, _ = exchanges
+    carol.get(f"/audit/exchanges/{own}")
+    carol.get("/audit/exchanges/file?requester=customs-xa")
+    seen = dora.get(f"/audit/exchanges/{own}")
+
+    assert "person:carol" in text_of(seen)
+    with gateway.services.database.read() as session:
+        acts = session.scalars(select(AuditEntry.act).where(AuditEntry.actor == "person:carol")).all()
+    assert {"audit.opened", "audit.exported"} <= set(acts)
+    assert "audit.exported" in text_of(carol.get("/audit/acts?act=audit")) or "file" in text_of(
+        carol.get("/audit/acts?act=audit")
+    )
+
+
+def test_a_filter_that_cannot_be_read_is_told_beside_its_field(carol):
+    page = carol.get("/audit/exchanges?since=yesterday")
+
+    assert page.status_code == 422
+    assert 'href="#since"' in text_of(page)
+    assert 'id="since-error"' in text_of(page)
+
+
+def test_older_exchanges_follow_and_a_cursor_of_another_filter_is_refused(gateway, carol):
+    for _ in range(51):
+        gateway.ask()
+    first = carol.get("/audit/exchanges?requester=customs-xa")
+    older = re.search(r'rel="next" href="([^"]+)"', first.get_data(as_text=True))[1]
+    second = carol.get(html.unescape(older))
+
+    assert "51 exchanges" in text_of(first)
+    assert "1 older" in text_of(second)
+    assert carol.get(html.unescape(older).replace("customs-xa", "court-xa")).status_code == 422
+
+
+def test_a_search_is_saved_under_a_name_and_opened_again(carol, exchanges):
+    page = carol.get("/audit/exchanges?requester=customs-xa")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(page))[1]
+    saved = carol.post(
+        "/audit/searches",
+        data={"csrf_token": token, "requester": "customs-xa", "name": "Customs", "shared": "yes"},
+        follow_redirects=True,
+    )
+    address = re.search(r'href="(/audit/searches/[^"]+)"', text_of(saved))[1]
+    opened = carol.get(address)
+
+    assert "saved as Customs" in text_of(saved)
+    assert opened.headers["Location"].endswith("/audit/exchanges?requester=customs-xa")
+    assert carol.post(f"{address}/delete", data={"csrf_token": token}).status_code == 303
+    assert carol.get(address).status_code == 404
+
+
+def test_reports_count_what_there_is_and_lead_to_it(carol, exchanges):
+    page = text_of(carol.get("/audit/reports"))
+
+    assert "2 exchanges" in page
+    pair = re.search(r'href="(/audit/exchanges\?[^"]*requester=customs-xa[^"]*holder=ipo-xa[^"]*)"', page) or re.search(
+        r'href="(/audit/exchanges\?[^"]*holder=ipo-xa[^"]*requester=customs-xa[^"]*)"', page
+    )
+    assert "1 exchange." in text_of(carol.get(pair[1]))
+    assert carol.get("/audit/reports?since=2020-01-01&until=2026-01-01").status_code == 422
+
+
+def test_a_later_head_is_proved_to_continue_an_earlier_one(gateway, carol):
+    sizes = []
+    for _ in range(2):
+        gateway.ask()
+        sizes.append(gateway.services.published.newest().size)
+    old, new = sizes
+    proved = carol.get(f"/audit/log?old={old}&new={new}")
+
+    assert f"The log of {new} entries begins with the log of {old}" in text_of(proved)
+    for wrong in (f"old={new}&new={old}", "old=x&new=1", f"old={old}&new=99999"):
+        assert carol.get(f"/audit/log?{wrong}").status_code == 422
+
+
+def test_an_exchange_of_an_unknown_id_is_a_page_that_says_so(carol):
+    page = carol.get("/audit/exchanges/019ab2c0-0000-7000-8000-000000000001")
+
+    assert page.status_code == 404
+    assert page.content_type.startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/audit/exchanges", "/audit/acts", "/audit/reports", "/audit/log"])
+def test_pages_speak_chinese(carol, exchanges, path):
+    page = text_of(carol.get(path, query_string={"lang": "zh_Hans_CN"}))
+
+    assert 'lang="zh-Hans-CN"' in page
+    assert re.search(r"交换|操作|报告|日志", page)
+
+
+def test_a_client_is_found_by_its_name(carol, exchanges):
+    assert "1 exchange." in text_of(carol.get(f"/audit/exchanges?client={CUSTOMS}"))
