@@ -110,7 +110,7 @@ def _reason_lines(title: str, reasons: list[tuple[str, Rejection]]) -> Iterator[
         return
     yield title
     for key, why in reasons:
-        said = why.detail or _shortened(why.where)
+        said = "   ".join(part for part in (_shortened(why.where), why.detail) if part)
         yield f"  {key}  {why.field or '(whole record)'}  {why.reason}   {said}".rstrip()
 
 

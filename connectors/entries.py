@@ -22,8 +22,8 @@ class Reading:
     """Origins whose values went into the record; what they do not cover goes to `extensions`."""
     failed: set[Hashable] = field(default_factory=set)
 
-    def reject(self, trail: Trail, reason: Reason, where: str, origin: Hashable = None) -> None:
-        self.rejections.append(Rejection(written(trail), reason, where))
+    def reject(self, trail: Trail, reason: Reason, where: str, origin: Hashable = None, detail: str = "") -> None:
+        self.rejections.append(Rejection(written(trail), reason, where, detail))
         if origin is not None:
             self.failed.add(origin)
 
@@ -67,7 +67,7 @@ class ValueEntry:
         try:
             value = self.use.one(_undamaged(leaf))
         except UnfitValueError as error:
-            reading.reject(trail, error.reason, self.where, leaf.origin)
+            reading.reject(trail, error.reason, self.where, leaf.origin, detail=error.detail)
             return None
         if value is None and self.required:
             reading.reject(trail, Reason.MISSING_REQUIRED, self.where)
@@ -124,7 +124,7 @@ class ListEntry:
                 # Alone first, so that one bad value names itself and does not spoil the others.
                 self.use.one(_undamaged(leaf))
             except UnfitValueError as error:
-                reading.reject((*trail, index), error.reason, self.where, leaf.origin)
+                reading.reject((*trail, index), error.reason, self.where, leaf.origin, detail=error.detail)
                 continue
             fit.append(leaf.value)
             reading.covered.append(leaf.origin)
@@ -139,7 +139,7 @@ class ListEntry:
         try:
             return [leaf for place in self.path.nodes(node) for leaf in self.value.leaves(place)]
         except UnfitValueError as error:
-            reading.reject(trail, error.reason, self.where)
+            reading.reject(trail, error.reason, self.where, detail=error.detail)
             return None
 
 
@@ -171,7 +171,7 @@ class ObjectEntry:
         try:
             nodes = self.path.nodes(node) if self.split is None else self.path.parts(node, self.split)
         except UnfitValueError as error:
-            reading.reject(trail, error.reason, self.where)
+            reading.reject(trail, error.reason, self.where, detail=error.detail)
             return None
         if not self.is_list and len(nodes) > 1:
             reading.reject(trail, Reason.MORE_THAN_ONE, self.where)
@@ -240,7 +240,7 @@ def _leaves(path: Path, node: Node, trail: Trail, where: str, reading: Reading) 
     try:
         return path.leaves(node)
     except UnfitValueError as error:
-        reading.reject(trail, error.reason, where)
+        reading.reject(trail, error.reason, where, detail=error.detail)
         return None
 
 

@@ -220,6 +220,8 @@ def _said(error: ValidationError) -> str:
             said = f"must be one of: {', '.join(map(str, rule))}"
         case "type":
             said = f"must be {rule}"
+        case "pattern" if "description" in schema:
+            said = f"must be {schema['description']}"
         case "pattern" | "minLength" | "maxLength" | "minimum" | "maximum" | "minProperties" | "minItems":
             said = f"must keep to {error.validator} {rule}"
         case "oneOf":

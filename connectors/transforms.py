@@ -197,20 +197,26 @@ def _number(argument: Any, tools: MappingTools) -> Step:
     return step
 
 
+CODES_TOLD = 20
+"""How many of a source file's own codes are listed where a record has another one."""
+
+
 def _code(argument: Any, tools: MappingTools) -> Step:
     match argument:
         case str():
             _require_known(tools.code, argument, "code table")
-            return lambda value: _ask(tools.code, argument, as_text(value), Reason.UNKNOWN_CODE)
+            detail = f"not in the code table {argument}"
+            return lambda value: _ask(tools.code, argument, as_text(value), Reason.UNKNOWN_CODE, detail)
         case dict() if argument and all(isinstance(item, str) for item in argument.values()):
             table = dict(argument)
+            detail = f"not among {', '.join(list(table)[:CODES_TOLD])}{' …' if len(table) > CODES_TOLD else ''}"
         case _:
             raise ValueError("needs the name of a table, or a table of texts")
 
     def step(value: Value) -> str:
         text = as_text(value)
         if text not in table:
-            raise UnfitValueError(Reason.UNKNOWN_CODE)
+            raise UnfitValueError(Reason.UNKNOWN_CODE, detail)
         return str(table[text])
 
     return step
@@ -225,11 +231,11 @@ def _require_known(function: Callable[[str, str], str], name: str, noun: str) ->
         pass  # it knows the name, and refuses the empty text
 
 
-def _ask(function: Callable[[str, str], str], name: str, text: str, otherwise: Reason) -> str:
+def _ask(function: Callable[[str, str], str], name: str, text: str, otherwise: Reason, detail: str = "") -> str:
     try:
         return function(name, text)
     except ValueError as error:
-        raise UnfitValueError(Reason(getattr(error, "reason", otherwise))) from error
+        raise UnfitValueError(Reason(getattr(error, "reason", otherwise)), detail) from error
 
 
 def _split(argument: Any, tools: MappingTools) -> Step:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
-from connectors.errors import SourceFileError, SourceRefusedError
+from connectors.errors import SourceFault, SourceFileError, SourceRefusedError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import Row
 from connectors.kinds.sql_account import Dialect, dialect_of
@@ -70,7 +70,10 @@ def open_connector(mapping: RecordMapping, resolver: Resolver, clock: Callable[[
     """
     source = mapping.source
     dialect, url = dialect_of(resolver.resolve(source.reach["url"], "/reach/url"))
-    engine = dialect.engine(url, source.read.encoding)
+    try:
+        engine = dialect.engine(url, source.read.encoding)
+    except ImportError as error:  # a driver whose own library is not there (ODBC, Oracle's client)
+        raise SourceFileError([SourceFault("/reach/url", f"the driver cannot be loaded: {error}")]) from error
     connector = SqlConnector(mapping, dialect, engine, resolver, clock)
     try:
         connector.look()

@@ -70,7 +70,9 @@ class Sqlite:
     def engine(self, url: URL, encoding: str) -> Engine:
         path = Path(url.database or "")
         if not path.is_absolute():
-            raise SourceFileError([SourceFault("/reach/url", "must name an SQLite file by its absolute path")])
+            raise SourceFileError(
+                [SourceFault("/reach/url", "must name an SQLite file by its absolute path, so with four slashes")]
+            )
 
         def text(raw: bytes) -> str | Undecodable:
             try:
@@ -219,6 +221,11 @@ _EXTRAS = {"mysql": ("pymysql", "mysql"), "mariadb": ("pymysql", "mysql")} | {
 """By kind of database: the driver's module, and the extra of this package that brings it."""
 
 
+_FORMS = (
+    "write postgresql://, mysql://, mariadb://, oracle:// or mssql:// user:password@host/database, or sqlite:////file"
+)
+
+
 def dialect_of(address: str) -> tuple[Dialect, URL]:
     """Find the dialect of a database address.
 
@@ -228,10 +235,10 @@ def dialect_of(address: str) -> tuple[Dialect, URL]:
     try:
         url = sqlalchemy_url(address)
     except (ArgumentError, ValueError) as error:
-        raise SourceFileError([SourceFault("/reach/url", "is no database address")]) from error
+        raise SourceFileError([SourceFault("/reach/url", f"is no database address; {_FORMS}")]) from error
     dialect = _DIALECTS.get(url.get_backend_name())
     if dialect is None:
-        raise SourceFileError([SourceFault("/reach/url", f"databases of kind {url.get_backend_name()} are not built")])
+        raise SourceFileError([SourceFault("/reach/url", f"no kind of database; {_FORMS}")])
     module, extra = _EXTRAS.get(url.get_backend_name(), (None, None))
     if module is not None and find_spec(module) is None:
         fault = f"needs the driver {module}: pip install 'ipx-gateway[{extra}]'"

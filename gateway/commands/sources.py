@@ -14,7 +14,9 @@ from connectors.template import template
 from gateway.agencies.sources import parsed
 from gateway.commands.context import actor, json_option, reported, services, show
 from gateway.commands.coverage import coverage
+from gateway.errors import UnknownError
 from gateway.records.catalogue import CATALOGUE
+from gateway.records.codes import code_table, table_names
 from gateway.settings import secrets_in_environment, variables_in_environment
 from gateway.wiring import mapping_tools
 
@@ -172,6 +174,36 @@ def source_template(file: Path, output: Path | None) -> None:
         return
     output.write_bytes(made)
     click.echo(f"{output}: {len(made)} bytes")
+
+
+@source_group.command("codes")
+@click.argument("table", required=False)
+@json_option
+@reported
+def source_codes(table: str | None, *, as_json: bool) -> None:
+    """List the code tables that `use: [{code: TABLE}]` can name, or one table's words and what each is read from.
+
+    Example: ipx-gateway source codes unit
+    """
+    if table is None:
+        tables = (code_table(name) for name in table_names())
+        show(
+            ({"table": known.name, "words": len(known.words), "source": known.source} for known in tables),
+            ("table", "words", "source"),
+            as_json=as_json,
+        )
+        return
+    if table not in table_names():
+        raise UnknownError(f"there is no code table {table}; `ipx-gateway source codes` lists those that exist")
+    known = code_table(table)
+    read_from: dict[str, list[str]] = {word: [] for word in known.words}
+    for text, word in known.texts.items():
+        read_from.setdefault(word, []).append(text)
+    show(
+        ({"word": word, "read from": " ".join(texts)} for word, texts in read_from.items()),
+        ("word", "read from"),
+        as_json=as_json,
+    )
 
 
 @source_group.command("health")

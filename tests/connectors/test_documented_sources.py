@@ -35,15 +35,15 @@ def test_each_example_is_a_source_file_of_its_kind_whose_fields_exist(kind):
 
 
 def test_there_is_an_example_of_every_kind_and_a_line_for_every_failure():
-    assert set(SOURCES) == {"sql", "files", "upload", "rest", "soap", "drop", "store", "push"}
+    assert set(SOURCES) == {"sql", "files", "upload", "rest", "soap", "drop", "store", "push", "queue", "office"}
     assert [reason for reason in FailReason if f"`{reason}`" not in PAGE and reason != "unsupported"] == []
 
 
 TABLES = (
     "CREATE TABLE cases (case_no TEXT, office TEXT, decided DATE, state TEXT, changed_at TIMESTAMP, decision_no TEXT)",
     "CREATE TABLE case_parties (party_id INTEGER PRIMARY KEY, case_no TEXT, party_name TEXT)",
-    "INSERT INTO cases VALUES ('A-1', 'Regulator', '2026-01-10', 'D', '2026-01-10 08:00:00', 'R/7')",
-    "INSERT INTO cases VALUES ('A-2', 'Regulator', NULL, 'O', '2026-01-11 08:00:00', NULL)",
+    "INSERT INTO cases VALUES ('A-1', 'Regulator', '2026-01-10', 'D', now() AT TIME ZONE 'UTC', 'R/7')",
+    "INSERT INTO cases VALUES ('A-2', 'Regulator', NULL, 'O', now() AT TIME ZONE 'UTC', NULL)",
     "INSERT INTO case_parties VALUES (1, 'A-1', 'Some  firm')",
 )
 
