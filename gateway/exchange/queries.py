@@ -1,12 +1,14 @@
 """Several records for one request: chosen by the requester's selectors, each decided and redacted on its own.
 
 No probing: a record counts as found only if it discloses every field that it was chosen by. What releases nothing is
-counted where the request chose by no field and the policies let the requester know that the record exists; else it
-looks like a record that is not there, and an answer without any like one whose records are too few to be shown.
+counted where the request chose by no field, the record passes the policies' row filter and they let the requester know
+that it exists; else it looks like a record that is not there, and an answer without any like one whose records are too
+few to be shown.
 """
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +42,7 @@ from gateway.records.record_ids import parse_record_id
 from ipx.query import Query
 from policies.engine import Denial, PolicyBook, Question, Release, decide_many
 from policies.obligations import Obligations, merge
-from policies.rows import RowFilter, to_document
+from policies.rows import RowFilter, matches, to_document
 
 NOT_FILTERABLE: Final = "not_filterable"
 """A policy's condition cannot be asked of a source, and without it every record would have to be read."""
@@ -58,11 +60,16 @@ class _Page:
     seals: set[str] = field(default_factory=set)
     obligations: list[Obligations] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    """Up to here."""
+    refused_within: Counter[str] = field(default_factory=Counter)
+    """Up to the last record of the page, so that the next page counts the others."""
     asked: list[Question] = field(default_factory=list)
     found: int = 0
-    """Records that would be released, those behind the page too."""
+    """Records that would be released, those of other pages too."""
     size: int = 0
     is_full: bool = False
+    is_counting: bool = False
+    """What comes now is of the pages before: counted, and not shown again."""
 
     @property
     def min_count(self) -> int:
@@ -100,7 +107,11 @@ class Queries:
         if isinstance(held, Unavailable):
             return Failed(held.stage, held.reason, self._questions.snapshot(question))
         page = _Page()
-        failed = self._decide(current.book, question, query, self._ordered(held, query), page, watch)
+        before, rows = self._parted(held, query)
+        failed = self._decide(current.book, early, question, query, rows, page, watch)
+        if failed is None and page.records and page.found < page.min_count:
+            page.is_counting = True
+            failed = self._decide(current.book, early, question, query, before, page, watch)
         watch.reached(Step.DECIDE)
         snapshot = self._snapshot(question, page.asked)
         if failed is not None:
@@ -121,16 +132,18 @@ class Queries:
 
         return write
 
-    def _ordered(self, held: HeldRecords, query: Query) -> list[HeldRecord]:
-        """Put records in the order of their keys, and leave out those of the pages before."""
-        behind = "" if query.after is None else self._holders.key_of(parse_record_id(query.after))
-        if behind is None:
-            return []  # a name that this holder never made is behind everything
-        return [held.records[key] for key in sorted(held.records) if key > behind]
+    def _parted(self, held: HeldRecords, query: Query) -> tuple[list[HeldRecord], list[HeldRecord]]:
+        """Put records in the order of their keys, those of the pages before apart from the others."""
+        ordered = sorted(held.records)
+        last = "" if query.after is None else self._holders.key_of(parse_record_id(query.after))
+        # A name that this holder never made is behind everything.
+        place = len(ordered) if last is None else bisect_right(ordered, last)
+        return [held.records[key] for key in ordered[:place]], [held.records[key] for key in ordered[place:]]
 
     def _decide(
         self,
         book: PolicyBook,
+        rows_allowed: RowFilter,
         question: Question,
         query: Query,
         rows: Sequence[HeldRecord],
@@ -140,23 +153,38 @@ class Queries:
         for start in range(0, len(rows), DECIDED_AT_ONCE):
             if watch.deadline.is_past:
                 return Unavailable("holder", "timeout")
-            chosen: list[tuple[SealedRecord, Question]] = []
-            for held in rows[start : start + DECIDED_AT_ONCE]:
-                sealed = self._seals.seal(held)
-                if isinstance(sealed, Unavailable):
-                    return sealed
-                if not query.admits(sealed.record.fields):
-                    continue
-                whole = self._questions.about(question, sealed, watch.deadline)
-                if isinstance(whole, Unavailable):
-                    return whole
-                chosen.append((sealed, whole))
+            chosen = self._chosen(question, query, rows[start : start + DECIDED_AT_ONCE], watch)
+            if isinstance(chosen, Unavailable):
+                return chosen
             decisions = decide_many(book, [whole for _, whole in chosen])
             for (sealed, whole), decision in zip(chosen, decisions, strict=True):
-                _take(page, query, sealed, whole, decision)
+                if isinstance(decision, Release):
+                    _take(page, query, sealed, decision)
+                elif decision.may_acknowledge and matches(rows_allowed, sealed.facts):
+                    page.refused[decision.reason] += not query.where
+                page.asked.append(whole)
                 if page.is_settled:
                     return None
         return None
+
+    def _chosen(
+        self, question: Question, query: Query, rows: Sequence[HeldRecord], watch: Stopwatch
+    ) -> list[tuple[SealedRecord, Question]] | Unavailable:
+        """Seal the records that the requester chose, and complete the question with each."""
+        chosen: list[tuple[SealedRecord, Question]] = []
+        for held in rows:
+            if held.found.signature is None and not query.admits(held.mapped.fields):
+                continue  # nothing is sealed that nobody asked for
+            sealed = self._seals.seal(held)
+            if isinstance(sealed, Unavailable):
+                return sealed
+            if not query.admits(sealed.record.fields):
+                continue
+            whole = self._questions.about(question, sealed, watch.deadline)
+            if isinstance(whole, Unavailable):
+                return whole
+            chosen.append((sealed, whole))
+        return chosen
 
     def _snapshot(self, question: Question, asked: Sequence[Question]) -> bytes:
         """Write down what was asked of each record; the question without a record stands in front."""
@@ -180,34 +208,35 @@ def _selected(name: str, op: str, values: Sequence[Any]) -> dict[str, Any]:
     return {"op": op, "field": name, "value": values[0]}
 
 
-def _take(page: _Page, query: Query, sealed: SealedRecord, question: Question, decision: Release | Denial) -> None:
-    """Put one record into the page, behind it, or among those that nobody is told of."""
-    page.asked.append(question)
-    if isinstance(decision, Denial):
-        if decision.may_acknowledge and not query.where:
-            page.refused[decision.reason] += 1
-        return
+def _take(page: _Page, query: Query, sealed: SealedRecord, decision: Release) -> None:
+    """Put one record into the page, behind it, or among those that release nothing after all."""
     fields = sealed.record.record_type.fields
     if not {fields[name] for name in query.fields} <= decision.disclosed:
         return  # it would be found by what it does not disclose
     obligations = decision.obligations
     released = release(sealed, replace(decision, obligations=replace(obligations, min_count=None)), b"")
     if not isinstance(released, Released):
-        if not query.where:
-            page.refused[released.reason] += 1
+        page.refused[released.reason] += not query.where
         return
     page.found += 1
     page.obligations.append(obligations)
+    if page.is_counting or page.is_full:
+        return
     page.size += len(released.presentation)
-    page.is_full = page.is_full or len(page.records) >= query.limit or (bool(page.records) and page.size > ANSWER_BYTES)
+    page.is_full = bool(page.records) and (len(page.records) == query.limit or page.size > ANSWER_BYTES)
     if not page.is_full:
         name = str(sealed.record.envelope.record_id)
         page.records.append(ReleasedRecord(name, released.presentation, released.withheld))
         page.seals.add(released.sealed_by)
+        page.refused_within = page.refused.copy()
 
 
 def _outcome(page: _Page, unreadable: int, snapshot: bytes) -> Outcome:
-    refused = tuple(Refused(reason, count) for reason, count in sorted(page.refused.items()))
+    refused = tuple(
+        Refused(reason, count)
+        for reason, count in sorted((page.refused_within if page.is_full else page.refused).items())
+        if count
+    )
     if page.found < page.min_count or not page.records:
         # As many as none: whether there are some, too few to be shown, is not told.
         return Denied(NOTHING_DISCLOSED if refused else NO_INFORMATION, snapshot=snapshot)
