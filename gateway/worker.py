@@ -61,6 +61,7 @@ class Worker:
             "repeated refusals": services.sign_in.refusals.settle,
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
+            "old sign-ins": services.sign_ins.sweep,
             "search index": services.auditing.indexer.catch_up,
             "retention": self._let_go,
         }

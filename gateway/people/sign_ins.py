@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
-from gateway.people.models import Person, SignIn
+from gateway.people.models import OneTimeLink, Person, SignIn
 from ipx.ids import uuid7
 
 IDLE: Final = timedelta(minutes=15)
@@ -20,6 +20,8 @@ ABSOLUTE: Final = timedelta(hours=8)
 SEEN_EVERY: Final = timedelta(seconds=30)
 """How often at most a sign-in's last use is written down."""
 TOKEN_BYTES: Final = 32
+KEPT: Final = timedelta(days=30)
+"""How long the row of a sign-in is kept after it can no longer be open."""
 
 
 class SignIns:
@@ -80,6 +82,18 @@ class SignIns:
             session.flush()
             actor = f"person:{found.person.username}"
             self._audit.record(session, actor, "person.signed_out", actor, {"id": found.id})
+
+    def sweep(self) -> int:
+        """Forget sign-ins and one-time links that ended long ago: addresses and browsers are personal data.
+
+        Returns:
+            How many rows. What happened stays in the audit entries.
+        """
+        before = self._clock() - KEPT
+        with self._database.write() as session:
+            gone = session.execute(delete(SignIn).where(SignIn.began_at < before)).rowcount  # type: ignore[attr-defined]
+            links = session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < before))
+            return int(gone) + int(links.rowcount)  # type: ignore[attr-defined]
 
 
 def is_open(row: SignIn, now: datetime) -> bool:

@@ -94,3 +94,17 @@ def test_signing_out_ends_it(begin, sign_ins, acts):
 
     assert sign_ins.current(token) is None
     assert len(acts("person.signed_out")) == 1
+
+
+def test_old_rows_are_forgotten_and_the_audit_entry_stays(begin, people, sign_ins, clock, acts, database):
+    begin("alice")
+    people.invite("adam", actor="person:alice")
+    clock.advance(29 * 24 * 3600)
+    assert sign_ins.sweep() == 0
+    begin("alice")
+    clock.advance(3 * 24 * 3600)
+
+    assert sign_ins.sweep() == 2
+    assert len(acts("person.signed_in")) == 2
+    with database.read() as session:
+        assert len(session.query(SignIn).all()) == 1

@@ -1,10 +1,12 @@
 """Signing in with password, code and recovery code: who may, and who may not."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
+from gateway.app import create_app
 from gateway.audit.models import AuditEntry
 from gateway.people.models import Person
 from tests.web.ceremony import (
@@ -270,17 +272,27 @@ def test_no_remembering_and_no_token_signs_in(gateway, client, nina):
 
 
 def test_the_session_cookie_is_strict_under_tls(gateway):
-    from dataclasses import replace  # noqa: PLC0415
+    """The whole application under another origin: over https, with the referrer that browsers then have to send."""
+    origin = "https://gw.example"
+    app = create_app(
+        replace(
+            gateway.services,
+            settings=replace(gateway.settings, origin=origin),
+            desk=replace(gateway.services.desk, origin=origin, console_origin=origin),
+        )
+    )
+    client = app.test_client()
 
-    from gateway.people.security import _configuration  # noqa: PLC0415
+    shown = client.get("/sign-in", base_url=origin)
+    cookie = shown.headers["Set-Cookie"]
 
-    under_tls = _configuration(replace(gateway.services.desk, origin="https://gw.example"))
-
-    assert under_tls["SESSION_COOKIE_NAME"] == "__Host-ipx"
-    assert under_tls["SESSION_COOKIE_SECURE"] is True
-    assert under_tls["SESSION_COOKIE_HTTPONLY"] is True
-    assert under_tls["SESSION_COOKIE_SAMESITE"] == "Lax"
-    assert under_tls["SESSION_COOKIE_PATH"] == "/"
+    assert cookie.startswith("__Host-ipx=")
+    assert {part.strip() for part in cookie.split(";")[1:]} == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+    fields = {"csrf_token": token(shown), "username": "nobody", "password": "x"}
+    sent = {"base_url": origin, "data": fields}
+    assert client.post("/sign-in", headers={"Referer": f"{origin}/sign-in"}, **sent).status_code == 200
+    assert client.post("/sign-in", headers={"Referer": "https://evil.example/"}, **sent).status_code == 400
+    assert client.post("/sign-in", **sent).status_code == 400
 
 
 def test_another_host_name_is_not_answered(gateway, client):
