@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import connectors.packs
 from connectors.mapping import Mapped
 from connectors.mapping_packs import read_pack, shipped, shipped_names
+from connectors.pack_page import page
 from connectors.protocol import Found
 from gateway.records.catalogue import CATALOGUE
 
@@ -108,3 +110,17 @@ def test_an_answer_that_is_an_error_never_becomes_a_record(pack, name, answer):
     outcome = pack(name).apply(Found(answer, "", name, None, None, NOW))
 
     assert [str(why.reason) for why in outcome.reasons] in (["unknown_schema"], ["wrong_namespace"])
+
+
+def test_the_page_of_the_packs_is_the_one_that_their_headers_make():
+    written = (Path(connectors.packs.__file__).parent / "README.md").read_text(encoding="utf-8")
+
+    assert written == page(), "run: python -m connectors.pack_page > connectors/packs/README.md"
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_pack_says_at_its_head_what_it_reads_and_by_what_it_knows_its_files(name):
+    pack = read_pack(name, shipped)
+
+    assert shipped(name).startswith("# ")
+    assert "expect" in pack.parts["read"] or "armor" in pack.parts["read"]

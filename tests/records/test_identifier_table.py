@@ -1,4 +1,4 @@
-"""The table of identifiers as properties: two printed forms of one number are one, and reading it again changes nothing.
+"""The table of identifiers as properties: printed forms of one number are one form, and reading that changes nothing.
 
 Each row names the kinds that stand for it, and says how its numbers are printed.
 """
