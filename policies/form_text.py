@@ -24,7 +24,7 @@ _METHODS: Mapping[Operator, str] = {
 
 def write_form(form: Form) -> str:
     """Write a form as policy text."""
-    head = "".join(f"@{name}({_quoted(value)})\n" for name, value in form.annotations)
+    head = "".join(f"@{name}({_quoted(value)})\n" if value else f"@{name}\n" for name, value in form.annotations)
     actions = "action"
     if form.actions is not None:
         names = [f"{NAMESPACE}::Action::{_quoted(name)}" for name in form.actions]

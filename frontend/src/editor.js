@@ -68,7 +68,7 @@ const open = (textarea) => {
     cedar,
     EditorView.cspNonce.of(textarea.dataset.nonce ?? ""),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": label?.textContent.trim() ?? "Cedar" }),
+    EditorView.contentAttributes.of({ "aria-label": label?.textContent.trim() ?? "Cedar", tabindex: "0" }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) textarea.value = update.state.doc.toString();
     }),
