@@ -4,7 +4,7 @@
 |---|---|
 | `manifest.json` | SHA-256 (hexadecimal) of every other file |
 | `request.jws` `receipt.jws` | the signed request, the signed receipt |
-| `record.sd-jwt` | what was handed over; exactly where the outcome is `released` |
+| `record.sd-jwt` | what was handed over, of a query one record on each line; exactly where the outcome is `released` |
 | `opening.json` `entry.json` | `{"salt": …}` opens the commitment in the log entry |
 | `proof.tlog-proof` | inclusion proof and checkpoint |
 | `checkpoint.tsr` | RFC 3161 time-stamp over the checkpoint; exactly where the trust list names an authority |
