@@ -1,6 +1,6 @@
 """One comparison of two books for one tier and owner: formulas asked of z3, witnesses confirmed by Cedar."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -62,12 +62,16 @@ class Comparing:
 
     def findings(self) -> Iterator[Found]:
         """Give what is odd about single policies of the new set, and groups that it lists and nobody can get."""
-        own = list(self._new.texts.of(self._tier, self._owner).values())
-        for policy in own:
-            if not policy.is_template:
-                yield from self._about(policy)
+        dead: set[str] = set()
+        for policy in self._new.texts.of(self._tier, self._owner).values():
+            if policy.is_template:
+                continue
+            for found in self._about(policy):
+                if found.code in {"never_applies", "always_overridden"}:
+                    dead.add(found.policy)
+                yield found
         if self._tier == "holder":
-            yield from self._unreachable()
+            yield from self._unreachable(dead)
 
     def _used(self, book: PolicyBook) -> Iterator[CompiledPolicy]:
         for known in book.catalogue.record_types:
@@ -195,8 +199,8 @@ class Comparing:
     def _any(self, formulas: Iterable[Any]) -> bool:
         return any(self._model(formula) is not None for formula in formulas)
 
-    def _unreachable(self) -> Iterator[Found]:
-        """Name groups that a permit lists and that never go, because the release or a personal grant is missing."""
+    def _unreachable(self, dead: Collection[str]) -> Iterator[Found]:
+        """Name groups that a live permit lists and that never go: the release or a personal grant is missing."""
         for known in self._new.catalogue.record_types:
             slice_ = self._slice(self._new, known)
             if slice_ is None:
@@ -205,7 +209,7 @@ class Comparing:
                 listing = sorted(
                     one.ref.policy_id
                     for one in _covering(slice_, group.name, "permit")
-                    if (one.ref.tier, one.ref.owner) == (self._tier, self._owner)
+                    if (one.ref.tier, one.ref.owner) == (self._tier, self._owner) and one.ref.policy_id not in dead
                 )
                 try:
                     if listing and self._model(self._formula(slice_, known, group.name)) is None:
