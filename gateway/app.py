@@ -8,6 +8,7 @@ from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
 from gateway.auditor import pages as audit_pages
 from gateway.auditor import views as auditor_views
+from gateway.catalogue import views as catalogue_views
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
 from gateway.exchange import approval_views
@@ -45,6 +46,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(auditor_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
+    app.register_blueprint(catalogue_views.blueprint())
     app.register_blueprint(policy_views.blueprint())
     app.register_blueprint(health_blueprint())
     if services.settings.has_consoles:
@@ -76,6 +78,7 @@ def _front() -> Response:
             "start": {
                 "token": "/.well-known/oauth-authorization-server",
                 "exchange": "/v1/exchanges",
+                "record types": "/v1/record-types",
                 "log": "/log/checkpoint",
                 "trust list": "/log/trust.jws",
                 "ready": "/readyz",

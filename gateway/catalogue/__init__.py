@@ -1,0 +1,1 @@
+"""The record catalogue for callers: which types there are, with their groups and fields."""
