@@ -14,8 +14,11 @@ from gateway.evidence.containers import Containers, read_seal
 from ipx import container, storedzip
 from ipx.jws import dump_json
 from tests.authority import Authority
+from tests.exchange import approving
+from tests.exchange.approving import put
 from tests.exchange.test_bundle_commands import seal_files
-from tests.exchange.world import COURT, CUSTOMS, Gateway
+from tests.exchange.test_queries import SEIZED, several
+from tests.exchange.world import COURT, CUSTOMS, REGULATOR, Gateway
 
 __all__ = ["seal_files"]
 
@@ -89,6 +92,37 @@ def test_they_take_a_bundle_with_an_erased_field(one_gateway, audit):
 
     assert told.returncode == 0, told.stderr
     assert "owners: " not in told.stderr
+
+
+def test_they_take_the_records_of_a_query_each_with_its_own_signature(one_gateway, audit):
+    put(one_gateway, SEIZED, owner="customs-xa")
+    client = one_gateway.client(REGULATOR)
+    answer = client.request(several())
+    whole = client.bundle(answer.evidence.exchange)
+    members = container.unpack(whole)
+    swapped = b"\n".join(members["record.sd-jwt"].split(b"\n")[::-1])
+
+    told = audit(bundle_zip=whole)
+    forged = audit(bundle_zip=container.pack({**members, "record.sd-jwt": swapped}))
+
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("by customs-xa, as seal") == len(answer.records) == 3
+    assert "D2026-0012" in told.stderr
+    assert forged.returncode != 0
+
+
+def test_they_take_the_bundle_of_a_filing_inside_the_one_that_ended_it(one_gateway, audit):
+    approving.put(one_gateway)
+    exchange = approving.ask_contact(one_gateway).evidence.exchange
+    approving.grant(one_gateway, approving.only_task(one_gateway))
+    whole = one_gateway.client().bundle(exchange)
+
+    told = audit(bundle_zip=whole)
+    filed = audit(bundle_zip=container.unpack(whole)["pending.zip"])
+
+    assert told.returncode == 0, told.stderr
+    assert filed.returncode == 0, filed.stderr
+    assert "owner_contacts: " in told.stderr
 
 
 def test_they_refuse_what_was_changed(one_gateway, audit):
