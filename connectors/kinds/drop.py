@@ -72,6 +72,7 @@ class SftpPeer:
             self._client = self._sftp = None
 
     def _done(self, work: Callable[[Any], T]) -> T:
+        is_kept = self._sftp is not None
         try:
             return work(self._sftp or self._connected())
         except paramiko.BadHostKeyException as error:
@@ -87,6 +88,8 @@ class SftpPeer:
             raise PeerError(FailReason.MISCONFIGURED, str(error)) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.close()
+            if is_kept:  # it may have died while nobody asked
+                return self._done(work)
             raise PeerError(FailReason.UNREACHABLE, self._resolver.blot_out(type(error).__name__)) from error
 
     def _connected(self) -> Any:

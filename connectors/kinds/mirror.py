@@ -148,6 +148,7 @@ class MirrorConnector:
                 continue
             raw = self._peer.read(name, self._rules.file_bytes)
             if len(raw) != file.size and len(raw) <= self._rules.file_bytes:
+                self._peer.close()  # or its line was cut
                 raise PeerError(FailReason.NOT_READY, "a file changed while it was copied")
             part = self._spool / f".{name}.part"
             part.write_bytes(raw)

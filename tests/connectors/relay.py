@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 class Relay:
     """`cut_after` bytes from the peer all its connections are closed; while `is_held` nothing passes."""
 
-    def __init__(self, port: int) -> None:
-        self._peer = ("127.0.0.1", port)
+    def __init__(self, peer: int | str) -> None:
+        """Take the peer's port, or the path of its socket."""
+        self._peer = peer
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.cut_after: int | None = None
@@ -37,14 +38,22 @@ class Relay:
         while not self._closed.is_set():
             try:
                 near, _ = self._listening.accept()
-                far = socket.create_connection(self._peer, 5)
-                far.settimeout(None)
+                far = self._connected()
             except OSError:
                 continue
             self.connections += 1
             self._open += [near, far]
             threading.Thread(target=self._pump, args=(near, far), kwargs={"is_answer": False}, daemon=True).start()
             threading.Thread(target=self._pump, args=(far, near), kwargs={"is_answer": True}, daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._peer, int):
+            far = socket.create_connection(("127.0.0.1", self._peer), 5)
+            far.settimeout(None)
+            return far
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(self._peer)
+        return far
 
     def _pump(self, source: socket.socket, target: socket.socket, *, is_answer: bool) -> None:
         passed = 0
@@ -63,7 +72,7 @@ class Relay:
 
 
 @contextmanager
-def relaying(port: int):
-    relay = Relay(port)
+def relaying(peer: int | str):
+    relay = Relay(peer)
     yield relay
     relay.close()
