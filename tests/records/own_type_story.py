@@ -8,7 +8,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.catalogue.documents import document
 from gateway.demo.run import Demo
+from gateway.records.catalogue import CATALOGUE
 from gateway.records.policy_catalogue import policy_catalogue
 from gateway.records.reference import reference
 from ipx import evidence
@@ -82,6 +84,7 @@ def words() -> dict[str, object]:
             labels("zh")["type"]["knowledge_entry"],
             labels("en")["action"]["knowledge_entry.custodians"],
         ],
+        "api": document(CATALOGUE.types["knowledge_entry"]),
         "card": str(card(next(iter(parse(POLICY).static_policies.values())), "en")),
     }
 

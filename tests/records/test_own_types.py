@@ -77,6 +77,14 @@ def test_a_declared_type_stands_in_policies_consoles_and_docs(run, tmp_path):
     (line,) = told["page"]
     assert line.split(" | ")[1:] == ["A traditional knowledge entry, as a community's register keeps it", "9 |"]
     assert told["labels"] == ["traditional knowledge entry", "传统知识登记", "custodians"]
+    assert told["api"]["label"] == {"en": "traditional knowledge entry", "zh": "传统知识登记"}
+    assert told["api"]["groups"][2] == {
+        "group": "knowledge_entry.secret_use",
+        "label": {"en": "secret use", "zh": "knowledge_entry.secret_use"},
+        "class": "sealed",
+        "personal": False,
+        "fields": [{"field": "secret_use", "kind": "text", "list": False, "required": False}],
+    }
     assert "what the register publishes" in told["card"]
     assert "traditional knowledge entry" in told["card"]
 
