@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 import structlog
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway.agencies.models import Agency
@@ -226,41 +226,30 @@ class Approvals:
         waited = self._settling.waited(exchange_id)
         is_current = self._is_current(exchange_id, waited)  # looked at again when the request is decided
         with self._database.write() as session:
-            row = self._of(session, task_id, officer.agency, lock=True)
-            exchange = session.get_one(Exchange, row.exchange_id)
-            self._require_open(session, row, exchange, officer, now)
-            if row.version != version:
-                raise StaleVersionError(f"approval {task_id} is at version {row.version}")
+            row = self._of(session, task_id, officer.agency)
+            self._require_open(session, row, officer, version, now)
             kept = checked(row, verdict, reason_code, groups, note)
-            row.version += 1
-            row.changed_at = now
-            if not is_current:
-                row.state = "void"
-            else:
-                session.add(
-                    ApprovalVerdict(
-                        task_id=task_id,
-                        actor=officer.actor,
-                        verdict=verdict,
-                        groups=kept,
-                        reason_code=reason_code,
-                        note=waited.cipher.encrypt(note_name(task_id, officer.actor), note.encode()) if note else None,
-                        at=now,
-                    )
-                )
-                session.flush()
-                row.groups = kept
-                row.state = self._state(session, row, verdict)
-            detail = {
-                "approval": row.approval,
-                "groups": kept,
-                "reason_code": reason_code,
-                "state": row.state,
-                "version": row.version,
-            }
+            state = self._state(session, row, verdict) if is_current else "void"
+            detail = {"approval": row.approval, "groups": kept, "reason_code": reason_code, "state": state}
             act = f"approval.{'granted' if verdict == 'grant' else 'refused'}" if is_current else "approval.found_void"
+            # Before the task is locked: whoever ends an exchange holds the log and then its tasks, never the reverse.
             self._audit.record(session, officer.actor, act, f"approval:{task_id}", detail)
-        if row.state != "open":
+            seen = and_(ApprovalTask.id == task_id, ApprovalTask.version == version, ApprovalTask.state == "open")
+            values = {"version": version + 1, "changed_at": now, "state": state, "groups": kept}
+            if session.connection().execute(update(ApprovalTask).where(seen).values(values)).rowcount != 1:
+                raise StaleVersionError(f"approval {task_id} was changed at this moment")
+            if is_current:
+                said = ApprovalVerdict(
+                    task_id=task_id,
+                    actor=officer.actor,
+                    verdict=verdict,
+                    groups=kept,
+                    reason_code=reason_code,
+                    note=waited.cipher.encrypt(note_name(task_id, officer.actor), note.encode()) if note else None,
+                    at=now,
+                )
+                session.add(said)
+        if state != "open":
             self._settle(exchange_id)
         with self._database.read() as session:
             return self._tasks(session, [task_id])[0]
@@ -277,26 +266,28 @@ class Approvals:
             row = session.get_one(Exchange, exchange_id)
         return self._resumption.is_current(waited, row.record_type, row.holder)
 
-    def _require_open(
-        self, session: Session, row: ApprovalTask, exchange: Exchange, officer: Officer, now: datetime
-    ) -> None:
+    def _require_open(self, session: Session, row: ApprovalTask, officer: Officer, version: int, now: datetime) -> None:
+        exchange = session.get_one(Exchange, row.exchange_id)
         if officer.actor == f"client:{exchange.client_id}":
             raise OfficerExcludedError(f"{officer.actor} asked for this itself")
         if row.state != "open" or exchange.state != PENDING or row.expires_at <= now:
             raise IllegalTransitionError(f"approval {row.id} is not open any more")
         if session.get(ApprovalVerdict, (row.id, officer.actor)) is not None:
             raise IllegalTransitionError(f"{officer.actor} has spoken on approval {row.id}")
+        if row.version != version:
+            raise StaleVersionError(f"approval {row.id} is at version {row.version}")
 
-    def _state(self, session: Session, row: ApprovalTask, verdict: str) -> str:
+    def _state(self, session: Session, row: ApprovalTask, verdict: str) -> State:
+        """Tell what becomes of a task with this verdict; that nobody speaks meanwhile, its version makes sure."""
         if verdict == "refuse":
             return "refused"
         granting = select(ApprovalVerdict.actor).where(
             ApprovalVerdict.task_id == row.id, ApprovalVerdict.verdict == "grant"
         )
-        return "granted" if len(session.scalars(granting).all()) >= row.quorum else "open"
+        return "granted" if len(session.scalars(granting).all()) + 1 >= row.quorum else "open"
 
-    def _of(self, session: Session, task_id: str, agency: str, *, lock: bool = False) -> ApprovalTask:
-        row = session.get(ApprovalTask, task_id, with_for_update=lock, populate_existing=lock)
+    def _of(self, session: Session, task_id: str, agency: str) -> ApprovalTask:
+        row = session.get(ApprovalTask, task_id)
         if row is None or row.holder != agency:
             raise UnknownError(f"{agency} has no approval {task_id}")
         return row

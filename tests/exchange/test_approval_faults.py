@@ -9,14 +9,14 @@ from click.testing import CliRunner
 
 from gateway.agencies.models import Agency
 from gateway.cli import main as operator
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.exchange.errors import IllegalTransitionError, StaleVersionError
 from gateway.exchange.steps import Step
-from ipx.answers import Denied, Failed, Pending, Released
+from ipx.answers import Denied, Failed, Pending, Released, Withdrawn
 from ipx.channel import Call
 from ipx.client import Client
-from ipx.problems import UnreachableError
-from ipx.tokens import Grant
+from ipx.problems import ConflictError, UnreachableError
+from ipx.tokens import Grant, purpose_grant
 from ipx.waiting import Patience
 from tests.exchange.approving import (
     CONTACT,
@@ -390,3 +390,54 @@ def test_a_server_killed_while_an_exchange_becomes_pending_leaves_it_pending_or_
         assert grant(gateway, only_task(gateway)).exchange_state == "released"
     gateway.services.log.audit()
     gateway.close()
+
+
+def test_a_verdict_and_a_withdrawal_at_once_have_one_end_and_lock_nobody_out(gateway):
+    put(gateway)
+    client = gateway.client()
+    for _ in range(3):
+        pending = ask_contact(gateway)
+        task = next(one for one in gateway.services.approvals.list("ipo-xa") if one.state == "open")
+
+        said = at_once(
+            lambda act: act(), [lambda task=task: grant(gateway, task), lambda one=pending: withdrawn(client, one)]
+        )
+
+        assert not any(isinstance(one, StoreUnavailableError) for one in said)
+        assert isinstance(looked_at(gateway, pending), Released | Withdrawn)
+    assert gateway.count("log_entry WHERE step_id LIKE '%final'") == 3
+
+
+def withdrawn(client, pending):
+    try:
+        return client.withdraw(pending.evidence.exchange)
+    except ConflictError as error:
+        return error
+
+
+@ON_SQLITE
+def test_waiting_is_told_as_http_tells_it(gateway):
+    put(gateway)
+    body = gateway.sign(CUSTOMS, groups=[CONTACT]).encode()
+    call = Call(
+        "POST",
+        f"{gateway.settings.origin}/v1/exchanges",
+        {"Content-Type": "application/jose", "Prefer": "respond-async, wait=10"},
+        body,
+    )
+    good = gateway.payload(CUSTOMS)
+    grant_of = purpose_grant(
+        "exchange:request", gateway.settings.resource, purpose=good["purpose"], legal_basis=good["legal_basis"]
+    )
+
+    asked = gateway.client()._call(call, grant_of)
+    place = f"{gateway.settings.origin}{asked.headers['Location']}"
+    looked = gateway.client()._call(Call("GET", place, {}), Grant("exchange:request", gateway.settings.resource))
+    grant(gateway, only_task(gateway))
+    ended = gateway.client()._call(Call("GET", place, {}), Grant("exchange:request", gateway.settings.resource))
+
+    assert (asked.status, looked.status, ended.status) == (202, 202, 200)
+    assert asked.headers["Preference-Applied"] == "respond-async"
+    assert int(looked.headers["Retry-After"]) > 0
+    assert "Retry-After" not in ended.headers
+    assert asked.headers["Content-Type"] == "application/json"

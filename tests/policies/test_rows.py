@@ -289,6 +289,33 @@ def test_a_filter_that_lets_all_through_because_all_may_pass_is_not_blank(world)
     assert not found.is_blank
 
 
+WIDE = "resource.right_keys == resource.case_numbers"
+SEIZED = 'resource.stage == IPX::Stage::"seized"'
+
+
+@pytest.mark.parametrize(
+    ("permit_if", "forbid_if", "egress_if", "is_blank"),
+    [
+        (WIDE, "false", "true", True),
+        (WIDE, "resource.sealed", "true", True),  # what forbids take away does not make it a filter
+        (f"{WIDE} || {SEIZED}", "resource.sealed", "true", True),
+        (f"{WIDE} && {SEIZED}", "resource.sealed", "true", False),
+        (WIDE, "resource.sealed", SEIZED, False),  # the other side narrows
+        ("true", "resource.sealed", "true", False),  # all may pass, and that is what the policies say
+        ("true", "resource.sealed", WIDE, True),
+        (SEIZED, "false", WIDE, False),
+    ],
+)
+def test_a_filter_is_blank_where_only_what_was_widened_opens_it(world, permit_if, forbid_if, egress_if, is_blank):
+    book = random_book(world, permit_if, forbid_if, egress_if)
+
+    early = decide_early(book, world.question("public", "customs-xa", "detention", "public_information"))
+
+    assert early.is_blank is is_blank
+    if is_blank:
+        assert {ref.policy_id for ref in early.blamed} == {"some-permit" if permit_if != "true" else "some-egress"}
+
+
 def test_instants_are_written_in_one_form_whatever_form_the_policy_has(world):
     found = early(world, 'resource has happened_on && resource.happened_on < datetime("2026-04-02T02:00:00+0200")')
 
