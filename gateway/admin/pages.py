@@ -32,7 +32,7 @@ def install(app: Flask) -> None:
         "admin",
         (
             Section("admin.home", _("Start")),
-            Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies", ("/admin/clients",)),
+            Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies", also=("/admin/clients",)),
             Section("admin.keys", _("Keys"), KEEPERS, "/admin/keys"),
             Section("admin.sources", _("Sources"), KEEPERS, "/admin/sources"),
         ),
@@ -48,8 +48,8 @@ def install_tools(app: Flask) -> None:
         app,
         "admin",
         (
-            Section("admin.token_debugger", _("Token debugger"), KEEPERS),
-            Section("admin.settings", _("Settings"), KEEPERS, "/admin/settings"),
+            Section("admin.token_debugger", _("Token debugger"), KEEPERS, is_national=True),
+            Section("admin.settings", _("Settings"), KEEPERS, "/admin/settings", is_national=True),
         ),
     )
 

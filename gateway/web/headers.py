@@ -3,7 +3,7 @@
 import base64
 import secrets
 
-from flask import Response, g, request
+from flask import Response, g
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
@@ -31,8 +31,7 @@ def set_headers(response: Response) -> Response:
     if is_page:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cache-Control", "no-store")
-        if "text/html" in request.headers.get("Accept", ""):
-            headers.add("Vary", "Cookie")
+        headers.add("Vary", "Cookie, Accept-Language")
     return response
 
 

@@ -90,9 +90,11 @@ def _taste() -> tuple[str | None, str | None]:
 
 def _remember(response: Response) -> Response:
     choices: tuple[tuple[str, Container[str]], ...] = (("lang", LANGUAGES), ("theme", THEMES))
+    if response.mimetype != "text/html":
+        return response
     for name, known in choices:
         chosen = request.args.get(name)
-        if chosen is not None and chosen in known and response.mimetype == "text/html":
+        if chosen is not None and chosen in known:
             response.set_cookie(
                 name, chosen, max_age=YEAR_SECONDS, secure=request.is_secure, httponly=True, samesite="Lax"
             )

@@ -1,13 +1,10 @@
 """What the consoles offer: each slice names its sections when it is installed, pages show those a person may open."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Flask, request, url_for
-
-Roles = Callable[[], frozenset[str] | None]
-"""Gives the roles of whoever is signed in, None for a stranger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +18,8 @@ class Section:
     """Any of them opens it; none: everybody who is signed in."""
     prefix: str | None = None
     """Paths that belong to it; None: the entry's own path and all below."""
+    is_national: bool = False
+    """Only for people of the gateway's own authority."""
     also: tuple[str, ...] = ()
     """Other paths that belong to it, with all below."""
 
@@ -31,9 +30,18 @@ def add(app: Flask, console: str, sections: Iterable[Section]) -> None:
     known.setdefault(console, []).extend(sections)
 
 
-def items(sections: Mapping[str, list[Section]], console: str, roles: frozenset[str]) -> list[dict[str, Any]]:
-    """Give a console's entries as the kit's navigation takes them."""
-    open_ones = [section for section in sections.get(console, ()) if not section.roles or section.roles & roles]
+class Reader(Protocol):
+    """Whoever looks at a page."""
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+    @property
+    def is_national(self) -> bool: ...
+
+
+def items(sections: Mapping[str, list[Section]], console: str, reader: Reader) -> list[dict[str, Any]]:
+    """Give the entries of a console that a person may open, as the kit's navigation takes them."""
+    open_ones = [section for section in sections.get(console, ()) if _opens(section, reader)]
     addresses = [(section, url_for(section.endpoint)) for section in open_ones]
     here = max((address for section, address in addresses if _is_in(section, address)), key=len, default=None)
     return [
@@ -45,6 +53,11 @@ def items(sections: Mapping[str, list[Section]], console: str, roles: frozenset[
         }
         for section, address in addresses
     ]
+
+
+def _opens(section: Section, reader: Reader) -> bool:
+    is_theirs = not section.roles or bool(section.roles & reader.roles)
+    return is_theirs and (reader.is_national or not section.is_national)
 
 
 def _is_in(section: Section, address: str) -> bool:

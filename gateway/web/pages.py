@@ -111,7 +111,7 @@ def _words(app: Flask, state: State) -> dict[str, Any]:
         "theme": language.theme,
         "themes": _themes,
         "this_page": this_page,
-        "console_navigation": lambda console, roles: navigation.items(sections, console, roles),
+        "console_navigation": lambda console, person: navigation.items(sections, console, person),
         "consoles_of": lambda roles: _consoles(sections, roles),
         "home_address": _home_address,
         "gateway_version": version("ipx-gateway"),

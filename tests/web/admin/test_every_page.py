@@ -138,3 +138,12 @@ def test_no_page_has_an_inline_style_or_a_handler(shared, person):
         page = person("alice").get(path).text
 
         assert not re.search(r"<[^>]+\sstyle=|<style|<[^>]+\son[a-z]+=", page), (endpoint, path)
+
+
+def test_navigation_shows_nobody_a_door_that_is_shut_to_them(shared, person):
+    for username in EVERYBODY - {"carol", "dora"}:
+        client = person(username)
+        page = client.get("/admin/").text
+        (navigation,) = re.findall(r"<nav aria-label=\"Sections\".*?</nav>", page, re.DOTALL)
+        for path in re.findall(r'href="([^"]+)"', navigation):
+            assert client.get(path).status_code == 200, (username, path)
