@@ -22,8 +22,8 @@ map:
   verbal_element: {path: WORD}
 """
 READS = {
-    "xml": '{format: xml, namespaces: {t: "urn:marks:2"}, expect: "/t:marks[@version=\'2\']", records: "//t:mark[not(@deleted)]", '
-    "deleted: \"//t:mark[@deleted='1']\"}",
+    "xml": """{format: xml, namespaces: {t: "urn:marks:2"}, expect: "/t:marks[@version='2']",
+  records: "//t:mark[not(@deleted)]", deleted: "//t:mark[@deleted='1']"}""",
     "json": "{format: json, expect: version}",
     "csv": "{format: csv, encoding: gbk, expect: number}",
 }
