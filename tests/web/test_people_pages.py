@@ -3,8 +3,6 @@
 import html
 import re
 
-import pytest
-
 from tests.web.ceremony import follow_link, is_signed_in, path_of, submit, token
 from tests.web.people import browser
 
@@ -112,12 +110,12 @@ def test_nobody_raises_their_own_roles(gateway, client, signed_in):
     assert not gateway.services.people.person("alice").role_names & {"policy_approver"}
 
 
-@pytest.mark.parametrize("username", ["bob", "carol", "olga", "edna"])
-def test_people_are_no_business_of_other_roles(client, signed_in, username):
-    signed_in(client, username)
+def test_people_are_no_business_of_other_roles(client, signed_in):
+    for username in ("bob", "carol", "olga", "edna"):
+        signed_in(client, username)
 
-    assert client.get("/admin/people").status_code == 403
-    assert client.get("/admin/people/add").status_code == 403
+        assert client.get("/admin/people").status_code == 403
+        assert client.get("/admin/people/add").status_code == 403
 
 
 def test_dangerous_acts_ask_for_a_second_look(client, signed_in):
