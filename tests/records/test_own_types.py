@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.records.catalogue import Catalogue
+from gateway.records.codes import code_table, table_names
+from gateway.records.declarations import DeclarationError
 from policies.cards import _ADDED, add_labels, labels
 from tests.conftest import ROOT
 
@@ -34,6 +36,16 @@ def own(tmp_path):
     (folder / "knowledge_entry.toml").write_text(DECLARED, encoding="utf-8")
     (folder / "codes" / "field-of-use.toml").write_text(CODES, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def here(own, monkeypatch):
+    """Code lists beside own declarations are found in this process too; the catalogue stays what it is."""
+    monkeypatch.setenv("IPX_RECORD_TYPES", str(own))
+    code_table.cache_clear()
+    yield
+    monkeypatch.undo()
+    code_table.cache_clear()
 
 
 @pytest.fixture
@@ -101,21 +113,27 @@ def test_a_declared_type_stands_in_policies_consoles_and_docs(run, tmp_path):
         ("other.toml", "schema_version = ", "other.toml"),
     ],
 )
-def test_a_declaration_at_fault_stops_the_start_with_one_line(own, run, name, text, fault):
+def test_a_declaration_at_fault_is_not_taken(own, here, name, text, fault):
     (own / name).write_text(text, encoding="utf-8")
+
+    with pytest.raises(DeclarationError, match=re.escape(fault)):
+        Catalogue.read(TYPES, own)
+
+
+def test_a_declaration_at_fault_stops_the_start_with_one_line(own, run):
+    (own / "trademark.toml").write_text(DECLARED, encoding="utf-8")
 
     ran = run("-c", "import gateway.records.catalogue")
 
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith(f"IPX_RECORD_TYPES ({own}): ")
-    assert fault in ran.stderr
-    assert ran.stderr.count("\n") == 1
+    assert ran.stderr == f"IPX_RECORD_TYPES ({own}): trademark: is a declaration of this project\n"
 
 
-def test_a_code_list_of_this_project_cannot_be_replaced(own, run):
+def test_a_code_list_of_this_project_cannot_be_replaced(own, here):
     (own / "codes" / "unit.toml").write_text(CODES, encoding="utf-8")
 
-    assert "code table unit is one of this project" in run("-c", "import gateway.records.catalogue").stderr
+    with pytest.raises(ValueError, match="code table unit is one of this project"):
+        table_names()
 
 
 def test_a_folder_that_is_not_there_is_told(own, run):

@@ -1,11 +1,13 @@
 """Records as ST.96: valid by the official schemas where they are at hand, and the same record when read again."""
 
 import copy
+import json
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from connectors.formats.document import Limits
 from connectors.mapping import Mapped, RecordMapping
@@ -15,6 +17,8 @@ from connectors.source_file import read_source
 from gateway.records.codes import code
 from gateway.wiring import mapping_tools
 from ipx import st96
+from ipx.cli import main
+from ipx.encoding import b64url
 from ipx.st96 import NotExpressibleError, convert
 from ipx.st96.design import STATUS as DESIGN_STATUS
 from ipx.st96.indication import CATEGORY as GI_CATEGORY
@@ -214,6 +218,40 @@ def test_a_document_that_breaks_the_schemas_is_told_line_by_line(schemas):
     xml = convert("trademark", MARK).xml.replace(b"2020-04-08", b"8 April")
 
     assert [line for line in faults(xml, schemas) if "8 April" in line]
+
+
+def kept(folder, fields):
+    """An answer as `ipx request --out` keeps it, with a record that nobody signed: converting is not verifying."""
+    claims = {"sub": "urn:ipx:ipo-xa:trademark:018222197", "record_type": "trademark", "language": "en"}
+    disclosures = [b64url(json.dumps(["salt", *pair]).encode()) for pair in fields.items()]
+    record = "~".join([f"e30.{b64url(json.dumps(claims).encode())}.e30", *disclosures, ""])
+    (folder / "answer.json").write_text(json.dumps({"record": record}), encoding="utf-8")
+    return str(folder / "answer.json")
+
+
+def test_a_valid_document_is_written_and_what_it_lacks_is_named(schemas, tmp_path):
+    ran = CliRunner().invoke(main, ["convert", kept(tmp_path, MARK), "--schemas", str(schemas)])
+
+    assert ran.exit_code == 0
+    assert ran.stderr == "ST.96 has no place for: mark_status_raw\n"
+    assert "<tmk:MarkVerbalElementText>VELMORA</tmk:MarkVerbalElementText>" in ran.stdout
+
+
+def test_a_document_that_breaks_the_schemas_is_not_written(schemas, tmp_path):
+    answer, out = kept(tmp_path, MARK | {"office": "XA"}), tmp_path / "mark.xml"
+
+    ran = CliRunner().invoke(main, ["convert", answer, "--schemas", str(schemas), "--out", str(out)])
+
+    assert (ran.exit_code, out.exists(), "'XA' is not a valid value" in ran.stderr) == (2, False, True)
+
+
+def test_of_several_records_one_is_chosen(tmp_path):
+    answer = Path(kept(tmp_path, MARK))
+    one = json.loads(answer.read_text(encoding="utf-8"))
+    answer.write_text(json.dumps({"records": [one, one]}), encoding="utf-8")
+
+    assert "--record 1 to 2 says which" in CliRunner().invoke(main, ["convert", str(answer)]).output
+    assert CliRunner().invoke(main, ["convert", str(answer), "--record", "2"]).exit_code == 0
 
 
 @pytest.mark.parametrize(
