@@ -10,7 +10,7 @@ from flask import Request, Response
 from gateway.exchange.finished import Finished
 from ipx.errors import FormatError
 from ipx.st96 import NotExpressibleError, convert_presentation
-from ipx.st96.schemas import faults
+from ipx.st96.schemas import SchemasError, faults
 
 XML, JSON = "application/xml", "application/json"
 
@@ -38,8 +38,8 @@ def xml_answer(finished: Finished, schemas: Path | None) -> Response:
         converted = convert_presentation(presentations[0])
     except FormatError as error:
         raise NotExpressibleError(str(error)) from error
-    if schemas is not None and faults(converted.xml, schemas):
-        raise NotExpressibleError("what was disclosed does not make a document that is valid by ST.96")
+    if schemas is not None:
+        _require_valid(converted.xml, schemas)
     response = Response(converted.xml, content_type=f"{XML}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
@@ -48,3 +48,12 @@ def xml_answer(finished: Finished, schemas: Path | None) -> Response:
     if converted.left_out:
         response.headers["IPX-Left-Out"] = ", ".join(converted.left_out)
     return response
+
+
+def _require_valid(xml: bytes, schemas: Path) -> None:
+    try:
+        is_valid = not faults(xml, schemas)
+    except SchemasError as error:
+        raise NotExpressibleError("the schemas of ST.96 that this gateway was given cannot be used") from error
+    if not is_valid:
+        raise NotExpressibleError("what was disclosed does not make a document that is valid by ST.96")

@@ -78,6 +78,16 @@ def test_with_the_official_schemas_at_hand_nothing_that_breaks_them_is_given(dem
     assert "valid by ST.96" in reply.json()["detail"]
 
 
+def test_a_folder_without_the_schemas_lets_no_xml_out(demo, settings, tmp_path):
+    gateway = Gateway(demo, replace(settings, st96_schemas=tmp_path))
+    try:
+        reply = looked(gateway, gateway.ask().evidence.exchange, XML)
+    finally:
+        gateway.close()
+
+    assert (reply.status, "cannot be used" in reply.json()["detail"]) == (406, True)
+
+
 def test_a_type_that_st_96_has_no_document_for_is_not_acceptable_but_its_release_is_told(gateway):
     asked = {"agency": "customs-xa", "record_type": "detention", "number": "D2026-0007", "purpose": "court_proceeding"}
     answer = gateway.ask(COURT, **asked, case_ref="IPC 118/2026")
