@@ -1,6 +1,5 @@
 """The register of people: added, given roles, suspended, invited; every act with its audit entry and leaf."""
 
-import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from gateway.people import links, sign_ins
 from gateway.people.errors import NotAllowedError, PersonChangedError
 from gateway.people.models import OneTimeLink, Person, PersonRole, SignIn
 from gateway.people.roles import require_roles
+from gateway.people.rules import is_chief, named, require_chief, require_other, require_username
 from ipx.ids import uuid7
 
-USERNAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,62}")
-NAME_CHARACTERS: Final = 200
 LINK_HOURS: Final = 24
 LANGUAGES: Final = ("en", "zh_Hans_CN")
 THEMES: Final = ("auto", "light", "dark")
@@ -69,8 +67,8 @@ class People:
             NotAllowedError: the acting administrator is of another agency.
         """
         given = require_roles(roles)
-        _require_username(username)
-        name = _named(name)
+        require_username(username)
+        name = named(name)
         if within is not None and agency != within:
             raise NotAllowedError(f"an administrator of {within} adds people of {within} only")
         with self._database.write() as session:
@@ -128,18 +126,18 @@ class People:
         given = require_roles(roles)
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
-            _require_other(person, actor)
+            require_other(person, actor)
             if seen is not None and person.version != seen:
                 raise PersonChangedError(f"{username} was changed meanwhile")
             if given == person.role_names:
                 return
-            before, was_chief = sorted(person.role_names), _is_chief(person)
+            before, was_chief = sorted(person.role_names), is_chief(person)
             person.roles = [role for role in person.roles if role.name in given] + [
                 PersonRole(name=role) for role in sorted(given - person.role_names)
             ]
             self._flush_and_end(session, person, "roles changed")
             if was_chief:
-                _require_chief(session)
+                require_chief(session)
             detail = {"before": before, "after": sorted(given)}
             self._audit.record(session, actor, "person.roles_set", f"person:{username}", detail)
 
@@ -149,21 +147,21 @@ class People:
             raise InvalidInputError([Fault("/reason", "missing", "say why")])
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
-            _require_other(person, actor)
+            require_other(person, actor)
             if person.suspended_at is not None:
                 return
-            was_chief = _is_chief(person)
+            was_chief = is_chief(person)
             person.suspended_at = self._clock()
             person.suspended_reason = reason.strip()
             self._flush_and_end(session, person, "suspended")
             if was_chief:
-                _require_chief(session)
+                require_chief(session)
             self._audit.record(session, actor, "person.suspended", f"person:{username}", {"reason": reason.strip()})
 
     def resume(self, username: str, *, actor: str, within: str | None = None) -> None:
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
-            _require_other(person, actor)
+            require_other(person, actor)
             if person.suspended_at is None:
                 return
             person.suspended_at = None
@@ -190,7 +188,7 @@ class People:
         """
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
-            _require_other(person, actor)
+            require_other(person, actor)
             if person.suspended_at is not None:
                 raise NotAllowedError(f"{username} is suspended; resume first")
             if (person.webauthn or person.password is not None) and not reset:
@@ -216,7 +214,7 @@ class People:
         """Say who this person is at the upstream identity provider; all their sign-ins end."""
         with self._database.write() as session:
             person = _existing(session, username, within, lock=True)
-            _require_other(person, actor)
+            require_other(person, actor)
             if person.upstream_subject == subject:
                 return
             _require_free_subject(session, subject)
@@ -284,33 +282,6 @@ def _existing(session: Session, username: str, within: str | None, *, lock: bool
     return person
 
 
-def _require_other(person: Person, actor: str) -> None:
-    if actor == f"person:{person.username}":
-        raise NotAllowedError("nobody changes their own roles or account: another administrator has to")
-
-
-def _is_chief(person: Person) -> bool:
-    """Whether this is an active administrator of the gateway's own authority."""
-    return person.active and person.agency_code is None and "administrator" in person.role_names
-
-
-def _require_chief(session: Session) -> None:
-    """Refuse an act after which no nation-wide administrator is left who could undo it.
-
-    Raises:
-        InvalidInputError: there is none; the caller's transaction must not be committed.
-    """
-    left = session.scalar(
-        select(Person.id)
-        .join(PersonRole)
-        .where(PersonRole.name == "administrator", Person.agency_code.is_(None), Person.suspended_at.is_(None))
-        .limit(1)
-    )
-    if left is None:
-        detail = "it would leave no active administrator of the gateway's own authority; add another first"
-        raise InvalidInputError([Fault("/roles", "last_administrator", detail)])
-
-
 def _take_away_factors(person: Person) -> None:
     person.password = None
     person.tf_primary_method = person.tf_totp_secret = person.totp_counter = None
@@ -325,16 +296,3 @@ def _require_free_subject(session: Session, subject: str | None) -> None:
         raise InvalidInputError([Fault("/upstream_subject", "bad_subject", "1 to 255 characters")])
     if session.scalar(select(Person.id).where(Person.upstream_subject == subject)):
         raise AlreadyExistsError("another person has this upstream subject")
-
-
-def _require_username(username: str) -> None:
-    if not USERNAME.fullmatch(username):
-        detail = "2 to 63 small letters, digits, dots, hyphens and underscores, beginning with a letter"
-        raise InvalidInputError([Fault("/username", "bad_username", detail)])
-
-
-def _named(name: str) -> str:
-    name = name.strip()
-    if not 0 < len(name) <= NAME_CHARACTERS or not name.isprintable():
-        raise InvalidInputError([Fault("/name", "bad_name", f"1 to {NAME_CHARACTERS} characters")])
-    return name
