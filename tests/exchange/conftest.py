@@ -55,6 +55,7 @@ def settings(request, demo, tmp_path) -> Iterator[Settings]:
             demo.settings,
             database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
             checkpoint_database_url=f"sqlite:///{checkpoints}",
+            has_consoles=False,
         )
         return
     admin, source = request.getfixturevalue("postgres_world")
@@ -66,6 +67,7 @@ def settings(request, demo, tmp_path) -> Iterator[Settings]:
         demo.settings,
         database_url=admin.url.set(database=name).render_as_string(hide_password=False),
         checkpoint_database_url=f"sqlite:///{checkpoints}",
+        has_consoles=False,
     )
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -88,6 +90,7 @@ def one_gateway(demo, tmp_path_factory) -> Iterator[Gateway]:
         demo.settings,
         database_url=f"sqlite:///{folder / 'gateway.db'}",
         checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
+        has_consoles=False,
     )
     gateway = Gateway(demo, settings)
     yield gateway
