@@ -2,10 +2,11 @@
 //   data-validate   address that judges the text; answers {"findings": [{"message", "policy", "severity"}]}
 //   data-findings   id of the element that lists the findings for everybody
 //   data-nonce      of this page, for the styles that CodeMirror makes
-import { StreamLanguage } from "@codemirror/language";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, linter } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
 import { basicSetup } from "codemirror";
 
 const KEYWORDS = /^(permit|forbid|when|unless|principal|action|resource|context|in|has|like|is|if|then|else|true|false)\b/;
@@ -23,6 +24,13 @@ const cedar = StreamLanguage.define({
     return null;
   },
 });
+
+// Colours stand in console.scss, for light and dark.
+const colours = HighlightStyle.define(
+  Object.entries({ comment: tags.comment, string: tags.string, meta: tags.meta, keyword: tags.keyword, number: tags.number }).map(
+    ([name, tag]) => ({ tag, class: `cedar-${name}` }),
+  ),
+);
 
 const DELAY = 400;
 
@@ -66,6 +74,7 @@ const open = (textarea) => {
   const extensions = [
     basicSetup,
     cedar,
+    syntaxHighlighting(colours),
     EditorView.cspNonce.of(textarea.dataset.nonce ?? ""),
     EditorView.lineWrapping,
     EditorView.contentAttributes.of({ "aria-label": label?.textContent.trim() ?? "Cedar", tabindex: "0" }),

@@ -231,3 +231,18 @@ def test_one_person_stops_something_and_a_second_one_lifts_it(gateway, client, s
 
     assert answer.status_code == 303, answer.text
     assert isinstance(gateway.ask(), Released)
+
+
+def test_a_request_is_simulated_with_the_draft(client, change):
+    asked = "records=ipo-xa/trademark&asking=customs-xa&purpose=border_enforcement&group=trademark.owner&ask=1"
+
+    before, after = (page(client, f"/admin/simulate?{asked}{more}") for more in ("", f"&change={change[-1]}"))
+
+    assert "not_granted" not in before
+    assert "not_granted" in after
+    assert "No owners" in after
+
+
+def test_the_start_page_says_what_waits(client, signed_in, proposed):
+    assert "“No owners” waits for your review" not in page(client, "/admin/")
+    assert "“No owners” waits for your review" in page(signed_in(client, "bob"), "/admin/")

@@ -7,14 +7,20 @@ import svcs
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
+from gateway.admin.policies.drafting import WORKERS
 from gateway.admin.policies.reading import READERS
 from gateway.admin.policies.register import Register, register
 from gateway.admin.policies.simulation import MARKS, Supposition, question
 from gateway.admin.policies.words import words_for_templates
+from gateway.governance.books import PolicyBooks
+from gateway.governance.changes import Change, Changes
+from gateway.governance.editors import Editor
 from gateway.governance.rights import Answer, Rights
 from gateway.people.access import SignedIn, current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
+from policies.engine import PolicyBook, PolicyRef, PolicyText, revision_of
 from policies.matrix import Asked
+from policies.reference import TIERS
 
 CASES: Final = ("", "cited", "named", "defendant")
 OWNERS: Final = ("", "represented", "right")
@@ -63,15 +69,18 @@ def simulate() -> ResponseReturnValue:
     known, catalogue = register(), policy_catalogue()
     held = _visible(current_person(), known)
     supposed = _supposition(known, held)
+    change = _change(current_person())
     found: Answer | None = None
     if supposed is not None and request.args.get("ask"):
         source = next(name for holder, kind, name in held if (holder, kind) == (supposed.holder, supposed.record_type))
-        found = svcs.flask.get(Rights).answer(question(supposed, known.agencies, source, catalogue))
+        asked = question(supposed, known.agencies, source, catalogue)
+        found = svcs.flask.get(Rights).answer(asked, _candidate(change) if change else None)
     return render_template(
         "policies/simulate.html",
         console="admin",
         held=held,
         supposed=supposed,
+        change=change,
         found=found.explanation if found else None,
         obligations=found.obligations.document() if found and found.obligations else {},
         names=known.names,
@@ -81,6 +90,23 @@ def simulate() -> ResponseReturnValue:
         marks=MARKS,
         **words_for_templates(catalogue),
     )
+
+
+def _change(person: SignedIn) -> Change | None:
+    """Give the change whose draft is to answer instead of what is in force, if one is named."""
+    named = request.args.get("change", "")
+    if not named.isdigit() or not person.roles & set(WORKERS):
+        return None
+    return svcs.flask.get(Changes).show(Editor(person.actor, person.agency, person.roles), int(named))
+
+
+def _candidate(change: Change) -> PolicyBook:
+    tier = next(known for known in TIERS if known == change.tier)
+    texts = [
+        PolicyText(PolicyRef(tier, change.owner, policy_id, revision_of(cedar)), cedar)
+        for policy_id, cedar in change.policies.items()
+    ]
+    return svcs.flask.get(PolicyBooks).candidate(tier, change.owner, texts)
 
 
 def _visible(person: SignedIn, known: Register) -> Sequence[tuple[str, str, str]]:

@@ -3,7 +3,9 @@
 from flask import Blueprint, Flask
 from flask_babel import lazy_gettext as _
 
+from gateway.admin import waiting
 from gateway.admin.policies import activating, approving, drafting, editing, emergency, looking, reading, reviewing
+from gateway.admin.policies.start_page import waiting_changes, waiting_emergencies
 from gateway.web import navigation
 from gateway.web.navigation import Section
 
@@ -14,6 +16,8 @@ EVERYBODY_WITH_POLICIES = frozenset({"policy_editor", "policy_approver", "admini
 def install(app: Flask) -> None:
     """Give an application these pages and their places in the navigation."""
     app.register_blueprint(blueprint())
+    for provider in (waiting_changes, waiting_emergencies):
+        waiting.add(app, provider)
     navigation.add(
         app,
         "admin",

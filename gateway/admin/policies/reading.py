@@ -8,9 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from gateway.admin.policies.drawing import DrawnPolicy, draw
 from gateway.admin.policies.register import may_edit, may_see, register
-from gateway.admin.policies.words import words_for_templates
+from gateway.admin.policies.words import activation_words, words_for_templates
 from gateway.errors import Fault, InvalidInputError
+from gateway.governance.activations import Activations
 from gateway.governance.books import PolicyBooks
+from gateway.governance.editors import Editor
 from gateway.governance.service import Policies
 from gateway.people.access import current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
@@ -20,6 +22,7 @@ from policies.reference import TIERS, Tier
 from policies.untrusted import examine
 
 READERS: Final = ("policy_editor", "policy_approver", "administrator", "release_officer")
+HISTORY: Final = 10
 TEXT_BYTES: Final = 1 << 18
 
 
@@ -79,6 +82,11 @@ def one(tier: str, owner: str, policy_id: str) -> ResponseReturnValue:
         policy=draw(text, known.names),
         names=known.names,
         may_edit=may_edit(person, tier, owner),
+        history=svcs.flask.get(Activations).history(
+            Editor(person.actor, person.agency, person.roles), tier, owner, limit=HISTORY
+        ),
+        kind_words=activation_words(),
+        may_work=person.may("policy_editor") or person.may("policy_approver"),
         **words_for_templates(policy_catalogue()),
     )
 
