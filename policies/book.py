@@ -57,14 +57,16 @@ class Slice:
 class _Slices:
     """One owner's slices of one side, each made when it is first asked for."""
 
-    __slots__ = ("_built", "_guardrails", "_lock", "_own", "_side")
+    __slots__ = ("_base", "_built", "_guardrails", "_lock", "_own", "_side")
 
     def __init__(
         self,
         side: Literal["holder", "egress"],
         guardrails: Mapping[str, CompiledPolicy],
         own: Mapping[str, CompiledPolicy],
+        base: "_Slices | None" = None,
     ) -> None:
+        self._base = base
         self._side = side
         self._guardrails = guardrails
         self._own = own
@@ -77,9 +79,14 @@ class _Slices:
             with self._lock:
                 found = self._built.get(record_type.name)
                 if found is None:
-                    found = _slice(self._side, record_type, self._chosen(record_type.name))
-                    self._built[record_type.name] = found
+                    found = self._built[record_type.name] = self._made(record_type)
         return found
+
+    def _made(self, record_type: RecordType) -> Slice:
+        """Make a slice; where an owner says nothing of a record type, all such owners share one."""
+        if self._base is not None and not any(policy.is_about(record_type.name) for policy in self._own.values()):
+            return self._base.of(record_type)
+        return _slice(self._side, record_type, self._chosen(record_type.name))
 
     def take_over(self, catalogue: Catalogue, previous: "_Slices") -> None:
         """Take slices that are the same, and make anew now those that changed and are in use: nobody waits then."""
@@ -219,6 +226,10 @@ def compile_book(
         and {place for place in before if place[0] == "guardrail"} <= sets.keys()
     )
 
+    guards = _Slices("holder", guardrails, {})
+    if previous is not None:
+        guards.take_over(catalogue, previous.guards)
+
     def slices(side: Literal["holder", "egress"]) -> Mapping[str, _Slices]:
         found: dict[str, _Slices] = {}
         known = (previous.holders if side == "holder" else previous.egress) if previous is not None else {}
@@ -229,14 +240,14 @@ def compile_book(
             if old is not None and before.get(place) is one and (side == "egress" or is_guarded_alike):
                 found[place[1]] = old
                 continue
-            found[place[1]] = _Slices(side, guardrails if side == "holder" else {}, one.in_force)
+            if side == "holder":
+                found[place[1]] = _Slices(side, guardrails, one.in_force, guards)
+            else:
+                found[place[1]] = _Slices(side, {}, one.in_force)
             if old is not None:
                 found[place[1]].take_over(catalogue, old)
         return MappingProxyType(found)
 
-    guards = _Slices("holder", guardrails, {})
-    if previous is not None:
-        guards.take_over(catalogue, previous.guards)
     return PolicyBook(
         catalogue=catalogue,
         schema_text=schema_text,

@@ -36,7 +36,7 @@ from policies.engine import (
     decide_early,
     revision_of,
 )
-from tests.bench import figures
+from tests.bench import figures, governed
 from tests.bench.answers import Faults
 from tests.bench.figures import say
 
@@ -50,6 +50,8 @@ class Size:
     questions: int
     many: bool
     """Ten thousand policies too: they take some seconds to compile."""
+    exchanges: int = governed.EXCHANGES
+    """To be replayed."""
 
 
 def measure(folder: Path, size: Size, faults: Faults) -> None:
@@ -65,13 +67,18 @@ def measure(folder: Path, size: Size, faults: Faults) -> None:
     _decide(book, question, "", size, faults)
     if size.many:
         say("compiling 10,000 policies")
-        texts = [*own, *_many()]
+        texts = many_texts()
         started = perf_counter()
-        book = compile_book(policy_catalogue(), texts, ())
+        # As a gateway starts: its revisions were found valid when they were stored.
+        book = compile_book(policy_catalogue(), texts, (), validated=frozenset(texts))
         compiled = (perf_counter() - started) * 1000
-        figures.heading(f"the same question among {len(texts)} policies of {HOLDERS} more holders")
+        figures.heading(
+            f"the same question among {len(texts)} policies of {HOLDERS} more holders "
+            "(targets: cold start 8 s, decision 4 ms, p95 6 ms)"
+        )
         figures.milliseconds("compile-book-10000", compiled)
         _decide(book, question, "-10000", size, faults)
+        governed.measure(book, texts, question, size.exchanges, faults)
 
 
 def _decide(book: PolicyBook, question: Question, name: str, size: Size, faults: Faults) -> None:
@@ -89,6 +96,11 @@ def _decide(book: PolicyBook, question: Question, name: str, size: Size, faults:
     figures.microseconds(f"decide{name}-p95", figures.percentile(whole, 95))
     figures.microseconds(f"decide-early{name}", median(early))
     say(f"policy{name or ''} done")
+
+
+def many_texts() -> list[PolicyText]:
+    """Give the shipped policies, the demo agencies' egress policies, and 10,000 of 200 more holders."""
+    return [*load(), *(default_egress(agency.code, agency.purposes) for agency in AGENCIES), *_many()]
 
 
 def _many() -> Iterator[PolicyText]:
