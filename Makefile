@@ -49,7 +49,7 @@ coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of th
 	@$(BIN)/ipx-gateway source coverage $(IPDATA) --notes docs/coverage.toml --on 2026-11-25 > docs/coverage.md
 
 pictures: $(STAMP) $(ASSETS) ## take the pictures of the guides anew (needs chromium)
-	@IPX_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_pictures.py
+	@IPX_PICTURES=docs/pictures $(BIN)/pytest -q tests/browser/test_pictures.py tests/browser/test_administrator_story.py
 
 assets: $(ASSETS) ## build styles and scripts of the consoles, where they are missing or older than frontend/
 
