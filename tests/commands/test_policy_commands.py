@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from policies.bundle_files import BUNDLES
+from tests.governance.people import BEN
 
 MARK = "holder/ipo-xa/customs-trademark-border.cedar"
 
@@ -48,9 +49,7 @@ def test_a_folder_is_put_in_force_once_and_then_proposed(operator, folder, monke
     assert 'trademark.owner"' not in operator("policy", "show", "holder/ipo-xa/customs-trademark-border")
     history = [json.loads(line) for line in operator("policy", "history", "holder/ipo-xa", "--json").splitlines()]
     assert [one["kind"] for one in history] == ["change", "import"]
-    monkeypatch.setattr(
-        "gateway.commands.policy_changes.operator", lambda: __import__("tests.governance.people", fromlist=["BEN"]).BEN
-    )
+    monkeypatch.setattr("gateway.commands.policy_changes.operator", lambda: BEN)
     assert "in force again" in operator("policy", "rollback", "holder/ipo-xa", history[1]["id"], "--reason", "x")
     exported = folder.parent / "out"
     operator("policy", "export", exported)
