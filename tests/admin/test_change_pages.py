@@ -161,7 +161,7 @@ def test_tests_are_edited_as_json(client, change):
     answer = client.post(f"{change}/tests", data=posted)
 
     assert answer.status_code == 422
-    assert "/question" in answer.text
+    assert "/tests/no/expect" in answer.text
 
 
 def test_an_editor_of_another_agency_finds_nothing(client, change, signed_in, gateway):
