@@ -10,7 +10,7 @@ PREFIXES = ("/admin", "/audit", "/account", "/sign-in")
 OWN = "admin."
 PEOPLE = {"/admin/approvals": "otto", "/audit": "carol"}
 """Who opens what alice may not; everything else is hers."""
-NO_PAGE = re.compile(r"\.(?:csv|ndjson|json|zip)$|/static/|/export")
+NO_PAGE = re.compile(r"\.(?:csv|ndjson|json|zip)$|/static/|/export|/file$")
 
 
 def paths(site):
