@@ -24,24 +24,24 @@ def demo(tmp_path_factory) -> Demo:
 
 
 @pytest.fixture(scope="session")
-def postgres_world(demo, postgres_template, tmp_path_factory) -> Iterator[tuple[Database, Path]]:
+def postgres_world(demo, postgres_template, tmp_path_factory) -> Iterator[tuple[Database, Path, str]]:
     """The same world registered in PostgreSQL; tests clone it."""
     admin = postgres_template
     folder = tmp_path_factory.mktemp("world")
+    name = f"world_{uuid7().replace('-', '')}"  # other folders' tests have a world of their own, with other keys
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS ipx_world WITH (FORCE)"))
-        connection.execute(text("CREATE DATABASE ipx_world"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
     original = demo.settings
     demo.settings = replace(
         original,
-        database_url=admin.url.set(database="ipx_world").render_as_string(hide_password=False),
+        database_url=admin.url.set(database=name).render_as_string(hide_password=False),
         checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
     )
     demo.prepare()
     demo.settings = original
-    yield admin, folder / "checkpoints.db"
+    yield admin, folder / "checkpoints.db", name
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS ipx_world WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,11 +58,11 @@ def settings(request, demo, tmp_path) -> Iterator[Settings]:
             has_consoles=False,
         )
         return
-    admin, source = request.getfixturevalue("postgres_world")
+    admin, source, world = request.getfixturevalue("postgres_world")
     shutil.copy(source, checkpoints)
     name = f"ipx_{uuid7().replace('-', '')}"
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE ipx_world"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {world}"))
     yield replace(
         demo.settings,
         database_url=admin.url.set(database=name).render_as_string(hide_password=False),
