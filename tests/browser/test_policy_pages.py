@@ -5,8 +5,8 @@ import pytest
 
 from gateway.governance.editors import Editor
 from policies.engine import PolicyRef, PolicyText, revision_of
-from tests.browser.conftest import NARROW, WIDE
 from tests.browser.site import running
+from tests.browser.test_accessible import LOOKS
 from tests.exchange.approving import PERSONAL
 from tests.exchange.world import CUSTOMS, Gateway
 
@@ -96,11 +96,10 @@ def test_axe_finds_nothing_on_any_page(site, browser_page, axe, language):
     for username, path in addresses(site):
         page = pages.get(username) or pages.setdefault(username, browser_page(username, language=language))
         assert page.goto(path).status == 200, path
-        for theme in ("light", "dark"):
+        for theme, (width, height), seen_only in LOOKS:
             page.emulate_media(color_scheme=theme)
-            for width, height in (WIDE, NARROW):
-                page.set_viewport_size({"width": width, "height": height})
-                axe(page)
+            page.set_viewport_size({"width": width, "height": height})
+            axe(page, seen_only=seen_only)
         assert page.evaluate(WIDER) == [], path
 
 
