@@ -290,3 +290,27 @@ def test_an_answer_with_another_pending_receipt_is_refused(ended, verify, world,
 def test_an_answer_that_leaves_its_pending_receipt_out_is_refused(ended, verify):
     with pytest.raises(EvidenceError, match="missing"):
         verify({name: value for name, value in ended.items() if name != "prior"})
+
+
+@pytest.mark.parametrize("outcome", ["pending", "withdrawn"])
+def test_a_pending_answer_has_an_id_and_releases_nothing(world, verify, outcome):
+    problem = world.answer(world.members(outcome))
+    answer = {"id": problem["exchange"]} | {name: value for name, value in problem.items() if name != "exchange"}
+
+    assert verify(answer).outcome == outcome
+
+
+@pytest.mark.parametrize("records", [None, {}, "x", 5, []])
+def test_records_that_are_no_list_are_refused(released, records):
+    answer = {name: value for name, value in released.items() if name != "record"}
+
+    with pytest.raises(FormatError, match="records are not a list"):
+        evidence.members_of_answer({**answer, "records": records})
+
+
+def test_records_of_an_answer_stand_on_lines_of_their_own(released):
+    answer = {name: value for name, value in released.items() if name != "record"}
+
+    members = evidence.members_of_answer({**answer, "records": [{"record": "one~"}, {"record": "two~"}]})
+
+    assert members["record.sd-jwt"] == b"one~\ntwo~"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ipx import bundle, note
+from ipx import bundle, note, trust
 from ipx.encoding import b64url
 from ipx.errors import BindingError, EvidenceError, FormatError, NoteError, ProofError, SignatureError, TrustError
 from ipx.keys import generate_signer
@@ -585,3 +585,14 @@ def test_a_requesters_key_revoked_after_the_filing_does_not_void_the_request(wor
     bundle.verify_members(members, world.witnessed(keys=keys), now=now)
     with pytest.raises(SignatureError, match="requester key"):
         bundle.verify_members(members, world.witnessed(keys=too_early), now=now)
+
+
+@pytest.mark.parametrize("role", ["requester", "gateway", "seal"])
+def test_a_key_without_an_end_stays_in_force(world, now, role):
+    payload = world.trust_payload()
+    for key in payload["keys"]:
+        if key["role"] == role:
+            del key["valid_until"]
+    listed = trust.load(json.dumps(payload).encode(), pinned=None, at_least=0)
+
+    assert bundle.verify_members(world.members(), listed, now=now).outcome == "released"

@@ -91,9 +91,16 @@ def test_a_query_in_another_form_is_refused(change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"where": {f"f{number}": "x" for number in range(8)}}, {"where": {"f": ["x"] * 50}}, {"limit": 100}]
+    "change",
+    [
+        {"where": {f"f{number}": "x" for number in range(8)}},
+        {"where": {"f": ["x"] * 50}},
+        {"limit": 100},
+        {"limit": 1},
+        {"where": {"f": "x" * 255}},
+    ],
 )
-def test_the_largest_query_is_taken(change):
+def test_the_largest_and_the_smallest_query_is_taken(change):
     Query.read(changed(QUERY, change))
 
 

@@ -118,3 +118,9 @@ def test_the_first_entry_of_a_shard_is_computed_from_the_public_checkpoint_alone
     assert entry(shard_commitment(text), "shard", 1_790_000_000) == (
         b'{"c":"YY3mhpckY_ig9lgXGgHf4NY81abFp5sHovNDEhK7TDA","o":"shard","t":1790000000,"v":1}'
     )
+
+
+def test_a_shard_may_have_ended_after_one_entry(ended):
+    [shard] = load(ended(size=1)).ended
+
+    assert shard.final.size == 1

@@ -156,3 +156,9 @@ def test_each_tile_is_fetched_once():
     merkle.inclusion_proof(node, 0, 300)
 
     assert len(fetched) == len(set(fetched))
+
+
+def test_there_are_eight_levels_of_tiles():
+    assert tiles.tile_path(7, 0, 1) == "tile/7/000.p/1"
+    with pytest.raises(ProofError):
+        tiles.tile_path(8, 0, 1)

@@ -150,18 +150,30 @@ def test_a_stamp_that_is_demanded_and_missing_is_refused(stamped, list_with):
         bundle.verify_members(members, list_with(), now=datetime.now(UTC))
 
 
-def test_a_stamp_of_the_future_is_refused(stamped, list_with, world):
-    members = stamped(cosigned_at=datetime.now(UTC) - timedelta(minutes=2))
+@pytest.fixture
+def stated(stamped, list_with, monkeypatch):
+    """Verifies a stamped exchange whose stamp states a time so many seconds after the present."""
 
-    with pytest.raises(BindingError, match="future"):
-        bundle.verify_members(members, list_with(), now=datetime.now(UTC) - timedelta(seconds=8))
+    def verified(seconds, *, cosigned=0):
+        now = datetime.now(UTC).replace(microsecond=0)
+        members = stamped(cosigned_at=now + timedelta(seconds=cosigned))
+        monkeypatch.setattr("ipx.examination.verify_timestamp", lambda *_, **__: now + timedelta(seconds=seconds))
+        return bundle.verify_members(members, list_with(), now=now + timedelta(seconds=max(0, cosigned)))
+
+    return verified
 
 
-def test_a_witness_later_than_the_stamp_is_refused(stamped, list_with):
-    later = datetime.now(UTC) + timedelta(seconds=30)
+def test_a_stamp_of_the_future_is_refused(stated):
+    """Clocks may differ by five seconds."""
+    assert stated(5).time_source == "time-stamp"
+    with pytest.raises(BindingError, match="The time-stamp is of the future"):
+        stated(6)
 
+
+def test_a_witness_later_than_the_stamp_is_refused(stated):
+    assert stated(0, cosigned=5).time_source == "time-stamp"
     with pytest.raises(BindingError, match="later than the time-stamp"):
-        bundle.verify_members(stamped(cosigned_at=later), list_with(), now=later)
+        stated(0, cosigned=6)
 
 
 @pytest.mark.parametrize("change", [{"tsa_roots": [base64.b64encode(b"x").decode()]}, {"tsa_policy": "not an oid"}])
