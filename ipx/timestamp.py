@@ -2,7 +2,8 @@
 
 Its traps are avoided here: it keeps roots in a set and of two with one subject tries one at random, so it is asked once
 for each root; what it raises is of several kinds, and becomes one. A certificate must have been valid when the stamp
-was made, not now.
+was made, not now. It passes over what no signature covers; there a stamp must say the one thing that fits the rest, so
+that of one stamp there are no two spellings.
 """
 
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def verify_timestamp(
         stated: datetime = response.tst_info.gen_time
     except ValueError as error:
         raise SignatureError("The time-stamp is not a granted reply of an authority.") from error
+    _require_unsigned_parts_to_fit(token)
     demanded = x509.ObjectIdentifier(policy) if policy else None
     reason: Exception | None = None
     for root in roots:
@@ -56,3 +58,20 @@ def verify_timestamp(
         else:
             return stated.astimezone(UTC)
     raise SignatureError("The time-stamp is not over this checkpoint, or by no authority that is trusted.") from reason
+
+
+def _require_unsigned_parts_to_fit(token: bytes) -> None:
+    """Judge what the signature does not cover (RFC 5652 §5.1, §5.3): the two versions and the named algorithm."""
+    from asn1crypto import tsp  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - as above
+
+    try:
+        signed = tsp.TimeStampResp.load(token, strict=True)["time_stamp_token"]["content"]
+        [signer] = signed["signer_infos"]
+        hashed, method = signer["digest_algorithm"]["algorithm"].native, signer["signature_algorithm"]
+        fits = method["algorithm"].native == "rsassa_pkcs1v15" or method.hash_algo == hashed
+        versions = signed["version"].native, signer["version"].native
+    except ValueError as error:
+        raise SignatureError("The time-stamp is not built as RFC 5652 says.") from error
+    by_issuer = signer["sid"].name == "issuer_and_serial_number"
+    if versions != ("v3", "v1" if by_issuer else "v3") or not fits:
+        raise SignatureError("The time-stamp names a version or an algorithm other than the one that it was made by.")

@@ -75,17 +75,23 @@ def test_a_stamp_of_another_authority_is_refused(renewed, reply):
         judged(reply, b"message")
 
 
+@pytest.mark.parametrize("by", [1, 2, 0x80, 0xFF])
+def test_no_byte_of_a_stamp_can_be_another_also_where_no_signature_covers_it(authority, reply, by):
+    """The versions of CMS and the named algorithm, for one: OpenSSL passes over them."""
+    for at in range(len(reply)):
+        with pytest.raises(SignatureError):
+            judged(reply[:at] + bytes([reply[at] ^ by]) + reply[at + 1 :], b"message", authority.root)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_a_damaged_stamp_raises_only_a_signature_error(authority, reply, data):
+def test_a_damaged_stamp_raises_a_signature_error(authority, reply, data):
     at = data.draw(st.integers(0, len(reply) - 1))
     damaged = bytearray(reply)
     damaged[at] ^= data.draw(st.integers(1, 255))
-    try:
-        stated = judged(bytes(damaged), b"message", authority.root)
-    except SignatureError:
-        return
-    assert stated == judged(reply, b"message", authority.root)
+
+    with pytest.raises(SignatureError):
+        judged(bytes(damaged), b"message", authority.root)
 
 
 # --- in the examination of an exchange -------------------------------------------------------------------------------

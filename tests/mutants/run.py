@@ -30,6 +30,9 @@ SECONDS = 300
 MEMORY_BYTES = 2 << 30
 """Of a child: a mutant that collects for ever runs out of it, and was noticed."""
 
+PROCESSOR_SECONDS = 60
+"""Of a child: the same for one that runs in a circle, however busy the machine is; all tests need a fifth of it."""
+
 PROFILE = "mutants"
 """Of Hypothesis: one failing example is enough, nobody reads a smaller one."""
 
@@ -169,6 +172,7 @@ def _fork(session: pytest.Session, items: list[pytest.Item], mutant: Mutant) -> 
 def _run(session: pytest.Session, items: list[pytest.Item]) -> int:
     """Run tests in this process, until one fails; gives 0 where all pass, or where there are none."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
