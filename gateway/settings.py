@@ -48,6 +48,19 @@ class PeopleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """How a process keeps its connections; it has one pool for each of the two databases."""
+
+    size: int = 20
+    overflow: int = 20
+    """How many more may be open for a while."""
+    recycle_seconds: int = 1800
+    """After which a connection is replaced: before a firewall or a proxy on the way forgets it."""
+    is_prepared: bool = True
+    """Whether statements may be prepared on the server. Not behind a proxy that gives each transaction another one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     origin: str
     """`https://gw.example`: issuer of tokens, audience of requests, base of all addresses. Never taken from `Host`."""
@@ -74,6 +87,9 @@ class Settings:
     """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
     trusted_proxies: tuple[str, ...] = ()
     redis_url: str | None = None
+    pool: Pool = field(default_factory=Pool)
+    drain_seconds: float = 0.0
+    """How long a node that is told to end goes on serving, not ready, so that others stop sending to it."""
     source_state: Path | None = None
     """Where indexes and copies of sources outlive the process; None: each process makes its own."""
     record_types: Path | None = None
@@ -166,6 +182,13 @@ def read_settings() -> Settings:
     client_certificate_header = env.str("CLIENT_CERTIFICATE_HEADER", default=None)
     trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", default=[])
     redis_url = env.str("REDIS_URL", default=None)
+    pool = Pool(
+        size=env.int("DATABASE_POOL", default=20, validate=_is_positive),
+        overflow=env.int("DATABASE_OVERFLOW", default=20, validate=_is_not_negative),
+        recycle_seconds=env.int("DATABASE_RECYCLE_SECONDS", default=1800, validate=_is_positive),
+        is_prepared=env.bool("DATABASE_PREPARED", default=True),
+    )
+    drain_seconds = env.float("DRAIN_SECONDS", default=0.0, validate=_is_pause)
     is_key_set_private = env.bool("KEY_SET_PRIVATE", default=False)
     tls_certificate = env.path("TLS_CERTIFICATE", default=None, validate=_is_file)
     tls_key = env.path("TLS_KEY", default=None, validate=_is_file)
@@ -215,6 +238,8 @@ def read_settings() -> Settings:
         client_certificate_header=client_certificate_header,
         trusted_proxies=tuple(trusted_proxies),
         redis_url=redis_url,
+        pool=pool,
+        drain_seconds=drain_seconds,
         is_key_set_private=is_key_set_private,
         tls_certificate=tls_certificate,
         tls_key=tls_key,
@@ -330,6 +355,16 @@ def _require_key(vkey: str, *, is_timed: bool) -> None:
 def _is_positive(number: int | None) -> None:
     if number is not None and number < 1:
         raise ValidationError("must be at least 1")
+
+
+def _is_not_negative(number: int) -> None:
+    if number < 0:
+        raise ValidationError("must not be negative")
+
+
+def _is_pause(seconds: float) -> None:
+    if not 0 <= seconds <= 600:  # noqa: PLR2004  (ten minutes; NaN is neither)
+        raise ValidationError("must be 0 to 600 seconds")
 
 
 def _is_duration(days_or_hours: float) -> None:

@@ -211,7 +211,7 @@ def build(
     signers = own_signers(settings)
     outsiders = _outsiders(settings)
     containers = _containers(settings, outsiders, clock)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, pool=settings.pool)
     _require_tables(database)
     wrap = KeyWrap(settings.key_encryption_key)
     try:
@@ -220,7 +220,7 @@ def build(
         database.dispose()
         raise
 
-    checkpoint_database = Database(settings.checkpoint_database_url)
+    checkpoint_database = Database(settings.checkpoint_database_url, pool=settings.pool)
     checkpoints = CheckpointStore(checkpoint_database)
     checkpoints.create_table()
     log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard)

@@ -18,11 +18,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from gateway.errors import StoreUnavailableError
+from gateway.settings import Pool
 
 SHORTEST_PAUSE_SECONDS = 0.0002
 LONGEST_PAUSE_SECONDS = 0.002
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up."""
+CONNECT_SECONDS = 5
+"""How long PostgreSQL may take to accept a connection, where the address itself does not say."""
 
 
 class Database:
@@ -32,11 +35,12 @@ class Database:
     the same head of the log and fork it without an error. Readers use a second engine whose `BEGIN` takes no lock.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20, pool: Pool | None = None) -> None:
+        pool = pool or Pool(size=pool_size, overflow=pool_size)
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.writer = _engine(self.url, "BEGIN IMMEDIATE", pool_size)
-        self.reader = _engine(self.url, "BEGIN", pool_size) if self.is_sqlite else self.writer
+        self.writer = _engine(self.url, "BEGIN IMMEDIATE", pool)
+        self.reader = _engine(self.url, "BEGIN", pool) if self.is_sqlite else self.writer
         self._turn: AbstractContextManager[object] = _Turn() if self.is_sqlite else nullcontext()
 
     @contextmanager
@@ -125,12 +129,21 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _engine(url: URL, begin: str, pool_size: int) -> Engine:
+def _engine(url: URL, begin: str, pool: Pool) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        return create_engine(
+            url,
+            pool_size=pool.size,
+            max_overflow=pool.overflow,
+            pool_recycle=pool.recycle_seconds,
+            pool_pre_ping=True,
+            connect_args=_postgres_arguments(url, pool),
+        )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url, pool_size=pool.size, max_overflow=pool.overflow, connect_args={"timeout": BUSY_SECONDS}
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: SQLiteConnection, _record: Any) -> None:
@@ -147,6 +160,15 @@ def _engine(url: URL, begin: str, pool_size: int) -> Engine:
             raw.execute(begin)
 
     return engine
+
+
+def _postgres_arguments(url: URL, pool: Pool) -> dict[str, Any]:
+    arguments: dict[str, Any] = {} if pool.is_prepared else {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    if "application_name" not in url.query:
+        arguments["application_name"] = "ipx-gateway"
+    return arguments
 
 
 def _begin_immediate(raw: SQLiteConnection) -> None:
