@@ -9,14 +9,14 @@ from typing import Any
 bind = os.environ.get("IPX_BIND", "127.0.0.1:8080")
 workers = int(os.environ.get("IPX_WORKERS", "2"))
 threads = int(os.environ.get("IPX_THREADS", "16"))
-worker_class = "gthread"
+worker_class = "gateway.gunicorn_worker.DrainingWorker"
 wsgi_app = "gateway.wsgi:application()"
 control_socket_disable = True  # it would open a socket in the home folder
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 keepalive = 15
-graceful_timeout = 30
+graceful_timeout = 35 + float(os.environ.get("IPX_DRAIN_SECONDS", "0"))  # an exchange takes 30
 timeout = 60
 accesslog = None
 errorlog = "-"

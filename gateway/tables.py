@@ -3,6 +3,8 @@
 import gateway.agencies.models
 import gateway.audit.models
 import gateway.auditor.models
+import gateway.beats
+import gateway.db.schema
 import gateway.evidence.models
 import gateway.exchange.models
 import gateway.governance.models

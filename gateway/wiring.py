@@ -29,6 +29,7 @@ from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
+from gateway.beats import Beats
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
@@ -177,6 +178,7 @@ class Services:
     settling: Settling
     approvals: Approvals
     recovery: Recovery
+    beats: Beats
 
     def close(self) -> None:
         """Settle the log, close sources and databases."""
@@ -362,6 +364,7 @@ def build(
         settling=settling,
         approvals=Approvals(database, requests, resumption, settling, audit, clock),
         recovery=Recovery(database, journal, clock, settings.node),
+        beats=Beats(database, clock, node=settings.node),
     )
 
 
@@ -701,6 +704,7 @@ def register(app: Flask, services: Services) -> None:
         (EvidenceLog, services.log),
         (PublishedShards, services.shards),
         (EvidenceState, services.evidence_state),
+        (ReplayStore, services.replay),
         (Receipts, services.receipts),
         (WitnessService, services.witness),
         (TrustLists, services.trust_lists),
@@ -786,12 +790,22 @@ def _replay_store(settings: Settings, database: Database) -> ReplayStore:
 
 
 def _require_tables(database: Database) -> None:
+    """Make sure that this program can work with the tables; those that a later one has expanded will do.
+
+    Raises:
+        SettingsError: they are too old or too new; the message says what to do.
+    """
+    fit = migrate.fit(database)
+    if fit in {migrate.Fit.EXACT, migrate.Fit.NEWER}:
+        return
     present, needed = migrate.current(database), migrate.newest()
-    if present != needed:
+    tables = f"the tables of {database.url.render_as_string(hide_password=True)} are at {present or 'nothing'}"
+    if fit is migrate.Fit.TOO_NEW:
         raise SettingsError(
-            f"the tables of {database.url.render_as_string(hide_password=True)} are at {present or 'nothing'}, this "
-            f"version needs {needed}: run `ipx-gateway db upgrade`"
+            f"{tables}: a later version has changed them so that this one, which knows {needed}, cannot work with them; "
+            "run the later version, or restore a backup from before its `ipx-gateway db upgrade`"
         )
+    raise SettingsError(f"{tables}, this version needs {needed}: run `ipx-gateway db upgrade`")
 
 
 def _derived(settings: Settings, label: bytes) -> bytes:

@@ -49,6 +49,7 @@ class Worker:
         """Do once what is to be done; what fails now is tried again next time."""
         services = self._services
         tasks: dict[str, Callable[[], object]] = {
+            "beat": services.beats.beat,
             "interrupted exchanges": services.recovery.close_overdue,
             "pending exchanges": services.settling.go_round,
             "scheduled policies": services.governance.activations.go_round,

@@ -44,6 +44,7 @@ def work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     built = services()
+    built.beats.role = "worker"
     worker = Worker(built)
     worker.start()
     click.echo("working; end it with SIGTERM")

@@ -141,9 +141,7 @@ def _engine(url: URL, begin: str, pool: Pool) -> Engine:
         )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        url, pool_size=pool.size, max_overflow=pool.overflow, connect_args={"timeout": BUSY_SECONDS}
-    )
+    engine = create_engine(url, pool_size=pool.size, max_overflow=pool.overflow, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _connect(connection: SQLiteConnection, _record: Any) -> None:
