@@ -1,4 +1,4 @@
-"""Each process that does background work says now and then that it lives: who looks later sees which one fell silent."""
+"""Each process that does background work says now and then that it lives; who falls silent is seen later."""
 
 import time
 from collections.abc import Sequence

@@ -1,17 +1,66 @@
-"""Is it alive, is it ready: for load balancers and container engines. A 503 names the failing part in one word."""
+"""Is it alive, is it ready, what fails: for load balancers, container engines and operators.
 
-from collections.abc import Iterator
+Anybody may ask, so each failing part is told by its name and a sentence of a closed list, never by an error's own text:
+that may hold addresses and names.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 import svcs
 from flask import Blueprint, Response, jsonify
 
+from gateway import draining
+from gateway.beats import SILENT, Beats
+from gateway.clock import utc_now
 from gateway.db.engine import Database
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.evidence.errors import (
+    LogForkedError,
+    LogRotatedError,
+    LogUnavailableError,
+    SignerUnavailableError,
+)
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.receipts import Receipts
-from gateway.evidence.state import EvidenceState
+from gateway.evidence.state import Confirmation, EvidenceState
 from gateway.governance.books import PolicyBooks
 from gateway.intake.following import Following
+from gateway.oauth.replay import ReplayStore, SeenKey
+
+REASONS: Final[tuple[tuple[type[GatewayError], str], ...]] = (
+    (LogRotatedError, "the log's key was rotated: this node needs a start with the new one"),
+    (LogForkedError, "the log contradicts itself or what was published of it: this node has stopped for good"),
+    (LogUnavailableError, "the log or its checkpoint store cannot be written"),
+    (SignerUnavailableError, "a private key cannot be used: its token does not answer"),
+    (StoreUnavailableError, "it cannot be reached, read or written"),
+)
+"""What strangers may know of an error: the first line that fits."""
+
+CONFIRMED: Final = {
+    Confirmation.UNWITNESSED: "too few witnesses answer: bundles wait",
+    Confirmation.LATE: "time-stamps are late: bundles wait",
+    Confirmation.OVERDUE: "time-stamps are overdue: no new exchange is taken",
+}
+
+PROBE: Final = SeenKey(b"probe".ljust(32, b"\0"), 0, "proof")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the gateway as it is now."""
+
+    name: str
+    works: bool
+    reason: str | None = None
+    is_needed: bool = True
+    """Whether exchanges stop where it fails."""
+
+    def document(self) -> dict[str, Any]:
+        return {"part": self.name, "works": self.works, "needed": self.is_needed} | (
+            {"reason": self.reason} if self.reason else {}
+        )
 
 
 def blueprint() -> Blueprint:
@@ -23,33 +72,105 @@ def blueprint() -> Blueprint:
 
     @health.get("/readyz")
     def readyz() -> Response:
+        if draining.has_begun():
+            return _answer({"ready": False, "failing": "draining"}, 503)
         for part, works in parts():
             if not works:
-                answer = jsonify({"ready": False, "failing": part})
-                answer.status_code = 503
-                return answer
+                return _answer({"ready": False, "failing": part}, 503)
         return jsonify(
             {"ready": True, "evidence": svcs.flask.get(EvidenceState).now().detail(), "sources": _sources()},
         )
 
+    @health.get("/health")
+    def whole() -> Response:
+        return _answer(*report())
+
     return health
+
+
+def report() -> tuple[dict[str, Any], int]:
+    """Give the state of every part and the status that says whether exchanges go on: 200 or 503."""
+    told = [*needed(), *beside()]
+    fails = [part.name for part in told if part.is_needed and not part.works]
+    limps = [part.name for part in told if not part.is_needed and not part.works]
+    if draining.has_begun():
+        fails.insert(0, "draining")
+    state = "failing" if fails else "degraded" if limps else "working"
+    document = {"state": state, "failing": fails, "degraded": limps, "parts": [part.document() for part in told]}
+    return document, 503 if fails else 200
 
 
 def parts() -> Iterator[tuple[str, bool]]:
     """Tell of each part that every exchange needs whether it works, in the order in which they rest on each other."""
-    for part, check in (
+    return ((part.name, part.works) for part in needed())
+
+
+def needed() -> Iterator[Part]:
+    """Look at each part without which no exchange is taken."""
+    for name, check in (
         ("database", _database),
+        ("replay store", _replay),
         ("log", _log),
         ("witnesses", _witnesses),
         ("receipt key", _receipts),
         ("policy", _policy),
     ):
-        try:
-            check()
-        except GatewayError:
-            yield part, False
-        else:
-            yield part, True
+        yield _looked_at(name, check)
+
+
+def beside() -> Iterator[Part]:
+    """Look at what exchanges go on without, for a while."""
+    yield _confirmed()
+    yield _worked()
+    try:
+        failing = [one.source for one in svcs.flask.get(Following).failing()]
+    except GatewayError as error:
+        yield Part("sources", works=False, reason=_reason(error), is_needed=False)
+    else:
+        reason = f"these fail or are stale: {', '.join(failing)}" if failing else None
+        yield Part("sources", works=not failing, reason=reason, is_needed=False)
+
+
+def _confirmed() -> Part:
+    name = "evidence"
+    try:
+        state = svcs.flask.get(EvidenceState).now().state
+    except GatewayError as error:
+        return Part(name, works=False, reason=_reason(error), is_needed=False)
+    return Part(name, state not in CONFIRMED, CONFIRMED.get(state), is_needed=state is Confirmation.OVERDUE)
+
+
+def _worked() -> Part:
+    name = "background work"
+    try:
+        beats = svcs.flask.get(Beats).all()
+    except GatewayError as error:
+        return Part(name, works=False, reason=_reason(error), is_needed=False)
+    if beats and beats[0].at > utc_now() - SILENT:
+        return Part(name, works=True, is_needed=False)
+    return Part(name, works=False, reason="no process has said lately that it does it", is_needed=False)
+
+
+def _looked_at(name: str, check: Callable[[], None]) -> Part:
+    try:
+        check()
+    except GatewayError as error:
+        return Part(name, works=False, reason=_reason(error))
+    return Part(name, works=True)
+
+
+def _reason(error: GatewayError) -> str:
+    for kind, words in REASONS:
+        if isinstance(error, kind):
+            return words
+    return "it cannot be used"
+
+
+def _answer(document: dict[str, Any], status: int) -> Response:
+    answer = jsonify(document)
+    answer.status_code = status
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _sources() -> dict[str, object]:
@@ -61,6 +182,10 @@ def _sources() -> dict[str, object]:
 def _database() -> None:
     with svcs.flask.get(Database).read_connection() as connection:
         connection.exec_driver_sql("SELECT 1")
+
+
+def _replay() -> None:
+    svcs.flask.get_abstract(ReplayStore).was_used(PROBE)
 
 
 def _log() -> None:

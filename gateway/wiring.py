@@ -704,6 +704,7 @@ def register(app: Flask, services: Services) -> None:
         (EvidenceLog, services.log),
         (PublishedShards, services.shards),
         (EvidenceState, services.evidence_state),
+        (Beats, services.beats),
         (ReplayStore, services.replay),
         (Receipts, services.receipts),
         (WitnessService, services.witness),
@@ -802,8 +803,8 @@ def _require_tables(database: Database) -> None:
     tables = f"the tables of {database.url.render_as_string(hide_password=True)} are at {present or 'nothing'}"
     if fit is migrate.Fit.TOO_NEW:
         raise SettingsError(
-            f"{tables}: a later version has changed them so that this one, which knows {needed}, cannot work with them; "
-            "run the later version, or restore a backup from before its `ipx-gateway db upgrade`"
+            f"{tables}: a later version has changed them so that this one, which knows {needed}, cannot work with "
+            "them; run the later version, or restore a backup from before its `ipx-gateway db upgrade`"
         )
     raise SettingsError(f"{tables}, this version needs {needed}: run `ipx-gateway db upgrade`")
 

@@ -17,6 +17,7 @@ PUBLIC = {
     "/about/licences",
     "/account/static/<path:filename>",
     "/favicon.ico",
+    "/health",
     "/livez",
     "/readyz",
     "/sign-in",
