@@ -143,7 +143,7 @@ class Analysis:
         Raises:
             NotAnalysedError: it has a construct without a formula.
         """
-        is_particular = policy.reads_action or '"is"' in json.dumps(policy.tree["conditions"])
+        is_particular = policy.reads_action or '"is":' in policy.tree_text
         key = (f"{policy.ref} {id(policy)}", scope if is_particular else None)
         if key not in self._conditions:
             tree = policy.tree
@@ -497,7 +497,8 @@ def _universes(catalogue: Catalogue, policies: Sequence[CompiledPolicy], holder:
     if holder is not None:
         mentioned["Agency"][holder] = None
     for policy in policies:
-        for node in _nodes([policy.tree[part] for part in ("principal", "resource", "conditions")]):
+        tree = policy.tree
+        for node in _nodes([tree[part] for part in ("principal", "resource", "conditions")]):
             for kind, name in _names_in(node):
                 mentioned.setdefault(kind, {})[name] = None
             statements |= {json.dumps(node, sort_keys=True) for kind in _SET_STATEMENTS & node.keys()}

@@ -142,8 +142,13 @@ def is_valid(policies: str, schema: str) -> bool:
 
 def policy_set(trees: Mapping[str, PolicyTree]) -> cedarpy.PolicySet:
     """Make a set under our own policy ids, so that Cedar's reasons are our references."""
-    document = {"staticPolicies": dict(trees), "templates": {}, "templateLinks": []}
-    return cedarpy.PolicySet.from_json_str(json.dumps(document))
+    return policy_set_of({name: json.dumps(tree) for name, tree in trees.items()})
+
+
+def policy_set_of(tree_texts: Mapping[str, str]) -> cedarpy.PolicySet:
+    """Make a set of trees that are JSON text already."""
+    members = ",".join(f"{json.dumps(name)}:{text}" for name, text in tree_texts.items())
+    return cedarpy.PolicySet.from_json_str(f'{{"staticPolicies":{{{members}}},"templates":{{}},"templateLinks":[]}}')
 
 
 def known_entities(documents: str, schema: cedarpy.Schema) -> cedarpy.Entities:

@@ -237,9 +237,7 @@ def _covering(slice_: Slice, action: str, effect: str) -> list[CompiledPolicy]:
 def _same(old: Slice | None, new: Slice | None) -> bool:
     """Whether two slices hold the same policies, but for what binds nobody."""
     sides = [
-        None
-        if slice_ is None
-        else {name.partition("@")[0]: {**one.tree, "annotations": {}} for name, one in slice_.policies.items()}
+        None if slice_ is None else {name.partition("@")[0]: one.tree_text for name, one in slice_.policies.items()}
         for slice_ in (old, new)
     ]
     return sides[0] == sides[1]

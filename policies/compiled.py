@@ -1,8 +1,13 @@
-"""One policy as the engine uses it: what it covers, what it obliges to, and its tree. No condition is analysed here."""
+"""One policy as the engine uses it: what it covers, what it reads, what it obliges to. No condition is analysed here.
 
+Ten thousand of these stay in memory: the tree is kept as text, and what many have in common is kept once.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from policies.cedar import PolicyTree, policy_tree
 from policies.documents import instant_text
@@ -11,25 +16,38 @@ from policies.reference import CODE, PolicyRef, PolicyText, TemplateLink
 from policies.schema import COMMON_ACTIONS, Catalogue, entity_type, parents
 
 _APPROVAL = "IPX::Approval"
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """`actions` and `record_types` are all it can apply to by its scope; `approvals` those its conditions name."""
+    """`actions` and `record_types` are all it can apply to by its scope; `approvals` those its conditions name.
+
+    `tree_text` is Cedar's JSON form, without the annotations. `reads` names what the answer may depend on besides the
+    scope: `<variable>.<member>`, or the variable alone where its value as a whole matters.
+    """
 
     ref: PolicyRef
     cedar: str
-    tree: PolicyTree
+    tree_text: str
     is_template: bool
     effect: str
     annotations: Mapping[str, str | None]
     obligations: Obligations | UnknownObligation
     actions: frozenset[str]
     record_types: frozenset[str]
-    reads_action: bool
-    reads_now: bool
-    """Its answer may change by the passing of time alone."""
+    reads: frozenset[str]
     approvals: frozenset[str]
+
+    @property
+    def tree(self) -> PolicyTree:
+        """The tree, read anew each time: whoever walks it often keeps it."""
+        tree: PolicyTree = json.loads(self.tree_text)
+        return tree
+
+    @property
+    def reads_action(self) -> bool:
+        return "action" in self.reads
 
     @property
     def reason(self) -> str:
@@ -48,33 +66,74 @@ def compile_policy(catalogue: Catalogue, text: PolicyText) -> CompiledPolicy:
     """
     tree, is_template = policy_tree(text.cedar)
     annotations: Mapping[str, str | None] = tree.get("annotations", {})
-    nodes = list(_nodes(tree["conditions"]))
     return CompiledPolicy(
         ref=text.ref,
         cedar=text.cedar,
-        tree=tree,
+        tree_text=_tree_text(tree),
         is_template=is_template,
         effect=tree["effect"],
         annotations=annotations,
-        obligations=read(annotations),
+        obligations=_once(read(annotations)),
         actions=_actions(catalogue, tree["action"]),
         record_types=_record_types(catalogue, tree["resource"]),
-        reads_action="action" in variables(tree["conditions"]),
-        reads_now=_reads_now(nodes),
-        approvals=frozenset(node["id"] for node in nodes if node.get("type") == _APPROVAL and "id" in node),
+        reads=_reads(tree),
+        approvals=_once(frozenset(_approvals(tree))),
     )
 
 
-def _reads_now(nodes: list[Mapping[str, Any]]) -> bool:
-    """Tell whether conditions read the time: by its name, or by taking the context as a whole."""
-    context = {"Var": "context"}
-    members = [
-        inner
-        for node in nodes
-        for inner in (node.get("."), node.get("has"))
-        if isinstance(inner, dict) and inner.get("left") == context
-    ]
-    return any(inner.get("attr") == "now" for inner in members) or len(members) < nodes.count(context)
+def _approvals(tree: PolicyTree) -> Iterator[str]:
+    return (node["id"] for node in _nodes(tree["conditions"]) if node.get("type") == _APPROVAL and "id" in node)
+
+
+def _tree_text(tree: PolicyTree) -> str:
+    return json.dumps({**tree, "annotations": {}}, separators=(",", ":"))
+
+
+def _reads(tree: PolicyTree) -> frozenset[str]:
+    """Name what a policy reads; a scope over one record reads the record, other scopes nothing that can differ here."""
+    found = {"resource"} if tree["resource"]["op"] == "==" else set()
+    stack: list[Any] = [tree["conditions"]]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack.extend(value)
+        elif isinstance(value, dict):
+            member = _member(value)
+            if member is not None:
+                found.add(member)
+            elif _asks_for_type(value):
+                continue  # a slice holds one type of records
+            elif isinstance(value.get("Var"), str):
+                found.add(value["Var"])
+            else:
+                stack.extend(value.values())
+    return _once(frozenset(found))
+
+
+def _member(node: Mapping[str, Any]) -> str | None:
+    """Give `<variable>.<member>` for an access to a variable's member, or the question whether it is there."""
+    for operator in (".", "has"):
+        access = node.get(operator)
+        if isinstance(access, dict) and len(node) == 1 and isinstance(access.get("attr"), str):
+            variable = access.get("left")
+            if isinstance(variable, dict) and isinstance(variable.get("Var"), str):
+                return f"{variable['Var']}.{access['attr']}"
+    return None
+
+
+def _asks_for_type(node: Mapping[str, Any]) -> bool:
+    asked = node.get("is")
+    return len(node) == 1 and isinstance(asked, dict) and asked.get("left") == {"Var": "resource"} and "in" not in asked
+
+
+def _once(value: _Kind) -> _Kind:
+    """Give the first of all equal values: many policies have the same one."""
+    return cast("_Kind", _first(value))
+
+
+@lru_cache(maxsize=4096)
+def _first(value: Any) -> Any:
+    return value
 
 
 def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy:
@@ -86,7 +145,8 @@ def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy
     Raises:
         ValueError: the agency's code is malformed, or a source is given without a slot for it, or the other way round.
     """
-    has_source_slot = "slot" in _slot_of(template.tree["resource"])
+    scopes = template.tree
+    has_source_slot = "slot" in _slot_of(scopes["resource"])
     if CODE.fullmatch(link.agency) is None or has_source_slot != (link.source is not None):
         raise ValueError("agency or source does not fit the template's slots")
     clock = {".": {"left": {"Var": "context"}, "attr": "now"}}
@@ -97,23 +157,22 @@ def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy
         }
     }
     tree = {
-        **template.tree,
-        "principal": _filled(template.tree["principal"], "IPX::Agency", link.agency),
-        "resource": _filled(template.tree["resource"], "IPX::Source", link.source or ""),
-        "conditions": [{"kind": "when", "body": valid}, *template.tree["conditions"]],
+        **scopes,
+        "principal": _filled(scopes["principal"], "IPX::Agency", link.agency),
+        "resource": _filled(scopes["resource"], "IPX::Source", link.source or ""),
+        "conditions": [{"kind": "when", "body": valid}, *scopes["conditions"]],
     }
     return CompiledPolicy(
         ref=template.ref,
         cedar=template.cedar,
-        tree=tree,
+        tree_text=_tree_text(tree),
         is_template=False,
         effect=template.effect,
         annotations=template.annotations,
         obligations=template.obligations,
         actions=template.actions,
         record_types=template.record_types,
-        reads_action=template.reads_action,
-        reads_now=True,
+        reads=_once(template.reads | {"context.now"}),
         approvals=template.approvals,
     )
 
@@ -125,12 +184,12 @@ def _actions(catalogue: Catalogue, scope: Mapping[str, Any]) -> frozenset[str]:
         return above.everything
     named = {entity["id"] for entity in scope.get("entities", [scope.get("entity")])}
     if scope["op"] == "==":
-        return above.everything & named
-    return frozenset().union(*(above.below.get(name, ()) for name in named))
+        return _once(above.everything & named)
+    return _once(frozenset().union(*(above.below.get(name, ()) for name in named)))
 
 
 class _Above:
-    """Which actions stand below which; kept for the catalogue that was asked about last."""
+    """Which actions stand below which, and Cedar's names of types; kept for the catalogue asked about last."""
 
     _last: "_Above | None" = None
 
@@ -144,6 +203,7 @@ class _Above:
         self.below = {over: frozenset(actions) for over, actions in below.items()}
         groups = (group.name for known in catalogue.record_types for group in known.groups)
         self.everything = frozenset((*COMMON_ACTIONS, *groups))
+        self.record_types = {f"IPX::{entity_type(known.name)}": known.name for known in catalogue.record_types}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "_Above":
@@ -156,10 +216,10 @@ class _Above:
 def _record_types(catalogue: Catalogue, scope: Mapping[str, Any]) -> frozenset[str]:
     """The record types a scope leaves possible; a scope that names none leaves all."""
     cedar_type = scope.get("entity_type") or (scope.get("entity", {}).get("type") if scope["op"] == "==" else None)
-    names = {f"IPX::{entity_type(known.name)}": known.name for known in catalogue.record_types}
+    names = _Above.of(catalogue).record_types
     if cedar_type is None:
-        return frozenset(names.values())
-    return frozenset({names[cedar_type]}) if cedar_type in names else frozenset()
+        return _once(frozenset(names.values()))
+    return _once(frozenset({names[cedar_type]}) if cedar_type in names else frozenset())
 
 
 def variables(conditions: Any) -> frozenset[str]:

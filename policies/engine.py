@@ -23,6 +23,7 @@ from policies.cedar import (
 from policies.decision import (
     NO_EGRESS,
     OUTSIDE_CATALOGUE,
+    POLICY_FAILED,
     REASONS,
     Basis,
     Decision,
@@ -100,6 +101,8 @@ def decide_many(book: PolicyBook, questions: Sequence[Question]) -> list[Release
         return [decide(book, one) for one in questions]
     try:
         return _decide_alike(book, questions) if questions else []
+    except BookError as broken:
+        return [error(book, POLICY_FAILED, (broken.ref,)) for _ in questions]
     except (OutsideCatalogueError, CedarRefusedError):
         if len(questions) == 1:
             return [error(book, OUTSIDE_CATALOGUE)]
@@ -113,6 +116,8 @@ def decide_early(book: PolicyBook, question: Question) -> Denial | RowFilter:
     """
     try:
         return foresee(book, named_plainly(replace(question, record=None)))
+    except BookError as broken:
+        return error(book, POLICY_FAILED, (broken.ref,))
     except (OutsideCatalogueError, CedarRefusedError):
         return error(book, OUTSIDE_CATALOGUE)
 
@@ -184,11 +189,12 @@ def _decide_alike(book: PolicyBook, questions: Sequence[Question]) -> list[Relea
     allowed = [{action for action, answer in answers.items() if answer.is_allowed} for answers in by_holder]
     by_egress = hearing.ask(egress, [one if RELEASE in one else one & {ACKNOWLEDGE} for one in allowed])
     decisions: list[Release | Denial] = []
+    heard: list[Answers] = []
     for number, (wanted, _) in enumerate(plans):
         answers = Answers(holder, by_holder[number], egress, by_egress[number])
-        decision = judge(book, answers, Wanted(wanted, personal, _sealed(questions[number])))
-        decisions.append(_with_overridden(hearing, number, answers, decision, wanted))
-    return decisions
+        heard.append(answers)
+        decisions.append(judge(book, answers, Wanted(wanted, personal, _sealed(questions[number]))))
+    return _with_overridden(hearing, heard, decisions, [wanted for wanted, _ in plans])
 
 
 def _sealed(question: Question) -> Mapping[str, str]:
@@ -199,17 +205,32 @@ def _sealed(question: Question) -> Mapping[str, str]:
 
 
 def _with_overridden(
-    hearing: Hearing, number: int, answers: Answers, decision: Release | Denial, wanted: Sequence[str]
-) -> Release | Denial:
+    hearing: Hearing,
+    heard: Sequence[Answers],
+    decisions: Sequence[Release | Denial],
+    groups: Sequence[Sequence[str]],
+) -> list[Release | Denial]:
     """Name the permits that forbids overrode; asks Cedar again, and only where a forbid decided."""
-    if isinstance(decision, Denial) and decision.refused_by == "error":
-        return decision
-    actions = [RELEASE, *wanted] if isinstance(decision, Release) or decision.withheld else [RELEASE]
-    found: set[PolicyRef] = set()
-    for slice_, given in ((answers.holder_slice, answers.holder), (answers.egress_slice, answers.egress)):
-        forbidden = [one for one in actions if one in given and not given[one].is_allowed and given[one].by]
-        if forbidden:
-            found.update(hearing.overridden(slice_, number, forbidden))
-    if not found:
-        return decision
-    return replace(decision, basis=replace(decision.basis, overridden=tuple(sorted(found))))
+    found: list[set[PolicyRef]] = [set() for _ in decisions]
+    actions: list[list[str]] = []
+    for decision, wanted in zip(decisions, groups, strict=True):
+        if isinstance(decision, Denial) and decision.refused_by == "error":
+            actions.append([])
+        else:
+            of_groups = wanted if isinstance(decision, Release) or decision.withheld else ()
+            actions.append([RELEASE, *of_groups])
+    for slice_, sides in (
+        (heard[0].holder_slice, [one.holder for one in heard]),
+        (heard[0].egress_slice, [one.egress for one in heard]),
+    ):
+        forbidden = [
+            [one for one in asked if one in given and not given[one].is_allowed and given[one].by]
+            for asked, given in zip(actions, sides, strict=True)
+        ]
+        if any(forbidden):
+            for refs, named in zip(found, hearing.overridden(slice_, forbidden), strict=True):
+                refs.update(named)
+    return [
+        replace(decision, basis=replace(decision.basis, overridden=tuple(sorted(refs)))) if refs else decision
+        for decision, refs in zip(decisions, found, strict=True)
+    ]

@@ -156,11 +156,11 @@ def _reports(
 
 def _lines(policy: CompiledPolicy) -> Iterator[cedar.PolicyTree]:
     """A permit of its own for every part of a policy: principal, record, each conjunct of its conditions."""
-    anything = {"op": "All"}
+    anything, tree = {"op": "All"}, policy.tree
     for scope in ("principal", "resource"):
-        if policy.tree[scope] != anything:
-            yield _probe(**{scope: policy.tree[scope]})
-    for clause in policy.tree["conditions"]:
+        if tree[scope] != anything:
+            yield _probe(**{scope: tree[scope]})
+    for clause in tree["conditions"]:
         for part in _split(clause["body"], "&&" if clause["kind"] == "when" else "||"):
             yield _probe(conditions=[{"kind": clause["kind"], "body": part}])
 

@@ -57,12 +57,12 @@ class Hearing:
         """Ask for each question its wanted actions; actions the slice cannot tell apart are asked once."""
         return self._ask(slice_.rules, slice_.asks_as, wanted)
 
-    def overridden(self, slice_: Slice, number: int, actions: Iterable[str]) -> tuple[PolicyRef, ...]:
-        """Name the permits that apply to some of the actions of one question, were it not for the forbids."""
-        wanted: list[Iterable[str]] = [() for _ in self._questions]
-        wanted[number] = actions
-        answers = self._ask(slice_.permits, slice_.asks_as, wanted)[number]
-        return slice_.refs(name for answer in answers.values() for name in answer.by)
+    def overridden(self, slice_: Slice, wanted: Sequence[Iterable[str]]) -> list[tuple[PolicyRef, ...]]:
+        """Name for each question the permits that apply to some of its actions, were it not for the forbids."""
+        return [
+            slice_.refs(name for answer in answers.values() for name in answer.by)
+            for answers in self._ask(slice_.permits.rules, slice_.asks_as, wanted)
+        ]
 
     def holding(self, permits: Mapping[str, PolicyTree], actions: Iterable[str]) -> frozenset[str]:
         """Name the permits that hold for the first question and at least one action; one that fails does not hold."""

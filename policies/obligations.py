@@ -77,7 +77,7 @@ def read(annotations: Mapping[str, str | None]) -> Obligations | UnknownObligati
 def merge(found: Iterable[Obligations]) -> Obligations:
     """Unite obligations, taking the strictest value of each; the order does not matter."""
     whole = Obligations()
-    for one in found:
+    for one in set(found):
         whole = _heavier(whole, one)
     return whole
 

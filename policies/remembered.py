@@ -1,24 +1,24 @@
 """A book that remembers its answers: the same question gets the same answer, and is not asked again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
+from policies.alike import likeness, without_record
 from policies.book import PolicyBook
 from policies.decision import Denial, Release
-from policies.engine import decide, decide_early, named_approvals
+from policies.engine import decide_early, decide_many, named_approvals
 from policies.question import Question
 from policies.rows import RowFilter
 
 ANSWERS_MAX = 4096
-_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RememberedBook:
     """One book with its answers; a new book begins without any.
 
-    An answer is a function of the book and of everything in the question, so the key is all of it: who asks, for what
-    and why, with every fact of the record. Only the time is left out, where no policy of either side reads it.
+    An answer is a function of the book and of what its policies read of the question: questions that are alike there
+    (`policies.alike`) are asked once. What could not be decided is never kept.
     """
 
     def __init__(self, book: PolicyBook) -> None:
@@ -28,10 +28,11 @@ class RememberedBook:
 
     def decide_early(self, question: Question) -> Denial | RowFilter:
         """Decide without the record, as `policies.engine.decide_early`."""
-        key = self._key(replace(question, record=None))
-        known = self._early.get(key)
+        asked = without_record(question)
+        key = likeness(self.book, asked)
+        known = self._early.get(key) if key is not None else None
         if known is None:
-            known = decide_early(self.book, question)
+            known = decide_early(self.book, asked)
             _keep(self._early, key, known)
         return known
 
@@ -44,38 +45,28 @@ class RememberedBook:
 
     def decide(self, question: Question) -> Release | Denial:
         """Decide, as `policies.engine.decide`."""
-        record = question.record
-        if record is None:
-            return decide(self.book, question)
-        facts = tuple(sorted(record.facts.items(), key=_name))
-        sealed = tuple(sorted(record.sealed_groups.items(), key=_name))
-        key = (self._key(replace(question, record=None)), record.digest, facts, sealed)
-        known = self._decided.get(key)
-        if known is None:
-            known = decide(self.book, question)
-            _keep(self._decided, key, known)
-        return known
+        return self.decide_many([question])[0]
 
-    def _key(self, question: Question) -> Question:
-        return question if self._reads_now(question) else replace(question, now=_ANY_TIME)
-
-    def _reads_now(self, question: Question) -> bool:
-        if not self.book.knows(question.record_type):
-            return True
-        sides = (
-            self.book.holder_slice(question.holder.code, question.record_type),
-            self.book.egress_slice(question.asking.code, question.record_type),
-        )
-        return any(side is not None and side.reads_now for side in sides)
+    def decide_many(self, questions: Sequence[Question]) -> list[Release | Denial]:
+        """Decide, as `policies.engine.decide_many`; of those that are alike only one is asked."""
+        keys = [None if one.record is None else likeness(self.book, one) for one in questions]
+        found = [None if key is None else self._decided.get(key) for key in keys]
+        first: dict[Any, int] = {}
+        for number, key in enumerate(keys):
+            if found[number] is None:
+                first.setdefault(number if key is None else key, number)
+        fresh = dict(zip(first, decide_many(self.book, [questions[number] for number in first.values()]), strict=True))
+        for key, answer in fresh.items():
+            _keep(self._decided, None if isinstance(key, int) else key, answer)
+        return [
+            known if known is not None else fresh[number if key is None else key]
+            for number, (key, known) in enumerate(zip(keys, found, strict=True))
+        ]
 
 
 def _keep(answers: dict[Any, Any], key: Any, answer: Release | Denial | RowFilter) -> None:
-    if isinstance(answer, Denial) and answer.refused_by == "error":
+    if key is None or (isinstance(answer, Denial) and answer.refused_by == "error"):
         return  # what could not be decided is asked again, and alarms again
     if len(answers) >= ANSWERS_MAX:
         answers.clear()
     answers[key] = answer
-
-
-def _name(item: tuple[str, Any]) -> str:
-    return item[0]

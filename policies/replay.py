@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any, Final
 
 from policies.book import PolicyBook
+from policies.compiled import CompiledPolicy
 from policies.decision import Denial, Release
-from policies.engine import decide_early, decide_many
 from policies.question import Question
+from policies.remembered import RememberedBook
 from policies.snapshots import Snapshot
 
 BATCH: Final = 64
@@ -80,7 +81,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """`untouched` questions met the same policies in both books and were not asked; `deciding` counts by policy id."""
+    """`untouched` questions no changed policy can apply to; `deciding` counts by policy id."""
 
     replayed: int
     untouched: int
@@ -183,25 +184,26 @@ def difference(snapshot: Snapshot, before: Decided, after: Decided) -> Differenc
 
 
 class _Answers:
-    """Both books' answers; what the two cannot answer differently is asked once."""
+    """Both books' answers: only what they can answer differently is asked of both, and what is alike is asked once."""
 
     def __init__(self, old: PolicyBook, new: PolicyBook) -> None:
-        self._old = old
-        self._new = new
+        self._old = RememberedBook(old)
+        self._new = RememberedBook(new)
         self._touched: dict[tuple[str, str, str], bool] = {}
 
     def differ(self, question: Question) -> bool:
-        """Whether any policy that can bear on the question is not the same in both books."""
-        place = (question.holder.code, question.asking.code, question.record_type)
+        """Whether a policy that is not the same in both books can apply, by its scope, to who asks."""
+        place = _place(question)
         known = self._touched.get(place)
         if known is None:
-            known = self._touched[place] = self._old.bearing(*place) != self._new.bearing(*place)
+            asking = question.asking.code
+            known = self._touched[place] = any(_is_for(policy, asking) for policy in self._between(*place))
         return known
 
     def both(self, batch: list[Snapshot], *, touched: bool) -> Iterator[tuple[Decided, Decided] | None]:
         with_record = [one.question for one in batch if one.question.record is not None]
-        after = iter(decide_many(self._new, with_record))
-        before = iter(decide_many(self._old, with_record)) if touched else None
+        after = iter(self._new.decide_many(with_record))
+        before = iter(self._old.decide_many(with_record)) if touched else None
         for snapshot in batch:
             if snapshot.question.record is None:
                 yield self._without_record(snapshot.question)
@@ -211,9 +213,34 @@ class _Answers:
 
     def _without_record(self, question: Question) -> tuple[Decided, Decided] | None:
         """What both refuse early is the same; where the candidate would have called the holder, nobody knows."""
-        early = [decide_early(book, question) for book in (self._old, self._new)]
-        before, after = early
+        before, after = (book.decide_early(question) for book in (self._old, self._new))
         return (before, after) if isinstance(before, Denial) and isinstance(after, Denial) else None
+
+    def _between(self, holder: str, asking: str, record_type: str) -> list[CompiledPolicy]:
+        """Give the policies of both sides that stand in one book only, or otherwise in the other."""
+        found: list[CompiledPolicy] = []
+        if not (self._old.book.knows(record_type) and self._new.book.knows(record_type)):
+            return found
+        sides = (
+            [book.holder_slice(holder, record_type) for book in (self._old.book, self._new.book)],
+            [book.egress_slice(asking, record_type) for book in (self._old.book, self._new.book)],
+        )
+        for one, other in sides:
+            if one is other:
+                continue
+            before, after = ({} if side is None else side.policies for side in (one, other))
+            for name in {**before, **after}:
+                pair = before.get(name), after.get(name)
+                if pair[0] is not pair[1] and pair[0] != pair[1]:
+                    found += (policy for policy in pair if policy is not None)
+        return found
+
+
+def _is_for(policy: CompiledPolicy, asking: str) -> bool:
+    """Tell whether a policy's scope leaves open that clients of an agency are meant."""
+    scope = policy.tree["principal"]
+    named = scope.get("in", scope).get("entity")
+    return named is None or named["type"] != "IPX::Agency" or named["id"] == asking
 
 
 def _count(agencies: dict[str, Tally], batch: Iterable[Snapshot]) -> None:
