@@ -126,6 +126,8 @@ class Analysis:
         self._universes = _universes(catalogue, policies, holder)
         self._variables: dict[str, Any] = {}
         self._axioms: list[Any] = []
+        self._axioms_added = 0
+        self._solver = z3.Solver()
         self._conditions: dict[tuple[str, Scope | None], Any] = {}
         self._facts = {fact.name: fact for fact in catalogue.facts}
         self._types = {f"IPX::{entity_type(known.name)}": known.name for known in catalogue.record_types}
@@ -163,12 +165,24 @@ class Analysis:
         solver = z3.Solver()
         solver.set("timeout", timeout_ms)
         solver.add(formula, *self._axioms)
-        answer = solver.check()
-        if answer == z3.unsat:
-            return None
-        if answer == z3.unknown:
-            raise NotAnalysedError(f"undecided within {timeout_ms} ms")
-        return self._plainest(solver, timeout_ms)
+        return self._plainest(solver, timeout_ms) if _is_sat(solver.check(), timeout_ms) else None
+
+    def is_possible(self, formula: Any, timeout_ms: int) -> bool:
+        """Tell whether a formula has a model at all: one solver is asked of all of them in turn.
+
+        Raises:
+            NotAnalysedError: it took too long.
+        """
+        solver = self._solver
+        solver.set("timeout", timeout_ms)
+        solver.add(*self._axioms[self._axioms_added :])  # conditions bring names, and names bring axioms
+        self._axioms_added = len(self._axioms)
+        solver.push()
+        try:
+            solver.add(formula)
+            return _is_sat(solver.check(), timeout_ms)
+        finally:
+            solver.pop()
 
     def _plainest(self, solver: Any, timeout_ms: int) -> Any:
         """Find a model in which little stands out: whoever reads a witness should see what matters, and no more."""
@@ -481,6 +495,12 @@ def _pick(at: Any, each: Sequence[Any]) -> Any:
     for number in range(len(each) - 2, -1, -1):
         chosen = z3.If(at == number, each[number], chosen)
     return chosen
+
+
+def _is_sat(answer: Any, timeout_ms: int) -> bool:
+    if answer == z3.unknown:
+        raise NotAnalysedError(f"undecided within {timeout_ms} ms")
+    return bool(answer == z3.sat)
 
 
 def _entity(tree: Json) -> Mapping[str, str]:

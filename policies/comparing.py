@@ -1,6 +1,6 @@
 """One comparison of two books for one tier and owner: formulas asked of z3, witnesses confirmed by Cedar."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -41,7 +41,10 @@ class Comparing:
         holder = owner if tier == "holder" else None
         used = {id(policy): policy for book in (old, new) for policy in self._used(book)}
         self._analysis = Analysis(new.catalogue, list(used.values()), registry, holder)
-        self._solved: dict[Any, Any] = {}
+        self._joined: dict[tuple[int, ...], Any] = {}
+        self._models: dict[int, tuple[Any, Any]] = {}
+        self._possible: dict[int, tuple[Any, Any]] = {}
+        self._conditions: dict[tuple[int, str, str], Any] = {}
 
     def compare(self) -> Comparison:
         """Compare group by group, and look at each policy of the new set."""
@@ -85,6 +88,8 @@ class Comparing:
     # --- pairs ------------------------------------------------------------------------------------------------------
 
     def _pair(self, known: RecordType, name: str, old: Slice | None, new: Slice | None) -> Pair:
+        if _covered_alike(old, new, _needed(known, name)):
+            return Pair(known.name, name, "equivalent")
         try:
             before, after = (self._formula(slice_, known, name) for slice_ in (old, new))
             gained = self._witness(z3.And(after, z3.Not(before)), known, name, (old, new), is_gain=True)
@@ -108,19 +113,42 @@ class Comparing:
             return FALSE
         permits = [self._condition(one, known, action) for one in _covering(slice_, action, "permit")]
         forbids = [self._condition(one, known, action) for one in _covering(slice_, action, "forbid")]
-        granted = TRUE if self._tier == "guardrail" else z3.Or(*permits)
-        return z3.And(granted, z3.Not(z3.Or(*forbids)))
+        granted = TRUE if self._tier == "guardrail" else self._any_of(permits)
+        return z3.And(granted, z3.Not(self._any_of(forbids)))
 
     def _condition(self, policy: CompiledPolicy, known: RecordType, action: str) -> Any:
-        return self._analysis.condition(policy, self._analysis.scope(known.name, action))
+        key = (id(policy), known.name, action)
+        found = self._conditions.get(key)
+        if found is None:
+            found = self._analysis.condition(policy, self._analysis.scope(known.name, action))
+            self._conditions[key] = found
+        return found
+
+    def _any_of(self, conditions: Iterable[Any]) -> Any:
+        """Give the disjunction: each condition in it once, for of copied policies there may be many, and made once."""
+        distinct = {one.get_id(): one for one in conditions}
+        if not distinct:
+            return FALSE
+        key = tuple(sorted(distinct))
+        if key not in self._joined:
+            self._joined[key] = z3.Or(*distinct.values())
+        return self._joined[key]
 
     def _model(self, formula: Any) -> Any:
         """Solve a formula once: types and groups that the same policies cover have the same one."""
+        return self._once(formula, self._models, self._analysis.model)
+
+    def _is_possible(self, formula: Any) -> bool:
+        return bool(self._once(formula, self._possible, self._analysis.is_possible))
+
+    def _once(self, formula: Any, known: dict[int, tuple[Any, Any]], ask: Callable[[Any, int], Any]) -> Any:
+        if z3.is_false(formula):
+            return None
         simple = z3.simplify(formula)
-        key = simple.sexpr()
-        if key not in self._solved:
-            self._solved[key] = self._analysis.model(simple, CHECK_MS)
-        return self._solved[key]
+        key = simple.get_id()  # equal formulas are one in z3, as long as somebody holds it
+        if key not in known:
+            known[key] = simple, ask(simple, CHECK_MS)
+        return known[key][1]
 
     def _witness(
         self,
@@ -150,10 +178,9 @@ class Comparing:
         if slice_ is None:
             return False
         actions = _needed(known, name)
-        trees = {key: policy.tree for key, policy in slice_.policies.items()}
+        rules = slice_.rules
         if self._tier == "guardrail":
-            trees[_OPEN] = _OPEN_TREE
-        rules = slice_.rules if self._tier != "guardrail" else policy_set(trees)
+            rules = policy_set({**{key: one.tree for key, one in slice_.policies.items()}, _OPEN: _OPEN_TREE})
         try:
             asked = Hearing(self._new, [question]).ask(replace(slice_, rules=rules), [actions])[0]
         except (OutsideCatalogueError, CedarRefusedError):
@@ -194,10 +221,13 @@ class Comparing:
     def _beyond(self, policy: CompiledPolicy, known: RecordType, slice_: Slice, action: str, effect: str) -> Any:
         """Give when a policy applies and no other one of that effect does."""
         others = [self._condition(one, known, action) for one in _covering(slice_, action, effect) if one is not policy]
-        return z3.And(self._condition(policy, known, action), z3.Not(z3.Or(*others)))
+        own = self._condition(policy, known, action)
+        if any(own.eq(other) for other in others):
+            return FALSE
+        return z3.And(own, z3.Not(self._any_of(others)))
 
     def _any(self, formulas: Iterable[Any]) -> bool:
-        return any(self._model(formula) is not None for formula in formulas)
+        return any(map(self._is_possible, formulas))
 
     def _unreachable(self, dead: Collection[str]) -> Iterator[Found]:
         """Name groups that a live permit lists and that never go: the release or a personal grant is missing."""
@@ -212,7 +242,7 @@ class Comparing:
                     if (one.ref.tier, one.ref.owner) == (self._tier, self._owner) and one.ref.policy_id not in dead
                 )
                 try:
-                    if listing and self._model(self._formula(slice_, known, group.name)) is None:
+                    if listing and not self._is_possible(self._formula(slice_, known, group.name)):
                         yield Found(
                             listing[0],
                             "nobody_can_release",
@@ -232,6 +262,22 @@ def _needed(known: RecordType, name: str) -> tuple[str, ...]:
 
 def _covering(slice_: Slice, action: str, effect: str) -> list[CompiledPolicy]:
     return [one for one in slice_.policies.values() if one.effect == effect and action in one.actions]
+
+
+def _covered_alike(old: Slice | None, new: Slice | None, actions: Iterable[str]) -> bool:
+    """Tell whether the same policies cover some actions in both slices: then nobody needs to be asked."""
+    covering = [
+        None
+        if slice_ is None
+        else {
+            (one.effect, action, one.tree_text)
+            for action in actions
+            for one in slice_.policies.values()
+            if action in one.actions
+        }
+        for slice_ in (old, new)
+    ]
+    return covering[0] == covering[1] and covering[0] is not None
 
 
 def _same(old: Slice | None, new: Slice | None) -> bool:

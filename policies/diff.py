@@ -6,11 +6,13 @@ The analysis runs in a child process with limits on memory and time. "Impossible
 by Cedar under both books before it is shown, and one that Cedar does not confirm makes its group *not analysed*.
 """
 
+import hashlib
 import json
 import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -104,7 +106,11 @@ def compare_apart(
     registry: Mapping[str, Agency],
     limits: Limits | None = None,
 ) -> Comparison:
-    """Compare what two books make of one tier and owner, in a child process."""
+    """Compare what two books make of one tier and owner, in a child process.
+
+    The last comparisons are remembered by what they were asked: evidence collected anew for the same texts, beside the
+    same guardrails and agencies, costs nothing.
+    """
     limits = limits or Limits()
     catalogue = new.catalogue
     sent = {
@@ -118,10 +124,15 @@ def compare_apart(
         ],
         "limits": asdict(limits),
     }
+    asked = json.dumps(sent, sort_keys=True).encode()
+    return _REMEMBERED.get(asked) or _REMEMBERED.keep(asked, _in_child(asked, limits))
+
+
+def _in_child(asked: bytes, limits: Limits) -> Comparison:
     try:
         child = subprocess.run(
             [sys.executable, "-m", "policies.diff"],
-            input=json.dumps(sent).encode(),
+            input=asked,
             capture_output=True,
             timeout=limits.seconds,
             env={"PYTHONPATH": os.pathsep.join(sys.path)},  # nothing of ours: no keys, no addresses
@@ -136,6 +147,29 @@ def compare_apart(
     if found is None:
         return Comparison(failure="the analysis took too much memory, or broke")
     return _comparison(found)
+
+
+class _Remembered:
+    """The last comparisons by the hash of what was asked; one that failed is made anew."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._found: dict[bytes, Comparison] = {}
+        self._lock = threading.Lock()
+
+    def get(self, asked: bytes) -> Comparison | None:
+        return self._found.get(hashlib.sha256(asked).digest())
+
+    def keep(self, asked: bytes, comparison: Comparison) -> Comparison:
+        if not comparison.failure and all(pair.change != "not_analysed" for pair in comparison.pairs):
+            with self._lock:
+                if len(self._found) >= self._limit:
+                    del self._found[next(iter(self._found))]
+                self._found[hashlib.sha256(asked).digest()] = comparison
+        return comparison
+
+
+_REMEMBERED: Final = _Remembered(limit=16)
 
 
 def compare(old: PolicyBook, new: PolicyBook, tier: Tier, owner: str, registry: Mapping[str, Agency]) -> Comparison:

@@ -1,6 +1,7 @@
 """The semantic difference: what it calls equivalent no question tells apart; what it shows Cedar has confirmed."""
 
 import random
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -237,6 +238,25 @@ def test_the_child_finds_what_this_process_finds():
 
     assert changes(here) == changes(there)
     assert here.findings == there.findings
+
+
+def test_the_same_comparison_is_made_once_and_a_failed_one_again(monkeypatch):
+    old, new = book_of(), book_of(permit("resource.deferred"))
+    started = []
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: started.append(1) or real(*args, **options))
+
+    late = compare_apart(old, new, "holder", "ipo-xb", REGISTRY, Limits(seconds=0))
+    again = compare_apart(old, new, "holder", "ipo-xb", REGISTRY, Limits(seconds=0))
+    first, second = (compare_apart(old, new, "holder", "ipo-xb", REGISTRY) for _ in range(2))
+    other = compare_apart(old, new, "holder", "ipo-xb", {})
+
+    assert late.failure
+    assert again.failure
+    assert first == second
+    assert not first.failure
+    assert not other.failure
+    assert len(started) == 4
 
 
 def test_what_has_no_formula_is_not_analysed_and_so_widens():
