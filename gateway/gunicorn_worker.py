@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from gateway import draining
 
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]  (gunicorn has no types)
+class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to end; a second signal changes nothing."""
         if draining.has_begun():
