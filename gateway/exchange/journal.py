@@ -30,7 +30,7 @@ from gateway.exchange.questions import Parties
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
 from gateway.exchange.stored_answer import DISCLOSURES, answer_of, objects_of
-from gateway.governance.books import PolicyBooks
+from gateway.governance.books import BookInForce, PolicyBooks
 from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.guard import Caller
 from gateway.oauth.replay import ReplayedError, ReplayStore
@@ -194,6 +194,8 @@ class Journal:
         outcome: Outcome,
         watch: Stopwatch | None,
         also: Callable[[Connection], None] | None = None,
+        *,
+        by: BookInForce | None = None,
     ) -> Finished:
         """Sign the receipt, append its entry, and write the outcome to the row in the same transaction.
 
@@ -204,11 +206,12 @@ class Journal:
             outcome: how it ends, or that it is pending from now on.
             watch: times its steps.
             also: writes what belongs to the outcome beside the row, in the same transaction; statements only.
+            by: the book that decided, which the receipt names; the one in force now where none was asked.
 
         Raises:
             LogUnavailableError: the outcome is not in the log; nothing may be released.
         """
-        ending = self._ending(filed, outcome, watch)
+        ending = self._ending(filed, outcome, watch, by or self._books.current())
         first = filed.first
         receipt = self._receipts.make(ending, prior=first.receipt if first else None)
         answer = answer_of(outcome)
@@ -291,9 +294,8 @@ class Journal:
         """File the row; False where another worker filed the same `jti` at this very moment."""
         return _INSERT_ONCE.run(connection, values) == 1
 
-    def _ending(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None) -> Ending:
+    def _ending(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None, by: BookInForce) -> Ending:
         """Say how an exchange ended; a silent refusal says the same whether there is a record or not."""
-        current = self._books.current()
         common: dict[str, Any] = {
             "exchange_id": filed.exchange_id,
             "request": filed.request,
@@ -302,9 +304,9 @@ class Journal:
             "policies": {
                 tier: version
                 for tier, owner in (("guardrail", "gateway"), ("holder", filed.holder), ("egress", filed.requester))
-                if (version := current.versions.get((tier, owner)))
+                if (version := by.versions.get((tier, owner)))
             },
-            "book": current.book.digest,
+            "book": by.book.digest,
             "snapshot": outcome.snapshot or None,
             "timing_ms": watch.spent_ms() if watch else None,
         }

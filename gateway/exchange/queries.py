@@ -36,12 +36,13 @@ from gateway.exchange.redaction import denied, release
 from gateway.exchange.requests import SignedRequest
 from gateway.exchange.sealing import RecordSeals, SealedRecord
 from gateway.exchange.steps import Step, Stopwatch
-from gateway.governance.books import PolicyBooks
+from gateway.governance.books import Consulted
 from gateway.records.fact_filter import for_source
 from gateway.records.record_ids import parse_record_id
 from ipx.query import Query
-from policies.engine import Denial, PolicyBook, Question, Release, decide_many
+from policies.engine import Denial, Question, Release
 from policies.obligations import Obligations, merge
+from policies.remembered import RememberedBook
 from policies.rows import RowFilter, matches, to_document
 
 NOT_FILTERABLE: Final = "not_filterable"
@@ -82,19 +83,19 @@ class _Page:
 
 
 class Queries:
-    def __init__(self, questions: Questions, books: PolicyBooks, holders: Holders, seals: RecordSeals) -> None:
+    def __init__(self, questions: Questions, holders: Holders, seals: RecordSeals) -> None:
         self._questions = questions
-        self._books = books
         self._holders = holders
         self._seals = seals
 
-    def outcome(self, request: SignedRequest, query: Query, parties: Parties, watch: Stopwatch) -> Outcome:  # noqa: PLR0911
+    def outcome(  # noqa: PLR0911  (every way it can end is a return)
+        self, request: SignedRequest, query: Query, parties: Parties, books: Consulted, watch: Stopwatch
+    ) -> Outcome:
         """Search the holder's source and decide every record that it gives."""
-        current = self._books.current()
         question = self._questions.ask(request, parties, watch.deadline)
         if isinstance(question, Unavailable):
             return Failed(question.stage, question.reason)
-        early = current.remembered.decide_early(question)
+        early = books.current().remembered.decide_early(question)
         watch.reached(Step.DECIDE_EARLY)
         if isinstance(early, Denial):
             return denied(early, self._questions.snapshot(question))
@@ -106,12 +107,12 @@ class Queries:
         watch.reached(Step.FETCH)
         if isinstance(held, Unavailable):
             return Failed(held.stage, held.reason, self._questions.snapshot(question))
-        page = _Page()
+        page, current = _Page(), books.current()
         before, rows = self._parted(held, query)
-        failed = self._decide(current.book, early, question, query, rows, page, watch)
+        failed = self._decide(current.remembered, early, question, query, rows, page, watch)
         if failed is None and page.records and page.found < page.min_count:
             page.is_counting = True
-            failed = self._decide(current.book, early, question, query, before, page, watch)
+            failed = self._decide(current.remembered, early, question, query, before, page, watch)
         watch.reached(Step.DECIDE)
         snapshot = self._snapshot(question, page.asked)
         if failed is not None:
@@ -142,7 +143,7 @@ class Queries:
 
     def _decide(
         self,
-        book: PolicyBook,
+        book: RememberedBook,
         rows_allowed: RowFilter,
         question: Question,
         query: Query,
@@ -156,7 +157,7 @@ class Queries:
             chosen = self._chosen(question, query, rows[start : start + DECIDED_AT_ONCE], watch)
             if isinstance(chosen, Unavailable):
                 return chosen
-            decisions = decide_many(book, [whole for _, whole in chosen])
+            decisions = book.decide_many([whole for _, whole in chosen])
             for (sealed, whole), decision in zip(chosen, decisions, strict=True):
                 if isinstance(decision, Release):
                     _take(page, query, sealed, decision)

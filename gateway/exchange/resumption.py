@@ -15,7 +15,7 @@ from gateway.exchange.redaction import denied, release
 from gateway.exchange.requests import Requests
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.steps import Step, Stopwatch
-from gateway.governance.books import PolicyBooks
+from gateway.governance.books import Consulted, PolicyBooks
 from gateway.oauth.delegation import Delegations
 from gateway.oauth.errors import RefusedError
 from policies.engine import Question, Release
@@ -59,14 +59,20 @@ class Resumption:
         self._seals = seals
         self._delegations = delegations
 
-    def decide(self, waited: Waited, granted: frozenset[str], groups: frozenset[str], watch: Stopwatch) -> Outcome:
+    def consulted(self) -> Consulted:
+        """Give what `decide` asks for its book."""
+        return self._books.consulted()
+
+    def decide(
+        self, waited: Waited, granted: frozenset[str], groups: frozenset[str], books: Consulted, watch: Stopwatch
+    ) -> Outcome:
         """Decide with these approvals, and release of `groups` at most.
 
         Returns:
             a denial with the reason `approval_void` where anything is not as it was when the officers looked at it.
         """
         try:
-            return self._decide(waited, granted, groups, watch)
+            return self._decide(waited, granted, groups, books, watch)
         except Exception:
             log.exception("resumed exchange broke")
             return Failed(watch.stage, "internal")
@@ -76,7 +82,7 @@ class Resumption:
         return self._books.newest().book.bearing(holder, waited.requester, record_type) == waited.pending.policies
 
     def _decide(  # noqa: C901, PLR0911  (every way it can end is a return)
-        self, waited: Waited, granted: frozenset[str], groups: frozenset[str], watch: Stopwatch
+        self, waited: Waited, granted: frozenset[str], groups: frozenset[str], books: Consulted, watch: Stopwatch
     ) -> Outcome:
         pending = waited.pending
         void = Denied(VOID, pending.withheld)
@@ -87,7 +93,7 @@ class Resumption:
                 self._delegations.require(waited.requester, waited.supplier, {SCOPE})
         except (InvalidInputError, RefusedError):
             return void
-        current = self._books.newest()
+        current = books.newest()
         if current.book.bearing(request.holder, waited.requester, request.record_type) != pending.policies:
             return void
         asked = self._questions.ask(request, parties, watch.deadline)

@@ -18,7 +18,7 @@ from gateway.exchange.redaction import denied, release
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.steps import Step, Stopwatch
-from gateway.governance.books import PolicyBooks
+from gateway.governance.books import Consulted, PolicyBooks
 from gateway.governance.shadows import Shadows
 from gateway.oauth.guard import Caller
 from policies.engine import Denial, Release
@@ -68,25 +68,25 @@ class Broker:
         if isinstance(filed, Finished):
             return filed
 
+        books = self._books.consulted()
         try:
-            outcome = self._outcome(request, parties, watch)
+            outcome = self._outcome(request, parties, books, watch)
         except Exception:
             log.exception("exchange broke", exchange=filed.exchange_id)
             outcome = Failed(watch.stage, "internal")
         watch.reached(Step.REDACT)
 
         also = self._lifting.opening(filed, outcome) or self._queries.listing(filed, outcome)
-        finished = self._journal.close(filed, outcome, watch, also)
+        finished = self._journal.close(filed, outcome, watch, also, by=books.last)
         watch.reached(Step.LOG)
         return finished
 
     def _outcome(  # noqa: C901, PLR0911  (every way an exchange can end is a return)
-        self, request: SignedRequest, parties: Parties, watch: Stopwatch
+        self, request: SignedRequest, parties: Parties, books: Consulted, watch: Stopwatch
     ) -> Outcome:
         if request.query is not None:
-            return self._queries.outcome(request, request.query, parties, watch)
-        current = self._books.current()
-        book = current.remembered
+            return self._queries.outcome(request, request.query, parties, books, watch)
+        book = books.current().remembered
         question = self._questions.ask(request, parties, watch.deadline)
         if isinstance(question, Unavailable):
             return Failed(question.stage, question.reason)
@@ -113,7 +113,8 @@ class Broker:
         whole = self._questions.about(question, sealed, watch.deadline)
         if isinstance(whole, Unavailable):
             return Failed(whole.stage, whole.reason, self._questions.snapshot(question))
-        decision = book.decide(whole)
+        current = books.current()  # the holder may have taken its time
+        decision = current.remembered.decide(whole)
         watch.reached(Step.DECIDE)
         self._shadows.beside(whole, decision)
         match decision:

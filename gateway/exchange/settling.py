@@ -23,6 +23,7 @@ from gateway.exchange.readers import Reader
 from gateway.exchange.resumption import VOID, Resumption, Waited
 from gateway.exchange.steps import Listener, Step, Stopwatch
 from gateway.exchange.stored_answer import WAITING, read_pending
+from gateway.governance.books import BookInForce
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +72,11 @@ class Settling:
         if reached:
             using = frozenset(reached[0])
             narrowed = [frozenset(task.groups) for task in tasks if task.approval in using]
-            outcome = self._resumption.decide(waited, using, frozenset.intersection(*narrowed), watch)
+            books = self._resumption.consulted()
+            outcome = self._resumption.decide(waited, using, frozenset.intersection(*narrowed), books, watch)
+            self._close(exchange_id, outcome, watch, books.last)
         elif (reason := _failing(waited.pending, tasks)) is not None:
-            outcome = Denied(reason, waited.pending.withheld)
-        else:
-            return
-        self._close(exchange_id, outcome, watch)
+            self._close(exchange_id, Denied(reason, waited.pending.withheld), watch)
 
     def withdraw(self, exchange_id: str, reader: Reader) -> Finished:
         """Take a pending request back, for the agency that made it.
@@ -150,11 +150,14 @@ class Settling:
         with self._database.read() as session:
             return session.scalars(query.order_by(Exchange.deadline_at).limit(SETTLED_AT_ONCE)).all()
 
-    def _close(self, exchange_id: str, outcome: Outcome, watch: Stopwatch | None) -> Finished:
+    def _close(
+        self, exchange_id: str, outcome: Outcome, watch: Stopwatch | None, by: BookInForce | None = None
+    ) -> Finished:
         filed = self._journal.reopen(exchange_id)
         if watch is not None:
             watch.reached(Step.REDACT)
-        finished = self._journal.close(filed, outcome, watch, _ending_tasks(exchange_id, outcome, self._clock))
+        also = _ending_tasks(exchange_id, outcome, self._clock)
+        finished = self._journal.close(filed, outcome, watch, also, by=by)
         if watch is not None:
             watch.reached(Step.LOG)
         return finished

@@ -32,6 +32,24 @@ class BookInForce:
     versions: Mapping[tuple[str, str], str]
 
 
+class Consulted:
+    """The books that one exchange consults in turn; the last one decided it, and its receipt names that one."""
+
+    def __init__(self, books: "PolicyBooks") -> None:
+        self._books = books
+        self.last: BookInForce | None = None
+
+    def current(self) -> BookInForce:
+        """Give the book in force now. Raises as `PolicyBooks.current`."""
+        self.last = self._books.current()
+        return self.last
+
+    def newest(self) -> BookInForce:
+        """Give the book in force at this moment. Raises as `PolicyBooks.newest`."""
+        self.last = self._books.newest()
+        return self.last
+
+
 class _Build(threading.Thread):
     """Makes the newer book beside whoever asks."""
 
@@ -74,6 +92,10 @@ class PolicyBooks:
             return self._refresh(patience_seconds=PATIENCE_SECONDS)
         finally:
             self._lock.release()
+
+    def consulted(self) -> Consulted:
+        """Give what one exchange asks for its books."""
+        return Consulted(self)
 
     def newest(self) -> BookInForce:
         """Give the book in force at this moment, for what must not rest on one that is half a second old.

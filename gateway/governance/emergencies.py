@@ -37,7 +37,15 @@ class Emergencies:
         self._clock = clock
 
     def deny(
-        self, editor: Editor, tier: str, owner: str, policy_id: str, cedar: str, *, until: datetime, reason: str
+        self,
+        editor: Editor,
+        tier: str,
+        owner: str,
+        policy_id: str,
+        cedar: str,
+        *,
+        until: datetime | timedelta,
+        reason: str,
     ) -> Emergency:
         """Put a forbid in force now, beside all that is; it ends by itself.
 
@@ -47,7 +55,7 @@ class Emergencies:
             owner: whose.
             policy_id: one that is not in force.
             cedar: a forbid that passes the lint.
-            until: when it ends, at most 30 days from now.
+            until: when it ends, or how long it lasts from now: at most 30 days.
             reason: for whoever reviews it.
 
         Raises:
@@ -60,6 +68,7 @@ class Emergencies:
         if known is None:
             raise InvalidInputError([Fault("/tier", "unknown_tier", f"one of {', '.join(TIERS)}")])
         now, faults = self._clock(), []
+        until = now + until if isinstance(until, timedelta) else until
         if not now < until <= now + LASTS_MAX:
             faults.append(Fault("/until", "time", f"in the future, at most {LASTS_MAX.days} days ahead"))
         if not reason.strip():

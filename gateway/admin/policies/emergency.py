@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 from gateway.admin.policies.drafting import WORKERS, editor, hindrance, places
 from gateway.admin.policies.register import register
 from gateway.admin.policies.words import words_for_templates
-from gateway.clock import utc_now
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError
 from gateway.governance.emergencies import Emergencies
 from gateway.governance.errors import NotInStateError, OwnChangeError
@@ -66,7 +65,7 @@ def deny() -> ResponseReturnValue:
                 owner,
                 policy_id,
                 _forbid(policy_id, reason, agency, entity_type(known.name) if known else None),
-                until=utc_now() + timedelta(hours=int(hours)),
+                until=timedelta(hours=int(hours)),
                 reason=reason,
             )
         except InvalidInputError as error:
