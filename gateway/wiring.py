@@ -358,7 +358,7 @@ def build(
             holders,
             seals,
             Lifting(database, clock),
-            Queries(questions, holders, seals),
+            Queries(questions, holders, seals, shadows),
             shadows,
         ),
         settling=settling,

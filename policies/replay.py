@@ -14,6 +14,7 @@ from policies.compiled import CompiledPolicy
 from policies.decision import Denial, Release
 from policies.question import Question
 from policies.remembered import RememberedBook
+from policies.rows import RowFilter
 from policies.snapshots import Snapshot
 
 BATCH: Final = 64
@@ -21,6 +22,13 @@ EXAMPLES: Final = 20
 """Exchanges named for each agency; the rest are counted."""
 NEWLY_ALLOWED, NEWLY_DENIED, GROUPS, OBLIGATIONS = "newly_allowed", "newly_denied", "groups", "obligations"
 CHANGES: Final = (NEWLY_ALLOWED, NEWLY_DENIED, GROUPS, OBLIGATIONS)
+
+NEEDS_THE_RECORD: Final = "needs_the_record"
+"""The candidate would have called the holder, which was not called."""
+NEEDS_OTHER_ROWS: Final = "needs_other_rows"
+"""The candidate would have asked a source for other rows than were read."""
+ROWS_SAY: Final = "rows_say"
+"""The same rows would have been read: each of them is a question of its own."""
 
 Decided = Release | Denial
 
@@ -126,15 +134,16 @@ def replay(
     answers = _Answers(old, new)
     for batch in _batches(snapshots):
         touched = answers.differ(batch[0].question)
+        questions = [one for one in batch if not one.is_query]
         if not touched:
-            counts["untouched"] += len(batch)
+            counts["untouched"] += len(questions)
         if not touched and not asks_all:
-            _count(agencies, batch)
-            counts["replayed"] += len(batch)
+            _count(agencies, questions)
+            counts["replayed"] += len(questions)
             continue
         for snapshot, pair in zip(batch, answers.both(batch, touched=touched), strict=True):
-            if pair is None:
-                missing["needs_the_record"] += 1
+            if isinstance(pair, str):
+                missing.update({pair} - {ROWS_SAY})
                 continue
             before, after = pair
             counts["replayed"] += 1
@@ -200,21 +209,28 @@ class _Answers:
             known = self._touched[place] = any(_is_for(policy, asking) for policy in self._between(*place))
         return known
 
-    def both(self, batch: list[Snapshot], *, touched: bool) -> Iterator[tuple[Decided, Decided] | None]:
+    def both(self, batch: list[Snapshot], *, touched: bool) -> Iterator[tuple[Decided, Decided] | str]:
+        """Give both answers to each question, or why there are none."""
         with_record = [one.question for one in batch if one.question.record is not None]
         after = iter(self._new.decide_many(with_record))
         before = iter(self._old.decide_many(with_record)) if touched else None
         for snapshot in batch:
             if snapshot.question.record is None:
-                yield self._without_record(snapshot.question)
+                yield self._without_record(snapshot)
                 continue
             decided = next(after)
             yield (next(before) if before is not None else decided), decided
 
-    def _without_record(self, question: Question) -> tuple[Decided, Decided] | None:
+    def _without_record(self, snapshot: Snapshot) -> tuple[Decided, Decided] | str:
         """What both refuse early is the same; where the candidate would have called the holder, nobody knows."""
-        before, after = (book.decide_early(question) for book in (self._old, self._new))
-        return (before, after) if isinstance(before, Denial) and isinstance(after, Denial) else None
+        before, after = (book.decide_early(snapshot.question) for book in (self._old, self._new))
+        if isinstance(before, Denial) and isinstance(after, Denial):
+            return before, after
+        if not snapshot.is_query:
+            return NEEDS_THE_RECORD
+        if isinstance(after, Denial) or (isinstance(before, RowFilter) and before.where == after.where):
+            return ROWS_SAY
+        return NEEDS_OTHER_ROWS
 
     def _between(self, holder: str, asking: str, record_type: str) -> list[CompiledPolicy]:
         """Give the policies of both sides that stand in one book only, or otherwise in the other."""

@@ -16,21 +16,25 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One past exchange: its id, and the question as it was asked, of all groups and without approvals given later.
+    """One past question: the exchange's id, and what was asked, of all groups and without approvals given later.
 
-    Without a record where the holder was not called, or had none.
+    Without a record where the holder was not called, or had none. `is_query`: it stands for the choice of rows of a
+    request for several records, and is followed by one snapshot for each row that was decided.
     """
 
     exchange: str
     question: Question
+    is_query: bool = False
 
 
-def read_snapshot(exchange: str, data: bytes, catalogue: Catalogue, record_type: str, holder: str) -> Snapshot:
-    """Read the documents of one exchange.
+def read_snapshots(
+    exchange: str, data: bytes, catalogue: Catalogue, record_type: str, holder: str
+) -> tuple[Snapshot, ...]:
+    """Read the documents of one exchange: one question, or that of a query and those of its rows.
 
     Args:
         exchange: its id.
-        data: JSON with `entities` and `context`, each as JSON text.
+        data: JSON with `entities` and `context`, each as JSON text; `rows` of a query have the same members.
         catalogue: the one in force; what it lacks makes a snapshot unreadable.
         record_type: what was asked for.
         holder: the code of the agency that holds it.
@@ -40,10 +44,15 @@ def read_snapshot(exchange: str, data: bytes, catalogue: Catalogue, record_type:
     """
     try:
         whole = json.loads(data)
-        entities, context = json.loads(whole["entities"]), json.loads(whole["context"])
-        return Snapshot(exchange, _question(entities, context, catalogue, record_type, holder))
+        rows = whole.get("rows")
+        questions = [
+            _question(json.loads(one["entities"]), json.loads(one["context"]), catalogue, record_type, holder)
+            for one in (whole, *(rows or ()))
+        ]
     except (KeyError, TypeError, ValueError, StopIteration, AttributeError) as error:
         raise SnapshotError(f"exchange {exchange}: {type(error).__name__}") from error
+    first = Snapshot(exchange, questions[0], is_query=rows is not None)
+    return (first, *(Snapshot(exchange, question) for question in questions[1:]))
 
 
 def _question(

@@ -37,6 +37,7 @@ from gateway.exchange.requests import SignedRequest
 from gateway.exchange.sealing import RecordSeals, SealedRecord
 from gateway.exchange.steps import Step, Stopwatch
 from gateway.governance.books import Consulted
+from gateway.governance.shadows import Shadows
 from gateway.records.fact_filter import for_source
 from gateway.records.record_ids import parse_record_id
 from ipx.query import Query
@@ -64,7 +65,7 @@ class _Page:
     """Up to here."""
     refused_within: Counter[str] = field(default_factory=Counter)
     """Up to the last record of the page, so that the next page counts the others."""
-    asked: list[Question] = field(default_factory=list)
+    decided: list[tuple[Question, Release | Denial]] = field(default_factory=list)
     found: int = 0
     """Records that would be released, those of other pages too."""
     size: int = 0
@@ -83,10 +84,11 @@ class _Page:
 
 
 class Queries:
-    def __init__(self, questions: Questions, holders: Holders, seals: RecordSeals) -> None:
+    def __init__(self, questions: Questions, holders: Holders, seals: RecordSeals, shadows: Shadows) -> None:
         self._questions = questions
         self._holders = holders
         self._seals = seals
+        self._shadows = shadows
 
     def outcome(  # noqa: PLR0911  (every way it can end is a return)
         self, request: SignedRequest, query: Query, parties: Parties, books: Consulted, watch: Stopwatch
@@ -98,6 +100,7 @@ class Queries:
         early = books.current().remembered.decide_early(question)
         watch.reached(Step.DECIDE_EARLY)
         if isinstance(early, Denial):
+            self._shadows.beside(question, early)
             return denied(early, self._questions.snapshot(question))
         if early.is_blank:
             return _not_filterable(early, question, self._questions.snapshot(question))
@@ -114,7 +117,8 @@ class Queries:
             page.is_counting = True
             failed = self._decide(current.remembered, early, question, query, before, page, watch)
         watch.reached(Step.DECIDE)
-        snapshot = self._snapshot(question, page.asked)
+        self._shadows.beside_query(question, early, page.decided)
+        snapshot = self._snapshot(question, [asked for asked, _ in page.decided])
         if failed is not None:
             return Failed(failed.stage, failed.reason, snapshot)
         return _outcome(page, held.unreadable, snapshot)
@@ -163,7 +167,7 @@ class Queries:
                     _take(page, query, sealed, decision)
                 elif decision.may_acknowledge and matches(rows_allowed, sealed.facts):
                     page.refused[decision.reason] += not query.where
-                page.asked.append(whole)
+                page.decided.append((whole, decision))
                 if page.is_settled:
                     return None
         return None

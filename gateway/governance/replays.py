@@ -9,7 +9,7 @@ from gateway.governance.books import PolicyBooks
 from policies.engine import PolicyBook
 from policies.replay import ReplayReport, replay
 from policies.schema import Catalogue
-from policies.snapshots import Snapshot, SnapshotError, read_snapshot
+from policies.snapshots import Snapshot, SnapshotError, read_snapshots
 
 EXCHANGES: Final = 10_000
 DAYS: Final = 90
@@ -56,7 +56,7 @@ class Replays:
         requester: str | None = None,
         asks_all: bool = False,
     ) -> ReplayReport:
-        """Ask past questions of the book in force and of a candidate.
+        """Ask past questions of the book in force and of a candidate; each row of a query is one.
 
         Args:
             candidate: the other book.
@@ -76,7 +76,7 @@ class Replays:
                     unreadable += 1
                     continue
                 try:
-                    yield read_snapshot(kept.exchange, kept.data, self._catalogue, kept.record_type, kept.holder)
+                    yield from read_snapshots(kept.exchange, kept.data, self._catalogue, kept.record_type, kept.holder)
                 except SnapshotError:
                     unreadable += 1
 

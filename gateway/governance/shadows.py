@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from gateway.db.engine import Database
 from gateway.governance.books import PolicyBooks
 from gateway.governance.models import ChangeRequest, ShadowDifference, ShadowTally
 from gateway.governance.service import Policies, text_of
-from policies.engine import BookError, Denial, PolicyBook, Question, Release, decide, decide_early
+from policies.engine import BookError, Denial, Question, Release, RowFilter
+from policies.remembered import RememberedBook
 from policies.replay import Difference, difference
 from policies.snapshots import Snapshot
 
@@ -32,6 +33,8 @@ QUEUE: Final = 1024
 LOOK_SECONDS: Final = 0.5
 FLUSH_SECONDS: Final = 0.5
 Decided = Release | Denial
+Differing = dict[tuple[int, str], tuple[Difference, str, int]]
+"""By change and hash: what differs, at which holder, how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Candidate:
     change_id: int
     tier: str
     owner: str
-    book: PolicyBook
+    book: RememberedBook
 
     def bears_on(self, question: Question) -> bool:
         match self.tier:
@@ -51,6 +54,15 @@ class Candidate:
                 return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Questions that were decided; of a query also its choice of rows, `question` without and `decided` with record."""
+
+    question: Question
+    decided: Sequence[tuple[Question, Decided]]
+    rows: RowFilter | None = None
+
+
 class Shadows:
     def __init__(self, database: Database, policies: Policies, books: PolicyBooks, clock: Clock) -> None:
         self._database = database
@@ -60,21 +72,31 @@ class Shadows:
         self._candidates: tuple[Candidate, ...] = ()
         self._known: tuple[int, frozenset[tuple[int, int]]] = (0, frozenset())
         self._looked = 0.0
-        self._waiting: queue.Queue[tuple[Question, Decided]] = queue.Queue(QUEUE)
+        self._waiting: queue.Queue[_Beside] = queue.Queue(QUEUE)
         self._skipped: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def beside(self, question: Question, decision: Decided) -> None:
         """Have candidates decide the same question some time soon; costs the exchange nothing where there are none."""
+        self._hand_over(_Beside(question, [(question, decision)]))
+
+    def beside_query(self, question: Question, rows: RowFilter, decided: Sequence[tuple[Question, Decided]]) -> None:
+        """Have candidates decide each row of a query that was read.
+
+        A candidate that would have read other rows is counted as skipped once: of those nobody knows anything.
+        """
+        self._hand_over(_Beside(question, decided, rows))
+
+    def _hand_over(self, one: _Beside) -> None:
         self._look()
-        concerned = [one for one in self._candidates if one.bears_on(question)]
+        concerned = [candidate for candidate in self._candidates if candidate.bears_on(one.question)]
         if not concerned:
             return
         try:
-            self._waiting.put_nowait((question, decision))
+            self._waiting.put_nowait(one)
         except queue.Full:
-            self._skipped.update(one.change_id for one in concerned)
+            self._skipped.update(candidate.change_id for candidate in concerned)
             return
         self._start()
 
@@ -110,7 +132,8 @@ class Shadows:
             revisions = self._policies.revisions_of(session, row.manifest.values())
         texts = [text_of(one) for one in revisions.values()]
         try:
-            return Candidate(change_id, row.tier, row.owner, self._books.candidate(row.tier, row.owner, texts))
+            book = self._books.candidate(row.tier, row.owner, texts)
+            return Candidate(change_id, row.tier, row.owner, RememberedBook(book))
         except BookError as error:
             log.warning("a change in shadow makes no book", change=change_id, policy=str(error.ref))
             return None
@@ -138,35 +161,39 @@ class Shadows:
             for _ in batch:
                 self._waiting.task_done()
 
-    def _decide(
-        self, batch: list[tuple[Question, Decided]]
-    ) -> tuple[Counter[int], Mapping[tuple[int, str], tuple[Difference, str, int]]]:
+    def _decide(self, batch: Sequence[_Beside]) -> tuple[Counter[int], Differing]:
         compared: Counter[int] = Counter()
-        found: dict[tuple[int, str], tuple[Difference, str, int]] = {}
-        for question, decision in batch:
+        found: Differing = {}
+        for one in batch:
             for candidate in self._candidates:
-                if not candidate.bears_on(question):
-                    continue
-                other = self._other(candidate, question)
-                if other is None:
-                    self._skipped[candidate.change_id] += 1
-                    continue
-                compared[candidate.change_id] += 1
-                one = difference(Snapshot("", question), decision, other)
-                if one is not None:
-                    key = (candidate.change_id, _key(one, question.holder.code))
-                    seen = found[key][2] if key in found else 0
-                    found[key] = (one, question.holder.code, seen + 1)
+                if candidate.bears_on(one.question):
+                    self._compare(candidate, one, compared, found)
         return compared, found
+
+    def _compare(self, candidate: Candidate, one: _Beside, compared: Counter[int], found: Differing) -> None:
+        if one.rows is not None:
+            early = candidate.book.decide_early(one.question)
+            self._skipped[candidate.change_id] += isinstance(early, RowFilter) and early.where != one.rows.where
+        for question, decision in one.decided:
+            other = self._other(candidate, question)
+            if other is None:
+                self._skipped[candidate.change_id] += 1
+                continue
+            compared[candidate.change_id] += 1
+            differing = difference(Snapshot("", question), decision, other)
+            if differing is not None:
+                key = (candidate.change_id, _key(differing, question.holder.code))
+                seen = found[key][2] if key in found else 0
+                found[key] = (differing, question.holder.code, seen + 1)
 
     def _other(self, candidate: Candidate, question: Question) -> Decided | None:
         """Give the candidate's answer; None where it would have called a holder that was not called."""
         if question.record is not None:
-            return decide(candidate.book, question)
-        early = decide_early(candidate.book, question)
+            return candidate.book.decide(question)
+        early = candidate.book.decide_early(question)
         return early if isinstance(early, Denial) else None
 
-    def _write(self, compared: Counter[int], found: Mapping[tuple[int, str], tuple[Difference, str, int]]) -> None:
+    def _write(self, compared: Counter[int], found: Differing) -> None:
         skipped, self._skipped = self._skipped, Counter()
         differing: Counter[int] = Counter()
         for (change_id, _), (_, _, seen) in found.items():

@@ -1,6 +1,7 @@
 """Who changes policies in these tests, and a way through a whole change."""
 
 from gateway.governance.editors import Editor
+from policies.engine import PolicyRef, PolicyText, revision_of
 
 BOTH = frozenset({"policy_editor", "policy_approver"})
 ALICE = Editor("person:alice", None, frozenset({"policy_editor"}))
@@ -68,3 +69,8 @@ def approve(gateway, change, *reviewers):
 def activate(gateway, policies, *reviewers, editor=ALICE, **options):
     change = approve(gateway, asked(gateway, policies, editor=editor, **options), *reviewers)
     return gateway.services.governance.activations.activate(editor, change.id, version=change.version)
+
+
+def revised(tier, owner, policy_id, cedar):
+    """Give a policy's text under the name of its revision."""
+    return PolicyText(PolicyRef(tier, owner, policy_id, revision_of(cedar)), cedar)
