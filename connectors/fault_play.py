@@ -43,7 +43,13 @@ def _reply(status: str, body: bytes, *headers: str, length: int | None = None) -
 
 
 _JSON = "Content-Type: application/json"
-FAULTS: Mapping[str, bytes | None] = {
+
+
+def _gzip_bomb() -> bytes:
+    return _reply("200 OK", gzip.compress(b" " * 40_000_000), _JSON, "Content-Encoding: gzip")
+
+
+FAULTS: Mapping[str, bytes | Callable[[], bytes] | None] = {
     "429": _reply("429 Too Many Requests", b"{}", _JSON, "Retry-After: 60"),
     "403": _reply("403 Forbidden", b"{}", _JSON, "X-Rejection-Reason: IndividualQuotaPerHour"),
     "500": _reply("500 Internal Server Error", b"{}", _JSON),
@@ -52,7 +58,7 @@ FAULTS: Mapping[str, bytes | None] = {
     "redirect": _reply("302 Found", b"", "Location: https://elsewhere.example/"),
     "no-headers": b"",
     "cut": _reply("200 OK", b'{"cut', _JSON, length=5000),
-    "gzip-bomb": _reply("200 OK", gzip.compress(b" " * 40_000_000), _JSON, "Content-Encoding: gzip"),
+    "gzip-bomb": _gzip_bomb,  # takes a while to make
     "wrong-charset": _reply("200 OK", b'{"name": "D\xfcsseldorf"}', _JSON),
     "duplicate-key": _reply("200 OK", b'{"a": 1, "a": 2}', _JSON),
     "slow-drip": None,
@@ -139,13 +145,14 @@ def play(
         raise SourceFileError([SourceFault("", f"no fault {unknown[0]}; there are: {', '.join(FAULTS)}, all")])
     played = []
     for name in wanted:
+        fault = FAULTS[name]
         source = open_source(
             file,
             secrets=secrets,
             variables=variables,
             tools=tools,
             clock=clock,
-            wire=_PlayedWire(FAULTS[name]),
+            wire=_PlayedWire(fault() if callable(fault) else fault),
         )
         try:
             played.append(_played(name, source))

@@ -6,10 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import openpyxl
-from openpyxl.comments import Comment
-from openpyxl.styles import Font
-
 from connectors.errors import SourceFault, SourceFileError
 from connectors.source_file import SourceFile
 
@@ -43,7 +39,11 @@ def template(file: SourceFile) -> bytes:
 
 
 def _workbook(file: SourceFile, columns: list[TemplateColumn]) -> bytes:
-    book = openpyxl.Workbook()
+    from openpyxl import Workbook  # noqa: PLC0415  (takes a quarter of a second, and few commands need it)
+    from openpyxl.comments import Comment  # noqa: PLC0415
+    from openpyxl.styles import Font  # noqa: PLC0415
+
+    book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = file.read.sheet or file.record_type
     sheet.freeze_panes = "A2"

@@ -9,16 +9,16 @@ import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
-
-import openpyxl
-from openpyxl.cell.cell import Cell
-from openpyxl.worksheet.worksheet import Worksheet
+from typing import TYPE_CHECKING, Any
 
 from connectors.archive import ArchiveRules, members
 from connectors.formats.document import Document, Json, Limits, Path, ReadRules, is_blank
 from connectors.formats.rows import ColumnPath, Row, RowsDocument, require_column
 from connectors.quarantine import Reason, UnreadableError
+
+if TYPE_CHECKING:  # the rest is imported where a workbook is read: it takes a quarter of a second
+    from openpyxl import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
 COLUMNS_MAX = 500
 _RULES = ArchiveRules("*", bytes_max=200_000_000, files_max=2_000)
@@ -46,8 +46,10 @@ class XlsxFormat:
         if len(raw) > self._limits.file_bytes:
             raise UnreadableError(Reason.TOO_LARGE, f"{len(raw)} bytes")
         _require_harmless(raw)
+        from openpyxl import load_workbook  # noqa: PLC0415
+
         try:
-            book = openpyxl.load_workbook(io.BytesIO(raw), keep_links=False)
+            book = load_workbook(io.BytesIO(raw), keep_links=False)
             sheet = self._found(book)
             return RowsDocument(self._rows(sheet), "row")
         except UnreadableError:
@@ -56,12 +58,14 @@ class XlsxFormat:
             # openpyxl lets through whatever its parts raise; all of it means that this is no workbook.
             raise UnreadableError(Reason.NOT_PARSEABLE, type(error).__name__) from error
 
-    def _found(self, book: openpyxl.Workbook) -> Worksheet:
+    def _found(self, book: "Workbook") -> "Worksheet":
         names = book.sheetnames
         if self._sheet is None and len(names) > 1:
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "several sheets; read.sheet must name one")
         if self._sheet is not None and self._sheet not in names:
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, f"no sheet {self._sheet}")
+        from openpyxl.worksheet.worksheet import Worksheet  # noqa: PLC0415
+
         sheet = book[self._sheet or names[0]]
         if not isinstance(sheet, Worksheet):
             raise UnreadableError(Reason.UNKNOWN_SCHEMA, "a chart is no sheet")
@@ -71,7 +75,7 @@ class XlsxFormat:
             raise UnreadableError(Reason.WRONG_TYPE, f"merged cells {min(map(str, sheet.merged_cells.ranges))}")
         return sheet
 
-    def _rows(self, sheet: Worksheet) -> list[Row]:
+    def _rows(self, sheet: "Worksheet") -> list[Row]:
         lines = sheet.iter_rows()
         header = _header(next(lines, ()))
         require_column(self._expect, header)
@@ -98,7 +102,7 @@ def _header(cells: Sequence[Any]) -> list[str]:
 
 
 def _value(cell: Any) -> Json:  # noqa: PLR0911  (one answer a kind of cell)
-    if isinstance(cell, Cell) and cell.data_type in ("f", "e"):
+    if cell.data_type in ("f", "e"):
         # No text, number or truth value: a path that leads here is refused with `wrong_type`.
         return {"formula" if cell.data_type == "f" else "error": str(cell.value)}
     match cell.value:

@@ -7,6 +7,7 @@ A condition refuses where its body raises, or where it accepts by leaving early 
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 BOUNDARIES = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
@@ -31,8 +32,10 @@ class Mutant:
     def tree(self) -> ast.Module:
         """Give the changed module."""
         tree = ast.parse(self.module.read_text("utf-8"))
-        self._change(list(ast.walk(tree))[self._place])
-        return ast.fix_missing_locations(tree)
+        changed = next(islice(ast.walk(tree), self._place, None))
+        self._change(changed)
+        ast.fix_missing_locations(changed)
+        return tree
 
 
 def mutants(module: Path) -> list[Mutant]:
