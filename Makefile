@@ -21,7 +21,7 @@ demo: $(STAMP) $(ASSETS) ## play the demo story once, on a free port, and say wh
 
 test: $(STAMP) $(ASSETS) ## run the test suite on SQLite and on PostgreSQL
 	@echo "== tests (SQLite and PostgreSQL)"
-	@$(BIN)/pytest -q -n 3 --dist loadfile $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 3 --dist loadfile $(TESTS)
 
 lint: $(STAMP) ## ruff, mypy, import rules
 	@echo "== ruff"

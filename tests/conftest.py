@@ -1,5 +1,6 @@
 """What every test may ask for: a real database of each kind, a clock that is set by hand, the folders of real files."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # How long an example takes says nothing on a machine that does other things besides.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay until the end: nobody has to look through them for garbage each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class SettableClock:
