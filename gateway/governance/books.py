@@ -83,12 +83,15 @@ class PolicyBooks:
         Raises:
             StoreUnavailableError: the activations could not be read; a book that cannot be confirmed decides nothing.
         """
-        current = self._current
-        if current is not None and time.monotonic() - self._checked < POLL_SECONDS:
+        age = self._age()
+        current = self._current  # that one, or one that was made since
+        if current is not None and age < POLL_SECONDS:
             return current
-        if not self._lock.acquire(blocking=current is None):
-            return current  # type: ignore[return-value]  # another thread is looking; the last book is at most a poll old
+        if not self._lock.acquire(blocking=current is None or age >= STALE_SECONDS):
+            return current  # type: ignore[return-value]  # another thread is looking, and this one was seen in force
         try:
+            if self._current is not None and self._age() < POLL_SECONDS:
+                return self._current  # whoever was waited for has looked
             return self._refresh(patience_seconds=PATIENCE_SECONDS)
         finally:
             self._lock.release()
@@ -138,24 +141,39 @@ class PolicyBooks:
         others = (text for place, one in in_force.sets.items() if place != (tier, owner) for text in one.given)
         return compile_book(self._catalogue, (*others, *texts), (), previous=in_force)
 
+    def _age(self) -> float:
+        """Seconds since the book was last seen to be the one in force."""
+        return time.monotonic() - self._checked
+
     def _refresh(self, *, patience_seconds: float | None) -> BookInForce:
         started = time.monotonic()
         current = self._current
         if current is None:
             self.build()
-        elif self._policies.newest_activation() != current.activation:
-            build = self._build
-            if build is None or not build.is_alive():
-                build = self._build = _Build(self)
-                build.start()
-            is_stale = started - self._checked >= STALE_SECONDS
-            build.join(None if is_stale else patience_seconds)
-            if build.is_alive():
-                return current
-            self._build = None
-            if build.error is not None:
-                raise build.error
+        else:
+            newest = self._policies.newest_activation()
+            is_patient = patience_seconds is None or started - self._checked >= STALE_SECONDS
+            # A book that was being made already may be older than what was just read: then another one is.
+            while current.activation != newest:
+                if not self._wait_for_build(None if is_patient else patience_seconds):
+                    return current
+                if self._current is not None and self._current.activation >= newest:
+                    break
         self._checked = started
         if self._current is None:
             raise AssertionError("a book was just made")
         return self._current
+
+    def _wait_for_build(self, seconds: float | None) -> bool:
+        """Have a book made beside; tells whether it is ready. Raises what went wrong with it."""
+        build = self._build
+        if build is None:
+            build = self._build = _Build(self)
+            build.start()
+        build.join(seconds)
+        if build.is_alive():
+            return False
+        self._build = None
+        if build.error is not None:
+            raise build.error
+        return True
