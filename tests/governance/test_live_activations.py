@@ -35,6 +35,14 @@ class Call:
     is_narrowed: bool
 
 
+class AnyProcess(Rewired):
+    """Every call over a connection of its own, so that no caller stays with one process."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+
+
 class Traffic:
     """Calls without pause from several threads."""
 
@@ -59,7 +67,7 @@ class Traffic:
     def _call(self):
         workers = []
         http = httpx.Client(
-            transport=Rewired(self._address),
+            transport=AnyProcess(self._address),
             timeout=60,
             event_hooks={"response": [lambda response: workers.append(response.headers.get(WORKER))]},
         )
