@@ -13,9 +13,9 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, GatewayError, InvalidInputError, UnknownError
-from gateway.governance.changes import require_base, visible, written
+from gateway.governance.changes import require_base, require_version, visible, written
 from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
-from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError, OwnChangeError
+from gateway.governance.errors import BaseMovedError, NotInStateError, OwnChangeError
 from gateway.governance.models import Activation, ChangeRequest, ShadowDifference, ShadowTally
 from gateway.governance.proposals import Change
 from gateway.governance.service import Policies
@@ -280,8 +280,7 @@ class Activations:
     ) -> ChangeRequest:
         row = visible(session, editor, change_id, is_held=True)
         editor.require(row.tier, row.owner, POLICY_APPROVER, POLICY_EDITOR)
-        if row.version != version:
-            raise ChangedMeanwhileError(f"change {row.id} is at version {row.version}, not {version}")
+        require_version(session, row, version)
         if row.state not in states:
             raise NotInStateError(f"change {row.id} is {row.state}")
         return row

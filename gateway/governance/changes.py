@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.audit.models import AuditEntry
 from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
@@ -155,7 +156,7 @@ class Changes:
         Raises:
             UnknownError: there is no such change request for this editor.
             NotEntitledError: not an editor of this tier and owner.
-            ChangedMeanwhileError: somebody saved another version meanwhile; nothing of either is lost.
+            ChangedMeanwhileError: somebody saved another version meanwhile, and what; nothing of either is lost.
             NotInStateError: it is scheduled, active or over.
             InvalidInputError: a text does not pass gate, lint or validation, or a test cannot be read; says which.
         """
@@ -238,7 +239,7 @@ class Changes:
         with self._database.read() as session:
             row = visible(session, editor, change_id)
             editor.require(row.tier, row.owner, POLICY_EDITOR, POLICY_APPROVER)
-            _require_seen(row, version, ("draft", "checked", "reviewed"))
+            _require_seen(session, row, version, ("draft", "checked", "reviewed"))
             self._require_base(session, row)
             proposal = self._proposal(session, row)
         collected = self._runs.collect(proposal)
@@ -300,7 +301,7 @@ class Changes:
     ) -> ChangeRequest:
         row = visible(session, editor, change_id, is_held=True)
         editor.require(row.tier, row.owner, *(roles or (POLICY_EDITOR,)))
-        _require_seen(row, version, states)
+        _require_seen(session, row, version, states)
         return row
 
     def _require_base(self, session: Session, row: ChangeRequest) -> None:
@@ -378,9 +379,28 @@ def stored_test(document: str, tier: Tier, owner: str) -> PolicyTest:
     return read_test(json.loads(document), tier, owner)
 
 
-def _require_seen(row: ChangeRequest, version: int, states: Sequence[str]) -> None:
-    if row.version != version:
-        raise ChangedMeanwhileError(f"change {row.id} is at version {row.version}, not {version}")
+def require_version(session: Session, row: ChangeRequest, version: int) -> None:
+    """Pass who saw the present version.
+
+    Raises:
+        ChangedMeanwhileError: somebody did something since; says who did what to which policies.
+    """
+    if row.version == version:
+        return
+    entries = session.scalars(
+        select(AuditEntry).where(AuditEntry.subject == f"change:{row.id}").order_by(AuditEntry.at, AuditEntry.id)
+    )
+    acts = [
+        " ".join((entry.actor, entry.act.rpartition("_")[2], *entry.detail.get("policies", ())))
+        for entry in entries
+        if entry.detail.get("version", 0) > version
+    ]
+    since = f"; since then: {', '.join(acts)}" if acts else ""
+    raise ChangedMeanwhileError(f"change {row.id} is at version {row.version}, not {version}{since}")
+
+
+def _require_seen(session: Session, row: ChangeRequest, version: int, states: Sequence[str]) -> None:
+    require_version(session, row, version)
     if row.state not in states:
         raise NotInStateError(f"change {row.id} is {row.state}")
 

@@ -9,9 +9,9 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import require_base, visible, written
+from gateway.governance.changes import require_base, require_version, visible, written
 from gateway.governance.editors import POLICY_APPROVER, Editor
-from gateway.governance.errors import ChangedMeanwhileError, EvidenceChangedError, NotInStateError, OwnChangeError
+from gateway.governance.errors import EvidenceChangedError, NotInStateError, OwnChangeError
 from gateway.governance.models import ChangeRequest, Review
 from gateway.governance.proposals import Change, reviewers_needed
 from gateway.governance.service import Policies
@@ -65,8 +65,7 @@ class Reviews:
             editor.require(row.tier, row.owner, POLICY_APPROVER)
             _require_reviewable(row, editor, evidence_sha256)
             require_base(self._policies, session, row)
-            if row.version != version:
-                raise ChangedMeanwhileError(f"change {row.id} is at version {row.version}, not {version}")
+            require_version(session, row, version)
             if verdict == "approve":
                 _require_ticks(row, ticks)
             said = session.scalars(

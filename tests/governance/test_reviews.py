@@ -140,8 +140,11 @@ def test_two_editors_of_one_policy_lose_nothing_of_each_other(gateway):
         thread.join()
 
     saved = [one for one in outcomes if not isinstance(one, ChangedMeanwhileError)]
+    [refused] = [one for one in outcomes if isinstance(one, ChangedMeanwhileError)]
+    winner = ALICE if saved[0].policies[MARK] == wide else OFFICE
     assert len(saved) == 1
     assert changes.show(ALICE, opened.id).policies[MARK] == saved[0].policies[MARK]
+    assert f"since then: {winner.actor} saved {MARK}" in str(refused)
 
 
 def test_two_changes_of_one_policy_meet_at_the_rebase(gateway):
