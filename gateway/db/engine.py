@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -42,6 +42,10 @@ class Database:
         self.writer = _engine(self.url, "BEGIN IMMEDIATE", pool)
         self.reader = _engine(self.url, "BEGIN", pool) if self.is_sqlite else self.writer
         self._turn: AbstractContextManager[object] = _Turn() if self.is_sqlite else nullcontext()
+        self._kept_writer = _Kept()
+        """For whoever has the turn."""
+        self._glancer = _engine(self.url, "BEGIN", None) if self.is_sqlite else self.reader
+        self._glances = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -62,8 +66,14 @@ class Database:
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """Like `write`, without the object mapper: for paths where a row is a row."""
-        with _translated(), self._turn, self.writer.begin() as connection:
-            yield connection
+        with _translated(), self._turn:
+            kept = self._kept_writer.get(self.writer) if self.is_sqlite else None
+            if kept is None or kept.in_transaction():
+                with self.writer.begin() as connection:
+                    yield connection
+            else:
+                with kept.begin():
+                    yield kept
 
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
@@ -73,11 +83,17 @@ class Database:
     @contextmanager
     def glance(self) -> Iterator[Connection]:
         """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
-        with _translated(), self.reader.connect() as connection:
-            yield connection
+        with _translated():
+            if self.is_sqlite:  # what a glance costs there is to take a connection from the pool and to put it back
+                yield _kept_by_thread(self._glances).get(self._glancer)
+            else:  # whose driver has begun a transaction, which the pool ends
+                with self.reader.connect() as connection:
+                    yield connection
 
     def dispose(self) -> None:
         """Close pooled connections: after a fork, and at the end."""
+        self._kept_writer.let_go()
+        self._glances = threading.local()
         self.writer.dispose()
         self.reader.dispose()
 
@@ -88,6 +104,32 @@ def parse_url(url: str) -> URL:
     if parsed.drivername in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
+
+
+class _Kept:
+    """One connection that is not put back after each use; another one follows where it broke."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def get(self, engine: Engine) -> Connection:
+        kept = self._connection
+        if kept is None or kept.closed or kept.invalidated or kept.engine is not engine:
+            self.let_go()
+            kept = self._connection = engine.connect()
+        return kept
+
+    def let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+def _kept_by_thread(local: threading.local) -> _Kept:
+    kept: _Kept | None = getattr(local, "kept", None)
+    if kept is None:
+        kept = local.kept = _Kept()
+    return kept
 
 
 class _Turn:
@@ -129,8 +171,9 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _engine(url: URL, begin: str, pool: Pool) -> Engine:
-    if url.get_backend_name() != "sqlite":
+def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
+    """Make an engine; without a pool, whoever takes a connection keeps it."""
+    if pool is not None and url.get_backend_name() != "sqlite":
         return create_engine(
             url,
             pool_size=pool.size,
@@ -141,7 +184,12 @@ def _engine(url: URL, begin: str, pool: Pool) -> Engine:
         )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=pool.size, max_overflow=pool.overflow, connect_args={"timeout": BUSY_SECONDS})
+    pooled: dict[str, Any] = (
+        {"poolclass": NullPool}
+        if pool is None
+        else {"pool_size": pool.size, "max_overflow": pool.overflow + 1}  # one is kept
+    )
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pooled)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: SQLiteConnection, _record: Any) -> None:

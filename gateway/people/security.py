@@ -3,6 +3,7 @@
 import hmac
 import re
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, Request, abort, after_this_request, g, request, session
@@ -34,6 +35,7 @@ from gateway.web.language import remember_taste_of
 
 TOKENS_ONLY: Final = ("/v1/", "/oauth/", "/log/", "/witness/")
 """Paths whose callers prove themselves by tokens or signatures and never by a cookie, so that no form can be forged."""
+SESSION_LIBRARIES: Final = ("flask_login", "flask_principal", "flask_wtf")
 CHANGES_FACTORS: Final = frozenset(
     f"security.{name}"
     for name in ("change_password", "wan_register", "wan_delete", "two_factor_setup", "mf_recovery_codes")
@@ -97,10 +99,26 @@ def install(app: Flask, at: Desk) -> None:
     security.unauthn_handler(_to_sign_in)
     security.reauthn_handler(lambda *_: access.away(access.CONFIRM))
     security.want_json(lambda _: False)
+    _spare_programs(app)
     app.before_request(_before_a_sign_in_page)
     app.after_request(_uncached)
     remember_taste_of(app, _taste)
     _connect(app)
+
+
+def _spare_programs(app: Flask) -> None:
+    """Let the libraries of sessions look for nobody where callers prove themselves by tokens."""
+
+    def spared(hook: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*response: Any) -> Any:
+            if request.path.startswith(TOKENS_ONLY):
+                return response[0] if response else None
+            return hook(*response)
+
+        return run if hook.__module__.startswith(SESSION_LIBRARIES) else hook
+
+    for hooks in (app.before_request_funcs, app.after_request_funcs):
+        hooks[None] = [spared(hook) for hook in hooks.get(None, [])]
 
 
 def _taste() -> tuple[str | None, str | None]:
