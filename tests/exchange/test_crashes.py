@@ -82,7 +82,7 @@ def test_an_exchange_whose_time_is_up_is_closed_while_the_server_runs(gateway, m
     class Killed(BaseException):
         """Stands for a worker that died: nothing of it goes on."""
 
-    def die(*_):
+    def die(*_, **__):
         raise Killed
 
     monkeypatch.setattr(gateway.services.journal, "close", die)
