@@ -80,6 +80,9 @@ class _Names:
     has: tuple[Any, ...]
 
 
+_ASKERS_AND_RECORDS: Final = frozenset({("principal",), ("resource",)})
+
+
 @dataclass(frozen=True, slots=True)
 class _Path:
     """A part of the question that has members: `principal`, `resource`, `context` or a member of this."""
@@ -242,7 +245,13 @@ class Analysis:
                 return self._same(self._member(left, "holder"), _Name("Agency", self._place("Agency", code)))
             if kind == "Source":
                 return self._same(self._variable("source", "Source"), _Name("Source", self._place("Source", code)))
+        if isinstance(left, _Path) and left.at in _ASKERS_AND_RECORDS and not self._is_what_stands(kind):
+            return FALSE  # by the schema nobody stands below any of these
         raise NotAnalysedError(f"standing in {kind}")
+
+    def _is_what_stands(self, kind: str) -> bool:
+        """Tell whether it is the type of a client or a record: in itself stands everybody."""
+        return kind in {"Client", "Unit", "Source"} or f"IPX::{kind}" in self._types
 
     def _value(self, tree: Json, scope: Scope) -> Any:  # noqa: C901, PLR0911, PLR0912  (one branch a construct)
         (kind, body), *_ = tree.items()
@@ -271,8 +280,13 @@ class Analysis:
                 above = self._value(body["right"], scope)
                 if isinstance(above, _Name):
                     return self._stands(self._value(body["left"], scope), _entity(body["right"]))
-                found = [self._stands(self._value(body["left"], scope), _entity(one)) for one in body["right"]["Set"]]
-                return z3.Or(*found)
+                left = self._value(body["left"], scope)
+                paths = {one.at for one in (left, above) if isinstance(one, _Path)}
+                if paths == _ASKERS_AND_RECORDS:
+                    return FALSE  # neither stands below the other
+                if "Set" not in body["right"]:
+                    raise NotAnalysedError("standing in what is no constant")
+                return z3.Or(*(self._stands(left, _entity(one)) for one in body["right"]["Set"]))
             case "is":
                 return self._is(body, scope)
             case ".":

@@ -1,6 +1,7 @@
 """The traps of Cedar that were found by running it, each with what stands against it here."""
 
 import json
+import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from policies.hearing import named_plainly
 from policies.lint import lint
 from policies.matrix import plain_record
 from policies.obligations import read
+from policies.schema import entity_type
+from policies.untrusted import examine
 from tests.policies.conftest import CATALOGUE, NOW, question
 from tests.policies.conftest import book as book_of
 from tests.policies.conftest import policy as policy_of
@@ -60,17 +63,26 @@ def test_removing_any_attribute_of_any_record_type_denies(open_book, record_type
         assert decision.refused_by == "error"
 
 
-@pytest.mark.parametrize("kind", ["IPX::Agency", "IPX::Client", "IPX::Trademark"])
-def test_an_entity_document_that_lacks_any_attribute_is_refused_by_the_schema(open_book, kind):
-    documents = entities(REAL, replace(border(), record=plain_record(REAL, border().holder)))
-    entity = next(one for one in documents if one["uid"]["type"] == kind)
+@pytest.mark.parametrize("record_type", [known.name for known in REAL.record_types])
+def test_no_entity_document_may_lack_any_attribute_it_must_have(open_book, record_type):
+    """Cedar itself refuses it, for each type of record and everybody else in the question."""
+    asked = replace(border(), record_type=record_type, record=plain_record(REAL, border().holder))
+    documents = entities(REAL, asked)
+    optional = {fact.name for fact in REAL.facts if fact.is_optional}
+    seen = set()
 
-    for name in list(entity["attrs"]):
-        kept = entity["attrs"].pop(name)
-        with pytest.raises(cedar.CedarRefusedError):
-            cedar.known_entities(json.dumps(documents), open_book.schema)
-        entity["attrs"][name] = kept
+    for entity in documents:
+        for name in sorted(entity["attrs"].keys() - optional):
+            kept = entity["attrs"].pop(name)
+            with pytest.raises(cedar.CedarRefusedError):
+                cedar.known_entities(json.dumps(documents), open_book.schema)
+            entity["attrs"][name] = kept
+            seen.add((entity["uid"]["type"], name))
+
     cedar.known_entities(json.dumps(documents), open_book.schema)
+    assert {kind for kind, _ in seen} == {"IPX::Agency", "IPX::Client", f"IPX::{entity_type(record_type)}"}
+    required = {fact.name for fact in REAL.facts if not fact.is_optional}
+    assert {name for kind, name in seen if kind.endswith(entity_type(record_type))} == required
 
 
 @pytest.mark.parametrize("member", ["purpose", "legal_basis", "mode", "now", "approvals"])
@@ -103,12 +115,21 @@ def test_trap_1_a_forbid_over_a_class_holds():
     assert decision.reason == "stop"
 
 
-def test_trap_2_an_erroring_forbid_denies_the_whole_exchange():
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "principal.assurance + 9223372036854775807 < 0",
+        "principal.assurance * 9223372036854775807 > principal.assurance * 3",
+        'IPX::Agency::"of-nowhere".suspended',
+    ],
+    ids=["addition", "multiplication", "absent entity"],
+)
+def test_trap_2_an_erroring_forbid_denies_the_whole_exchange(condition):
     failing = policy_of(
         "guardrail",
         "gateway",
-        "overflow",
-        "forbid (principal, action, resource) when { principal.assurance + 9223372036854775807 < 0 };",
+        "failing",
+        f"forbid (principal, action, resource) when {{ {condition} }};",
         '@reason("stop")',
     )
 
@@ -147,6 +168,21 @@ def test_trap_4_a_forbid_that_is_valid_and_never_true_is_an_error(condition):
     assert not found.is_sound
 
 
+@pytest.mark.parametrize(
+    "condition",
+    ['resource.stage == IPX::Status::"active"', 'principal in IPX::Purpose::"arbitration"', "principal in resource"],
+)
+def test_trap_4_a_word_of_another_list_does_not_stand_in_a_forbid_unseen(condition):
+    text = f'@id("a-b") @reason("x") forbid (principal, action, resource) when {{ {condition} }};'
+
+    found = codes(text, "guardrail", "gateway")
+    if not found:  # valid to Cedar: then the analysis says that it can never be true
+        stop = policy_of("guardrail", "gateway", "a-b", text)
+        found = {one.code for one in compare(book_of(), book_of(stop), "guardrail", "gateway", {}).findings}
+
+    assert found & {"not_valid", "never_applies"}
+
+
 def test_trap_4_a_typo_in_a_purpose_is_not_valid():
     assert codes(PERMIT + ' when { context.purpose == IPX::Purpose::"border_enforcment" };') == {"not_valid"}
 
@@ -173,6 +209,17 @@ def test_trap_7_an_instant_is_written_as_cedar_reads_it():
     assert instant_text(NOW) == "2026-11-25T08:00:00.000Z"
     with pytest.raises(OutsideCatalogueError):
         instant_text(NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("written", ["2026-11-25T08:00:00+00:00", "2026-11-25T08:00:00.000000Z"])
+def test_trap_7_what_python_writes_is_refused_and_not_misread(open_book, written):
+    asked = replace(border(), record=plain_record(REAL, border().holder))
+    told = {**context(REAL, asked), "now": {"__extn": {"fn": "datetime", "arg": written}}}
+    known = cedar.known_entities(json.dumps(entities(REAL, asked)), open_book.schema)
+    request = cedar.request(("IPX::Client", asked.client.id), "release", ("IPX::Trademark", "plain"), json.dumps(told))
+
+    with pytest.raises(cedar.CedarRefusedError):
+        cedar.ask([request], open_book.holder_slice("ipo-xa", "trademark").rules, known, open_book.schema)
 
 
 def test_trap_8_a_name_never_becomes_cedar_text():
@@ -213,6 +260,76 @@ def test_trap_10_no_error_repeats_what_stood_in_a_record(open_book):
 
     assert "secret" not in f"{error.value!r}{error.value.__cause__!r}"
     assert error.value.__suppress_context__
+
+
+def test_trap_9_whoever_is_both_sides_stands_once_among_the_entities():
+    own = replace(border(), asking=border().holder)
+    names = [(one["uid"]["type"], one["uid"]["id"]) for one in entities(CATALOGUE, own)]
+
+    assert len(names) == len(set(names))
+
+
+def test_trap_10_reasons_come_in_one_order(open_book):
+    permits = {
+        f"permit-{number}": {
+            "effect": "permit",
+            "principal": {"op": "All"},
+            "action": {"op": "All"},
+            "resource": {"op": "All"},
+            "conditions": [],
+        }
+        for number in range(12)
+    }
+    asked = replace(border(), record=plain_record(REAL, border().holder))
+    known = cedar.known_entities(json.dumps(entities(REAL, asked)), open_book.schema)
+    request = cedar.request(
+        ("IPX::Client", asked.client.id), "release", ("IPX::Trademark", "plain"), json.dumps(context(REAL, asked))
+    )
+
+    [answer] = cedar.ask([request], cedar.policy_set(permits), known, open_book.schema)
+
+    assert answer.by == tuple(sorted(permits))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        PERMIT,
+        PERMIT.replace("trademark.biblio", "trademark.no_such_group") + ";",
+        PERMIT + " when { resource.no_such_fact };",
+        PERMIT.replace("permit", "allow") + ";",
+    ],
+    ids=["no end", "group", "fact", "effect"],
+)
+def test_trap_11_whatever_a_browser_says_the_server_reads_the_text_itself(broken):
+    """There is no Cedar in the pages; and if there were, what is not valid here is stored and compiled nowhere."""
+    scripts = json.loads((ROOT / "frontend" / "package.json").read_text("utf-8"))
+
+    assert not [name for name in scripts.get("dependencies", {}) if "cedar" in name]
+    assert any(found for found in examine([broken])) or codes(broken)
+    with pytest.raises(BookError):
+        book_of(policy_of("holder", "ipo-xa", "a-b", broken))
+
+
+def test_trap_12_what_passes_the_gate_is_answered_alike_on_small_and_large_stacks():
+    deep = "(" * 20 + "resource.sealed" + ")" * 20
+    wide = " && ".join(["!resource.sealed"] * 15 + [f"!{deep}"])
+    text = policy_of("holder", "ipo-xa", "a-b", f"{PERMIT} when {{ {wide} }};")
+    assert gate(text.cedar) == ()
+    answers = []
+    before = threading.stack_size()
+    try:
+        for size in (512 * 1024, 2 << 20, 16 << 20):
+            threading.stack_size(size)
+            thread = threading.Thread(target=lambda: answers.append(decide(book_of(text), border())))
+            thread.start()
+            thread.join()
+    finally:
+        threading.stack_size(before)
+
+    assert len(answers) == 3
+    assert answers[0] == answers[1] == answers[2]
+    assert any(ref.policy_id == "a-b" for ref in answers[0].basis.by)
 
 
 def test_trap_12_the_engine_is_pinned_exactly():
