@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gateway.app import create_app
 from gateway.demo.run import Demo, free_port
 from gateway.wiring import build
+from tests.exchange.servers import serving
 from tests.web.people import add_people, browser, sign_in
 
 
@@ -35,13 +35,13 @@ class Site:
 @contextlib.contextmanager
 def running(folder) -> Iterator[Site]:
     """Prepare the demo world in a folder and serve it while the block runs."""
-    demo = Demo(folder, free_port())
-    demo.settings = replace(demo.settings, workers=1)
+    port = free_port()
+    demo = Demo(folder, port)
     demo.prepare()
     site = Site(demo)
     try:
         add_people(site.services)
-        with demo.serving():
+        with serving(demo, demo.settings, port=port):
             yield site
     finally:
         site.close()

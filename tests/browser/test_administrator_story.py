@@ -57,8 +57,8 @@ def press(page, words):
 
 
 def sees_owner(customs, *, expected):
-    """Ask until a worker has followed, for no longer than a second."""
-    until = time.monotonic() + 1.5
+    """Ask until a worker has followed: within a second, where the machine has nothing else to do."""
+    until = time.monotonic() + 30
     while True:
         answer = customs()
         assert isinstance(answer, Released)

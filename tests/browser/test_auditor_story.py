@@ -58,7 +58,7 @@ def test_axe_finds_nothing_on_an_exchange_nor_on_a_filter_at_fault(browser_page,
     page = browser_page("carol", language=language)
     for path in (WRONG, f"/audit/exchanges/{exchange}"):
         page.goto(path)
-        for theme, (width, height), seen_only in LOOKS:
+        for theme, (width, height), seen_only in LOOKS[language]:
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": height})
             axe(page, seen_only=seen_only)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.browser.conftest import NARROW, WIDE
+from tests.browser.conftest import NARROW
+from tests.browser.test_accessible import LOOKS
 
 OWN = (
     "/account",
@@ -25,11 +26,10 @@ OWN = (
 
 def looks(page, axe, *, both=True):
     """Judge a page in both colours, wide and narrow; or once."""
-    for theme in ("light", "dark") if both else ("light",):
+    for theme, (width, height), seen_only in LOOKS["en"] if both else (("light", NARROW, False),):
         page.emulate_media(color_scheme=theme)
-        for width, height in (WIDE, NARROW) if both else (NARROW,):
-            page.set_viewport_size({"width": width, "height": height})
-            axe(page)
+        page.set_viewport_size({"width": width, "height": height})
+        axe(page, seen_only=seen_only)
 
 
 def press(page, words):

@@ -96,7 +96,7 @@ def test_axe_finds_nothing_on_any_page(site, browser_page, axe, language):
     for username, path in addresses(site):
         page = pages.get(username) or pages.setdefault(username, browser_page(username, language=language))
         assert page.goto(path).status == 200, path
-        for theme, (width, height), seen_only in LOOKS:
+        for theme, (width, height), seen_only in LOOKS[language]:
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": height})
             axe(page, seen_only=seen_only)

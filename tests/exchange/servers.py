@@ -68,9 +68,9 @@ class Server:
 
 
 @contextmanager
-def serving(demo, settings, application="gateway.wsgi:application()", workers=1, **more):
+def serving(demo, settings, application="gateway.wsgi:application()", workers=1, port=None, **more):
     """Run gunicorn; gives its address. The origin in its settings is another one: proofs are made for that."""
-    port = free_port()
+    port = port or free_port()
     settings = replace(settings, bind=f"127.0.0.1:{port}", workers=workers)
     with TemporaryDirectory(prefix="ipx-server-") as folder:
         server = Server(application, environment(demo, settings) | more, Path(folder) / "words")
