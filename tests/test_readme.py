@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.run import free_port
+from tests import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- tested: (?P<name>[^>]+) -->\n```sh\n(?P<script>.*?)```", re.DOTALL)
@@ -47,7 +48,7 @@ def newcomer(tmp_path_factory):
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder,
-            env=environment,
+            env=environment | {"PATH": programs.path()},
             capture_output=True,
             text=True,
             timeout=120,

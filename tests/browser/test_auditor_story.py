@@ -1,7 +1,7 @@
 """As a new auditor would: every access to a right by customs last month in three steps, opened, taken out, verified."""
 
+import os
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from ipx.client import Client
 from ipx.keyfile import read_key
 from ipx.request import Ask
+from tests import programs
 from tests.browser.test_accessible import LOOKS
 
 WRONG = "/audit/exchanges?since=yesterday"
@@ -44,8 +45,9 @@ def test_from_the_front_page_to_evidence_that_is_verified_offline(site, browser_
     assert commands[0].startswith("ipx trust fetch ")
     for command in commands:
         done = subprocess.run(
-            [sys.executable, "-c", "from ipx.cli import main; main()", *command.split()[1:]],
+            ["bash", "-c", command],
             cwd=tmp_path,
+            env=os.environ | {"PATH": programs.path()},
             capture_output=True,
             text=True,
             check=False,

@@ -1,9 +1,7 @@
 """The operator's page: each example is a source file that holds, and the fifteen minutes take place."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.records.catalogue import CATALOGUE
 from gateway.wiring import mapping_tools
+from tests import programs
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "sources.md").read_text("utf-8")
 SOURCES = dict(re.findall(r"<!-- source: (\w+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
@@ -119,11 +118,10 @@ def _server(folder):
 
 
 def _run(script, folder, environment):
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env={"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8", **environment},
+        env={"PATH": programs.path(), "HOME": str(folder), "LANG": "C.UTF-8", **environment},
         capture_output=True,
         text=True,
         timeout=120,
