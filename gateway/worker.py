@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from gateway.errors import GatewayError
+from gateway.node_lock import NodeLock
 from gateway.oauth.standing import sweep as sweep_revoked
 from gateway.settings import read_settings
 from gateway.wiring import Services, build
@@ -31,6 +32,8 @@ class Worker:
         self._round_seconds = round_seconds
         self._stopping = threading.Event()
         self._let_go_at = 0.0
+        settings = services.settings
+        self._indexing = NodeLock(f"search index of {settings.database_url} on {settings.node}")
         self._threads = [
             threading.Thread(target=self._run, name="worker", daemon=True),
             threading.Thread(target=self._confirm, name="confirmations", daemon=True),
@@ -44,6 +47,7 @@ class Worker:
         self._stopping.set()
         for thread in self._threads:
             thread.join(30)
+        self._indexing.let_go()
 
     def go_round(self) -> None:
         """Do once what is to be done; what fails now is tried again next time."""
@@ -63,11 +67,16 @@ class Worker:
             "used identifiers": lambda: services.replay.sweep(services.clock()),
             "revoked tokens": lambda: sweep_revoked(services.database, services.clock()),
             "old sign-ins": services.sign_ins.sweep,
-            "search index": services.auditing.indexer.catch_up,
+            "search index": self._index,
             "retention": self._let_go,
         }
         for name, task in tasks.items():
             _attempt(name, task)
+
+    def _index(self) -> None:
+        """Note what auditors search by, in one process of the node: it is the same whoever does it."""
+        if self._indexing.take():
+            self._services.auditing.indexer.catch_up()
 
     def _let_go(self) -> None:
         """Let go what is kept no longer, once an hour: each time leaves an entry in the log."""
