@@ -72,6 +72,7 @@ from gateway.exchange.resumption import Resumption
 from gateway.exchange.sealing import RecordSeals
 from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
+from gateway.exchange.sight import Sight
 from gateway.exchange.steps import Listener
 from gateway.governance.activations import Activations
 from gateway.governance.books import PolicyBooks
@@ -160,6 +161,7 @@ class Services:
     policies: Policies
     books: PolicyBooks
     governance: "Governance"
+    sight: Sight
     holder_keys: HolderKeys
     trust_lists: TrustLists
     sign_in: "SignIn"
@@ -294,6 +296,8 @@ def build(
     )
     delegations = Delegations(database, clock, acts=audit)
     resumption = Resumption(requests, questions, books, holders, seals, delegations)
+    past = PastQuestions(database, payloads)
+    registered = Registered(database)
     settling = Settling(database, journal, resumption, clock, listener=listener, holder_seconds=settings.holder_seconds)
     people, sign_ins = People(database, audit, clock), SignIns(database, audit, clock)
     shards = PublishedShards(database, checkpoints, trust_lists.demands, clock)
@@ -322,9 +326,8 @@ def build(
         sources=Sources(database, audit, clock),
         policies=policies,
         books=books,
-        governance=_governance(
-            database, audit, policies, books, PastQuestions(database, payloads), shadows, catalogue, clock
-        ),
+        governance=_governance(database, audit, policies, books, past, registered, shadows, catalogue, clock),
+        sight=Sight(database, past, questions, registered, holders, seals, books, audit, catalogue, clock),
         holder_keys=holder_keys,
         trust_lists=trust_lists,
         sign_in=sign_in,
@@ -389,11 +392,11 @@ def _governance(
     policies: Policies,
     books: PolicyBooks,
     past: PastQuestions,
+    registered: Registered,
     shadows: Shadows,
     catalogue: PolicyCatalogue,
     clock: Clock,
 ) -> Governance:
-    registered = Registered(database)
     replays = Replays(past, books, catalogue, clock)
     runs = EvidenceRuns(books, replays, catalogue, registered)
     changes = Changes(database, policies, runs, audit, clock)
@@ -720,6 +723,7 @@ def register(app: Flask, services: Services) -> None:
         (Shadows, services.governance.shadows),
         (Folders, services.governance.folders),
         (Registered, services.governance.registered),
+        (Sight, services.sight),
         (Rights, Rights(services.books, services.clock)),
         (Sources, services.sources),
         (Agencies, services.agencies),

@@ -16,7 +16,8 @@ from policies.decision import Denial, Release
 from policies.engine import decide, decide_early, named_approvals
 from policies.question import Agency, CaseReference, Client, Fact, Question, Record, Representation
 from policies.reference import PolicyRef
-from policies.schema import Catalogue
+from policies.remembered import RememberedBook
+from policies.schema import COMMON_ACTIONS, Catalogue
 
 Need = Literal["case", "owner", "approval"]
 NEEDS: Final[tuple[Need, ...]] = get_args(Need)
@@ -94,6 +95,51 @@ def rights_matrix(
     )
 
 
+def record_rights(
+    book: PolicyBook,
+    holder: Agency,
+    source: str,
+    record_type: str,
+    record: Record,
+    columns: Sequence[Asked],
+    now: datetime,
+) -> Matrix:
+    """Ask the book for every group of one real record; arguments and errors as `rights_matrix`.
+
+    Where more is needed, the case is one that stands in the record, about somebody who stands in it, and the owner is
+    that of its rights: what is `never` no case, owner or approval opens.
+    """
+    known = book.catalogue.record_type(record_type)
+    if known is None:
+        raise LookupError(record_type)
+    remembered = RememberedBook(book)
+    names = [group.name for group in known.groups]
+    granted = book.holder_slice(holder.code, record_type).granted
+    by_column: list[dict[str, Cell]] = []
+    for column in columns:
+        base = replace(_question(column, holder, source, record_type, now), record=record)
+        cells: dict[str, Cell] = {}
+        for needs, asked in _with_needs(book, base):
+            decision = remembered.decide(asked)
+            if isinstance(decision, Release):
+                sight: Literal["always", "sometimes"] = "sometimes" if needs else "always"
+                for group in decision.disclosed - cells.keys():
+                    cells[group] = Cell(sight, needs, by=decision.basis.by)
+            if granted <= cells.keys() | set(COMMON_ACTIONS):
+                break
+        plainly = remembered.decide(base)
+        withheld = {one.group: one.by for one in plainly.withheld}
+        for name in names:
+            cells.setdefault(name, Cell("never", by=withheld.get(name, plainly.basis.by)))
+        by_column.append(cells)
+    return Matrix(
+        holder.code,
+        record_type,
+        tuple(columns),
+        tuple((name, tuple(cells[name] for cells in by_column)) for name in names),
+    )
+
+
 def plain_record(catalogue: Catalogue, holder: Agency) -> Record:
     """Make up a record about which there is nothing to say: every mark off, every list empty."""
     facts: dict[str, Fact] = {}
@@ -136,11 +182,10 @@ def _with_needs(book: PolicyBook, question: Question) -> Iterator[tuple[tuple[Ne
         for needs in combinations(NEEDS, size):
             asked = question
             if "case" in needs:
-                asked = replace(asked, case_reference=_case(question.asking))
+                asked = replace(asked, case_reference=_case(question))
             if "owner" in needs:
-                asked = replace(
-                    asked, representing=Representation("somebody", frozenset({"some right"}), verified=True)
-                )
+                rights = _standing_in(question, "right_keys", "some right")
+                asked = replace(asked, representing=Representation("somebody", rights, verified=True))
             if "approval" in needs:
                 asked = replace(asked, approvals=approvals)
             yield needs, asked
@@ -166,9 +211,17 @@ def _bearing(book: PolicyBook, question: Question) -> tuple[PolicyRef, ...]:
     )
 
 
-def _case(asking: Agency) -> CaseReference:
-    jurisdiction = min(asking.jurisdictions, default="")
-    return CaseReference("some case", jurisdiction, active=True, verified=True, defendants=frozenset({"somebody"}))
+def _case(question: Question) -> CaseReference:
+    jurisdiction = min(question.asking.jurisdictions, default="")
+    number = min(_standing_in(question, "case_numbers", "some case"))
+    defendants = _standing_in(question, "parties", "somebody")
+    return CaseReference(number, jurisdiction, active=True, verified=True, defendants=defendants)
+
+
+def _standing_in(question: Question, fact: str, otherwise: str) -> frozenset[str]:
+    """Give what stands in the record a question is about, or some name where nothing does."""
+    found = question.record.facts.get(fact) if question.record is not None else None
+    return found if isinstance(found, frozenset) and found else frozenset({otherwise})
 
 
 def _question(column: Asked, holder: Agency, source: str, record_type: str, now: datetime) -> Question:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gateway.commands import policy_changes, policy_folders
+from gateway.commands import policy_changes, policy_folders, policy_sight
 from gateway.commands.context import actor, json_option, reported, services, show
 from gateway.commands.policy_folders import folder_of
 from policies.engine import PolicyRef, PolicyText, revision_of
@@ -108,5 +108,5 @@ def _require_reason(places: set[tuple[str, str]], reason: str | None) -> None:
         )
 
 
-for _command in (*policy_folders.COMMANDS, *policy_changes.COMMANDS):
+for _command in (*policy_folders.COMMANDS, *policy_changes.COMMANDS, *policy_sight.COMMANDS):
     policy_group.add_command(_command)

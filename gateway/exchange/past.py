@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from gateway.db.engine import Database
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnknownError
 from gateway.evidence.payloads import Payloads
 from gateway.exchange.models import OPEN, Exchange, ExchangePayload
 
@@ -20,6 +20,7 @@ class KeptQuestion:
     holder: str
     record_type: str
     data: bytes | None
+    receipt: str | None = None
 
 
 class PastQuestions:
@@ -48,6 +49,20 @@ class PastQuestions:
                 sealed = session.get(ExchangePayload, (row.id, SNAPSHOT))
                 session.expunge_all()
                 yield KeptQuestion(row.id, row.holder, row.record_type, self._open(row, sealed))
+
+    def of(self, exchange_id: str) -> KeptQuestion:
+        """Give what was asked in one exchange.
+
+        Raises:
+            UnknownError: there is none of this name, or it is not over.
+        """
+        with self._database.read() as session:
+            row = session.get(Exchange, exchange_id)
+            if row is None or row.state in OPEN:
+                raise UnknownError(f"no exchange {exchange_id} that is over")
+            sealed = session.get(ExchangePayload, (row.id, SNAPSHOT))
+            session.expunge_all()
+        return KeptQuestion(row.id, row.holder, row.record_type, self._open(row, sealed), row.receipt)
 
     def _open(self, row: Exchange, sealed: ExchangePayload | None) -> bytes | None:
         if sealed is None or row.wrapped_key is None:

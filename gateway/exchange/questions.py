@@ -158,8 +158,7 @@ class Questions:
             purpose=request.purpose,
             legal_basis=request.legal_basis,
             mode="single" if request.query is None else "bulk",
-            # Cedar reads instants to the millisecond.
-            now=self._clock() - timedelta(microseconds=self._clock().microsecond % 1000),
+            now=self.moment(),
             approvals=frozenset(),
             case_reference=case,
             representing=SOMEBODY if request.purpose == NOTIFY_OWNER else None,
@@ -167,6 +166,11 @@ class Questions:
             if parties.supplier
             else None,
         )
+
+    def moment(self) -> datetime:
+        """Give the present instant as Cedar reads it, to the millisecond."""
+        now = self._clock()
+        return now - timedelta(microseconds=now.microsecond % 1000)
 
     def about(self, question: Question, sealed: SealedRecord, deadline: Deadline) -> Question | Unavailable:
         """Complete the question with the record, and with what only the record's rights can tell."""
@@ -216,6 +220,11 @@ class Registered:
         columns = (AgencyRow.code, AgencyRow.kind, AgencyRow.jurisdictions, AgencyRow.purposes, AgencyRow.suspended_at)
         with self._database.read_connection() as connection:
             return {row.code: _agency(row) for row in connection.execute(select(*columns))}
+
+    def purposes(self) -> dict[str, list[str]]:
+        """Give the purposes that each is registered for, by code."""
+        with self._database.read_connection() as connection:
+            return {row.code: row.purposes for row in connection.execute(select(AgencyRow.code, AgencyRow.purposes))}
 
 
 def _agency(row: Row[str, str, list[str], list[str], datetime | None]) -> Agency:
