@@ -32,6 +32,17 @@ class Later:
         self._service._clock = self._old
 
 
+class At(Later):
+    """The gateway's clock, standing."""
+
+    def __init__(self, service, moment):
+        super().__init__(service, timedelta())
+        self._moment = moment
+
+    def __enter__(self):
+        self._service._clock = lambda: self._moment
+
+
 def withheld(gateway):
     gateway.services.books.newest()
     return {one.group for one in gateway.ask().withheld}
@@ -167,3 +178,20 @@ def test_another_worker_swaps_its_book_within_a_second(gateway):
     assert after.activation == services.policies.newest_activation()
     assert after.book.holders["customs-xa"] is before.book.holders["customs-xa"]
     assert after.book.digest == services.books.newest().book.digest
+
+
+def test_an_emergency_lasts_from_and_to_its_moment_by_the_gateways_clock(gateway):
+    emergencies, ahead = gateway.services.governance.emergencies, timedelta(days=300)
+    with Later(emergencies, ahead):
+        made = emergencies.deny(
+            ALICE, "guardrail", "gateway", "stop-customs", STOP, until=timedelta(hours=2), reason="keys lost"
+        )
+    emergencies.review(BOB, made.id, "keep")
+    assert made.until - made.began_at == timedelta(hours=2)
+    assert made.began_at - gateway.services.clock() > ahead - timedelta(hours=1)
+
+    for moment, ended in ((made.until - timedelta(microseconds=1), 0), (made.until, 1), (made.until, 0)):
+        with At(emergencies, moment):
+            assert emergencies.go_round() == ended
+    with pytest.raises(InvalidInputError):
+        emergencies.deny(ALICE, "guardrail", "gateway", "stop-more", STOP, until=timedelta(0), reason="keys lost")

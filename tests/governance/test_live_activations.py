@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from gateway.exchange.steps import Step
 from ipx.client import Client
 from ipx.waiting import Patience
 from tests.exchange.servers import Rewired, serving
@@ -179,4 +180,32 @@ def test_a_build_that_read_too_early_is_not_taken_for_the_newest(demo, settings,
     looking.join()
 
     assert found.activation == policies.newest_activation()
+    gateway.close()
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_a_receipt_names_what_decided_though_another_version_came_into_force_meanwhile(demo, settings):
+    acts = []
+
+    def reached(step):
+        if step is Step.DECIDE and acts:
+            acts.pop()()
+
+    gateway = Gateway(demo, settings, listener=reached)
+    services = gateway.services
+    before = services.policies.versions()["holder", "ipo-xa"]
+    text = people.revised("holder", "ipo-xa", MARK, people.narrowed(people.text_of(gateway)))
+
+    def change():
+        services.policies.put(text, actor="operator:test", reason="meanwhile")
+        services.books.newest()
+
+    acts.append(change)
+    during, after = gateway.ask(), gateway.ask()
+
+    told = [gateway.receipt(answer) for answer in (during, after)]
+    assert [one["policies"]["holder"] for one in told] == [before, services.policies.versions()["holder", "ipo-xa"]]
+    assert told[0]["book"] != told[1]["book"] == services.books.newest().book.digest
+    assert "trademark.owner" not in {one.group for one in during.withheld}
+    assert "trademark.owner" in {one.group for one in after.withheld}
     gateway.close()
