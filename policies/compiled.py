@@ -23,7 +23,8 @@ _Kind = TypeVar("_Kind")
 class CompiledPolicy:
     """`actions` and `record_types` are all it can apply to by its scope; `approvals` those its conditions name.
 
-    `tree_text` is Cedar's JSON form, without the annotations. `reads` names what the answer may depend on besides the
+    `tree_text` is Cedar's JSON form, without the annotations. `asker` is the agency whose clients alone it can apply to
+    by its scope; None: the scope leaves it open. `reads` names what the answer may depend on besides the
     scope: `<variable>.<member>`, or the variable alone where its value as a whole matters.
     """
 
@@ -34,6 +35,7 @@ class CompiledPolicy:
     effect: str
     annotations: Mapping[str, str | None]
     obligations: Obligations | UnknownObligation
+    asker: str | None
     actions: frozenset[str]
     record_types: frozenset[str]
     reads: frozenset[str]
@@ -57,6 +59,10 @@ class CompiledPolicy:
     def is_about(self, record_type: str) -> bool:
         return record_type in self.record_types
 
+    def is_for(self, asking: str) -> bool:
+        """Tell whether its scope leaves open that clients which ask for an agency are meant."""
+        return self.asker is None or self.asker == asking
+
 
 def compile_policy(catalogue: Catalogue, text: PolicyText) -> CompiledPolicy:
     """Read one policy's text.
@@ -74,11 +80,18 @@ def compile_policy(catalogue: Catalogue, text: PolicyText) -> CompiledPolicy:
         effect=tree["effect"],
         annotations=annotations,
         obligations=_once(read(annotations)),
+        asker=_asker(tree["principal"]),
         actions=_actions(catalogue, tree["action"]),
         record_types=_record_types(catalogue, tree["resource"]),
         reads=_reads(tree),
         approvals=_once(frozenset(_approvals(tree))),
     )
+
+
+def _asker(scope: Mapping[str, Any]) -> str | None:
+    """Read the agency below which a client has to stand: clients stand below the agency they ask for, and its units."""
+    named = _slot_of(scope).get("entity")
+    return _once(str(named["id"])) if named is not None and named["type"] == "IPX::Agency" else None
 
 
 def _approvals(tree: PolicyTree) -> Iterator[str]:
@@ -170,6 +183,7 @@ def compile_link(template: CompiledPolicy, link: TemplateLink) -> CompiledPolicy
         effect=template.effect,
         annotations=template.annotations,
         obligations=template.obligations,
+        asker=_asker(tree["principal"]),
         actions=template.actions,
         record_types=template.record_types,
         reads=_once(template.reads | {"context.now"}),

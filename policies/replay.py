@@ -206,7 +206,7 @@ class _Answers:
         known = self._touched.get(place)
         if known is None:
             asking = question.asking.code
-            known = self._touched[place] = any(_is_for(policy, asking) for policy in self._between(*place))
+            known = self._touched[place] = any(policy.is_for(asking) for policy in self._between(*place))
         return known
 
     def both(self, batch: list[Snapshot], *, touched: bool) -> Iterator[tuple[Decided, Decided] | str]:
@@ -250,13 +250,6 @@ class _Answers:
                 if pair[0] is not pair[1] and pair[0] != pair[1]:
                     found += (policy for policy in pair if policy is not None)
         return found
-
-
-def _is_for(policy: CompiledPolicy, asking: str) -> bool:
-    """Tell whether a policy's scope leaves open that clients of an agency are meant."""
-    scope = policy.tree["principal"]
-    named = scope.get("in", scope).get("entity")
-    return named is None or named["type"] != "IPX::Agency" or named["id"] == asking
 
 
 def _count(agencies: dict[str, Tally], batch: Iterable[Snapshot]) -> None:
