@@ -6,24 +6,22 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import svcs
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from gateway.auditor import export
 from gateway.auditor.filters import act_filter, exchange_filter
+from gateway.auditor.handing_out import evidence_file, list_file, list_of
 from gateway.auditor.indexing import Indexer
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.scope import OWN, Scope, of_caller
-from gateway.auditor.search import MOST_ROWS, PAGE_ROWS, Page, Search, instant
+from gateway.auditor.search import MOST_ROWS, PAGE_ROWS, Page, Search
 from gateway.errors import Fault, InvalidInputError
-from gateway.evidence.bundles import Bundles
-from gateway.evidence.containers import Containers
 from gateway.exchange.schemas import faults_of
 from gateway.oauth.guard import Guard
 from gateway.web.cursors import Cursors
-from ipx import asice
 from ipx.errors import FormatError
 from ipx.jws import parse_object
 
@@ -91,20 +89,7 @@ def exchange(exchange_id: str) -> Response:
 def bundle(exchange_id: str) -> Response:
     """Give all that proves one exchange, as its parties get it; taking it out is itself logged."""
     scope = _scope()
-    form = _given("format").get("format", "zip")
-    if form not in {"zip", "asice"}:
-        raise InvalidInputError([Fault("/format", "format", "zip or asice")], slug="invalid-request")
-    svcs.flask.get(ExchangeReader).require_seen(scope, exchange_id)
-    bundles = svcs.flask.get(Bundles)
-    if form == "zip":
-        made, media_type = bundles.build(exchange_id), "application/zip"
-    else:
-        made, media_type = svcs.flask.get(Containers).make(bundles.members(exchange_id)), asice.MEDIA_TYPE
-    svcs.flask.get(Looks).took_bundle(scope, exchange_id, form)
-    response = Response(made, content_type=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{exchange_id}.{form}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return evidence_file(scope, exchange_id, _given("format").get("format", "zip"))
 
 
 def export_exchanges() -> Response:
@@ -177,23 +162,14 @@ def _page_asked(kind: str, scope: Scope) -> tuple[dict[str, str], int, int | Non
     limit, cursor = given.pop("limit", str(PAGE_ROWS)), given.pop("cursor", None)
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_ROWS):
         raise InvalidInputError([Fault("/limit", "limit", f"1 to {MOST_ROWS}")], slug="invalid-request")
-    after = None if cursor is None else svcs.flask.get(Cursors).read(cursor, _list_of(kind, scope, given))
+    after = None if cursor is None else svcs.flask.get(Cursors).read(cursor, list_of(kind, scope, given))
     return given, int(limit), after
-
-
-def _list_of(kind: str, scope: Scope, given: Mapping[str, str]) -> dict[str, str | None]:
-    """Say what a cursor is of: it is good for this list, this scope and this filter only."""
-    return {
-        "list": f"audit.{kind}",
-        "scope": scope.agency,
-        **{f"filter.{name}": value for name, value in given.items()},
-    }
 
 
 def _listed(kind: str, scope: Scope, given: Mapping[str, str], page: Page[Any], **more: Any) -> Response:
     onward = None
     if page.after is not None:
-        onward = svcs.flask.get(Cursors).write(page.after, _list_of(kind, scope, given))
+        onward = svcs.flask.get(Cursors).write(page.after, list_of(kind, scope, given))
     body = {
         "items": [item.document() for item in page.items],
         "total": page.total,
@@ -216,17 +192,8 @@ def _file(
     rows: Iterator[Mapping[str, Any]],
     columns: tuple[str, ...],
 ) -> Response:
-    form = given.get("format", "ndjson")
-    if form not in export.FORMS:
-        raise InvalidInputError(
-            [Fault("/format", "format", f"one of {', '.join(export.FORMS)}")], slug="invalid-request"
-        )
-    at = instant(svcs.flask.get(Looks).exported(scope, kind, wanted, form))
-    lines = export.lines(kind, scope.agency, wanted, at, rows, columns, form, mark=given.get("mark") == "yes")
-    response = Response(stream_with_context(lines), content_type=export.FORMS[form])
-    response.headers["Content-Disposition"] = f'attachment; filename="{kind}-{at[:10]}.{form}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    form, mark = given.get("format", "ndjson"), given.get("mark") == "yes"
+    return list_file(kind, scope, wanted, rows, columns, form, mark=mark)
 
 
 def _answer(body: Mapping[str, Any], status: int = 200) -> Response:

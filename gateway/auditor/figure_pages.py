@@ -1,0 +1,67 @@
+"""Figures and the log, as the auditor's console shows them; each figure leads to its exchanges."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import svcs
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from gateway.auditor import addresses
+from gateway.auditor.addresses import ROLE
+from gateway.auditor.filters import ExchangeFilter, exchange_filter
+from gateway.auditor.log_checks import LogChecks
+from gateway.auditor.scope import of_person
+from gateway.auditor.search import instant
+from gateway.auditor.statistics import Statistics
+from gateway.errors import Fault, InvalidInputError
+from gateway.people.access import current_person, needs
+
+REPORT_DAYS: Final = 30
+
+
+@needs(ROLE)
+def reports() -> ResponseReturnValue:
+    """Show who asks whom, how much a day, how it ended and why; each figure leads to its exchanges."""
+    scope = of_person(current_person())
+    given = addresses.given()
+    try:
+        wanted = exchange_filter(given)
+        since, until = _span(wanted)
+    except InvalidInputError as error:
+        return render_template("audit/reports.html", faults=error.faults, given=given, figures=None), 422
+    figures = svcs.flask.get(Statistics).of(scope, since, until)
+    return render_template("audit/reports.html", figures=figures, given=given, span=_days_of(since, until))
+
+
+@needs(ROLE)
+def log() -> ResponseReturnValue:
+    """Show the log: its size, how it is confirmed, its checkpoints; prove that a later one continues an earlier one."""
+    checks = svcs.flask.get(LogChecks)
+    given = addresses.given()
+    faults, compared = [], None
+    if given:
+        try:
+            compared = checks.compare(given)
+        except InvalidInputError as error:
+            faults = list(error.faults)
+    page = render_template(
+        "audit/log.html", faults=faults, given=given, compared=compared, log=checks.look(), origin=checks.origin
+    )
+    return page, 422 if faults else 200
+
+
+def _span(wanted: ExchangeFilter) -> tuple[datetime, datetime]:
+    unknown = wanted.parameters().keys() - {"since", "until"}
+    if unknown:
+        raise InvalidInputError([Fault(f"/{name}", "unknown", "since and until only") for name in sorted(unknown)])
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    until = wanted.until or today + timedelta(days=1)
+    since = wanted.since or until - timedelta(days=REPORT_DAYS)
+    if until - since > timedelta(days=400):
+        raise InvalidInputError([Fault("/since", "span", "at most 400 days")])
+    return since, until
+
+
+def _days_of(since: datetime, until: datetime) -> dict[str, str]:
+    return {"since": instant(since), "until": instant(until)}
