@@ -8,7 +8,7 @@ PORT ?= 8080
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench drill mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load drill mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: $(STAMP) ## let ruff write the code as it likes it
 
 bench: $(STAMP) ## measure: ratios side by side from one run, one line each
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+load: $(STAMP) ## ever more connections and records of all sizes, beside the holder's own system (LOAD=--small: a minute)
+	@$(BIN)/python -m tests.load $(LOAD)
 
 mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less? (minutes; MUTANTS=--small: a sample)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -42,7 +42,7 @@ def write(members: Mapping[str, bytes]) -> bytes:
     """Pack the files of a bundle, the manifest among them; the same files give the same bytes.
 
     Raises:
-        FormatError: a file is missing, larger than 1 MiB, or has no place in a bundle.
+        FormatError: a file is missing, larger than 15 MiB, or has no place in a bundle.
     """
     return container.pack(members)
 

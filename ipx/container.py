@@ -27,7 +27,7 @@ def pack(members: Mapping[str, bytes]) -> bytes:
     """Pack the files of a bundle; the same files give the same bytes.
 
     Raises:
-        FormatError: a file is missing, larger than 1 MiB, or has no place in a bundle.
+        FormatError: a file is missing, larger than 15 MiB, or has no place in a bundle.
     """
     return storedzip.write(with_manifest(members))
 

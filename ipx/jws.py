@@ -18,6 +18,8 @@ from ipx.keys import EVIDENCE_ALGORITHMS, KeyFinder, PublicKey, Role, Signer, Tr
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 MAX_BYTES: Final = 1 << 20
+MAX_JSON_BYTES: Final = 16 << 20
+"""Of a document that stands for itself: an answer with the record in it."""
 MAX_DEPTH: Final = 16
 CLOCK_SKEW_SECONDS: Final = 5
 """How far ahead another machine's clock may run before its time counts as the future."""
@@ -88,10 +90,10 @@ def parse_json(data: bytes) -> Json:
 
     Raises:
         FormatError: not UTF-8, no JSON, a name twice in one object, NaN, an infinity, a float beyond range, a lone
-            surrogate, deeper than 16 levels, more than 1 MiB.
+            surrogate, deeper than 16 levels, more than 16 MiB.
     """
-    if len(data) > MAX_BYTES:
-        raise FormatError("A JSON document is larger than 1 MiB.")
+    if len(data) > MAX_JSON_BYTES:
+        raise FormatError("A JSON document is larger than 16 MiB.")
     try:
         value: Json = _DECODER.decode(data.decode("utf-8"))
         # Neither check costs anything for what we write: surrogates come only from escapes, depth from brackets.

@@ -18,7 +18,7 @@ from typing import Final
 from ipx import jws
 from ipx.disclosures import CLEAR_CLAIMS, Path, digest, disclose, fresh_salt, hide
 from ipx.errors import BindingError, FormatError
-from ipx.jws import CLOCK_SKEW_SECONDS, MAX_BYTES, Json, instant
+from ipx.jws import CLOCK_SKEW_SECONDS, Json, instant
 from ipx.keys import KeyFinder, Role, Signer, TrustedKey
 
 __all__ = [
@@ -34,6 +34,8 @@ __all__ = [
     "verify",
 ]
 
+MAX_BYTES: Final = 15 << 20
+"""An answer of 16 MiB has room for it and its evidence."""
 MAX_DISCLOSURES: Final = 1000
 
 
@@ -111,7 +113,7 @@ def verify(token: str, keys: KeyFinder, *, roles: frozenset[Role], typ: str, at:
         BindingError: not valid at that moment.
     """
     if len(token) > MAX_BYTES:
-        raise FormatError("A record is larger than 1 MiB.")
+        raise FormatError("A record is larger than 15 MiB.")
     jwt, *disclosures = token.split("~")
     if not disclosures or disclosures.pop():
         raise FormatError("A record does not end in ~: it is cut off, or something is bound to it that has no place.")

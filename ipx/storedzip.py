@@ -14,8 +14,8 @@ from typing import Final
 
 from ipx.errors import FormatError
 
-MAX_MEMBER_BYTES: Final = 1 << 20
-MAX_BYTES: Final = 4 << 20
+MAX_MEMBER_BYTES: Final = 15 << 20
+MAX_BYTES: Final = 24 << 20
 MAX_MEMBERS: Final = 16
 FIRST: Final = "mimetype"
 
@@ -34,7 +34,7 @@ def write(members: Mapping[str, bytes]) -> bytes:
     """Write a zip; the same members give the same bytes, everywhere and always.
 
     Args:
-        members: by ASCII name, no more than 1 MiB each.
+        members: by ASCII name, no more than 15 MiB each.
 
     Raises:
         FormatError: a name or a size that has no place in such a file, or more than 16 members.
@@ -44,7 +44,7 @@ def write(members: Mapping[str, bytes]) -> bytes:
     local, central = b"", b""
     for name, data in sorted(members.items(), key=lambda member: _place(member[0])):
         if not name.isascii() or len(data) > MAX_MEMBER_BYTES:
-            raise FormatError(f"The file {name[:64]!r} is larger than 1 MiB, or its name is not ASCII.")
+            raise FormatError(f"The file {name[:64]!r} is larger than 15 MiB, or its name is not ASCII.")
         raw_name = name.encode("ascii")
         common = (_VERSION, 0, 0, _MIDNIGHT, _FIRST_OF_1980, zlib.crc32(data), len(data), len(data), len(raw_name), 0)
         central += _CENTRAL.pack(b"PK\x01\x02", _MADE_BY_UNIX, *common, 0, 0, 0, _READABLE_FILE, len(local)) + raw_name
@@ -60,7 +60,7 @@ def read(data: bytes) -> dict[str, bytes]:
         FormatError: anything else, other zips among it; says in which file or part it differs first.
     """
     if len(data) > MAX_BYTES:
-        raise FormatError("A bundle is larger than 4 MiB.")
+        raise FormatError("A bundle is larger than 24 MiB.")
     members: dict[str, bytes] = {}
     starts: list[tuple[int, str]] = []
     at = 0

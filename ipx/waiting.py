@@ -32,7 +32,7 @@ class Patience:
     connect_seconds: float = 5.0
     read_seconds: float = 35.0
     tries: int = 6
-    body_bytes: int = 4_194_304
+    body_bytes: int = 24 << 20
     """An answer past this size is cut off and counts as malformed."""
 
 

@@ -20,7 +20,7 @@ from gateway.records.record_ids import RecordId, RecordIdError, parse_record_id
 from gateway.records.signed_record import read_record
 from gateway.records.states import raised
 from ipx.errors import EvidenceError
-from ipx.sdjwt import Issued, Presentation
+from ipx.sdjwt import MAX_BYTES, Issued, Presentation
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,8 @@ class RecordSeals:
                 sealed: SealedRecord = beside[derived_from]
                 return sealed
             sealed = self._sealed(held, name, today)
+            if len(sealed.issued.jwt) + sum(len(text) + 1 for text in sealed.issued.disclosures.values()) >= MAX_BYTES:
+                return Unavailable("verify", "record_too_large")
         except (EvidenceError, ForeignSealError) as error:
             log.error("record not sealed", source=held.source.name, reason=str(error))  # noqa: TRY400  (no trace wanted)
             return Unavailable("verify", "signature_invalid")

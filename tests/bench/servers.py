@@ -61,16 +61,30 @@ class ServerError(Exception):
 @contextmanager
 def bare_server() -> Iterator[Served]:
     """Serve the bare route while the block runs."""
+    with plain_server("tests.bench.bare_conf", "/") as served:
+        yield served
+
+
+@contextmanager
+def plain_server(conf: str, ready: str, **more: str) -> Iterator[Served]:
+    """Serve an application of the tests by the gateway's own gunicorn settings while the block runs.
+
+    Args:
+        conf: the module of its settings.
+        ready: a path that answers once it is up.
+        more: environment variables of its own.
+    """
     address = ("127.0.0.1", free_port())
     environment = {
         "IPX_BIND": f"{address[0]}:{address[1]}",
         "IPX_WORKERS": str(WORKERS),
         "IPX_THREADS": str(THREADS),
+        **more,
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:tests.bench.bare_conf"]
+    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{conf}"]
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     try:
-        _wait_until_ready(server, f"http://{address[0]}:{address[1]}/")
+        _wait_until_ready(server, f"http://{address[0]}:{address[1]}{ready}")
         yield Served(address, server)
     finally:
         end(server)

@@ -160,7 +160,7 @@ def make_read_only(gateway):
     database = gateway.services.database
     if database.is_sqlite:
         path = database.url.database
-        database.writer.dispose()
+        database.dispose()
         database.writer.pool._creator = lambda *_: _read_only(path)
         return
     with create_engine(database.url, isolation_level="AUTOCOMMIT").connect() as connection:
@@ -204,3 +204,15 @@ def test_an_outcome_that_cannot_be_logged_is_not_released(gateway, monkeypatch):
     assert reply.json()["type"].endswith("/log-unavailable")
     assert "record" not in reply.json()
     assert gateway.count("exchange WHERE state = 'received'") == 1
+
+
+def test_a_record_that_no_verifier_would_read_is_not_released(gateway, monkeypatch):
+    """An answer past the limit of `ipx` would be a release that nobody can check."""
+    whole = gateway.ask()
+    assert isinstance(whole, Released)
+    monkeypatch.setattr("gateway.exchange.sealing.MAX_BYTES", 1000)
+
+    answer = gateway.ask(number="202400052")
+
+    assert isinstance(answer, Failed)
+    assert (answer.stage, answer.reason) == ("verify", "record_too_large")

@@ -140,19 +140,18 @@ def test_a_file_twice_is_refused():
         storedzip.read(local + one)
 
 
-def test_a_file_of_a_mebibyte_fits_and_a_larger_one_does_not():
-    assert storedzip.read(storedzip.write({"a": bytes(1 << 20)})) == {"a": bytes(1 << 20)}
-    with pytest.raises(FormatError):
-        storedzip.write({"a": bytes((1 << 20) + 1)})
+def test_a_file_of_fifteen_mebibytes_fits_and_a_larger_one_does_not():
+    assert storedzip.read(storedzip.write({"a": bytes(15 << 20)})) == {"a": bytes(15 << 20)}
+    with pytest.raises(FormatError, match="15 MiB"):
+        storedzip.write({"a": bytes((15 << 20) + 1)})
 
 
-def test_a_bundle_of_four_mebibytes_is_read_and_a_larger_one_is_not():
-    full = {name: bytes(1 << 20) for name in "abc"}
-    room = (4 << 20) - len(storedzip.write({**full, "d": b""}))
+def test_a_bundle_of_24_mebibytes_is_read_and_a_larger_one_is_not():
+    room = (24 << 20) - len(storedzip.write({"a": bytes(15 << 20), "b": b""}))
 
-    assert len(storedzip.read(storedzip.write({**full, "d": bytes(room)}))) == 4
-    with pytest.raises(FormatError, match="4 MiB"):
-        storedzip.read(storedzip.write({**full, "d": bytes(room + 1)}))
+    assert len(storedzip.read(storedzip.write({"a": bytes(15 << 20), "b": bytes(room)}))) == 2
+    with pytest.raises(FormatError, match="24 MiB"):
+        storedzip.read(storedzip.write({"a": bytes(15 << 20), "b": bytes(room + 1)}))
 
 
 def test_sixteen_files_are_read_and_no_more():

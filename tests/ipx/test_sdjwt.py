@@ -643,7 +643,7 @@ def test_a_record_up_to_the_limit_is_taken_and_a_longer_one_is_not(monkeypatch):
     verify(token)
 
     monkeypatch.setattr(sdjwt, "MAX_BYTES", len(token) - 1)
-    with pytest.raises(FormatError, match="1 MiB"):
+    with pytest.raises(FormatError, match="15 MiB"):
         verify(token)
 
 
