@@ -17,6 +17,8 @@ from ipx.jws import Json
 from ipx.sdjwt import Issued, Presentation, issue, verify
 
 CACHED_RECORDS: Final = 2048
+CACHED_BYTES: Final = 32 << 20
+"""Of their texts together; what is derived from them takes about three times as much beside it."""
 CACHED_SECONDS: Final = 300.0
 
 
@@ -24,6 +26,7 @@ CACHED_SECONDS: Final = 300.0
 class _Kept:
     until: float
     record: Issued | Presentation
+    bytes: int
     beside: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -36,6 +39,7 @@ class Seals:
         clock: Clock,
         *,
         cached_records: int = CACHED_RECORDS,
+        cached_bytes: int = CACHED_BYTES,
         cached_seconds: float = CACHED_SECONDS,
     ) -> None:
         """Take the holders' keys.
@@ -44,14 +48,17 @@ class Seals:
             keys: seals and holders' own public keys.
             clock: dates what is sealed.
             cached_records: how many records are kept; the one not used for longest goes.
+            cached_bytes: how many bytes of them together, whatever their number.
             cached_seconds: for how long; a seal never says an older time than this.
         """
         self._keys = keys
         self._clock = clock
         self._cached_records = cached_records
+        self._cached_bytes = cached_bytes
         self._cached_seconds = cached_seconds
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
+        self._bytes = 0
 
     def seal(
         self, holder: str, digest: bytes, claims: Mapping[str, Json], hidden: Collection[str], *, decoys: int = 0
@@ -118,6 +125,7 @@ class Seals:
         """Drop all records kept in memory: after an erasure."""
         with self._lock:
             self._kept.clear()
+            self._bytes = 0
 
     def _still_holds(self, record: Presentation) -> bool:
         ends = record.claims.get("exp")
@@ -134,14 +142,21 @@ class Seals:
             if kept is None:
                 return None
             if kept.until < time.monotonic():
-                del self._kept[place]
+                self._drop(place)
                 return None
             self._kept.move_to_end(place)
             return kept
 
     def _keep(self, place: tuple[str, bytes], record: Issued | Presentation) -> None:
+        size = len(record.jwt) + sum(map(len, record.disclosures.values()))
         with self._lock:
-            self._kept[place] = _Kept(time.monotonic() + self._cached_seconds, record)
-            self._kept.move_to_end(place)
-            while len(self._kept) > self._cached_records:
-                self._kept.popitem(last=False)
+            self._drop(place)
+            self._kept[place] = _Kept(time.monotonic() + self._cached_seconds, record, size)
+            self._bytes += size
+            while len(self._kept) > self._cached_records or self._bytes > self._cached_bytes:
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, place: tuple[str, bytes]) -> None:
+        dropped = self._kept.pop(place, None)
+        if dropped is not None:
+            self._bytes -= dropped.bytes

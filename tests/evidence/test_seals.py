@@ -180,3 +180,21 @@ def test_a_seal_lasts_two_years(holder_keys, clock):
     kid = holder_keys.seal("customs-xa").kid
 
     assert holder_keys.ring().key(frozenset({"seal"}), kid).valid_until == clock() + timedelta(days=730)
+
+
+def test_large_records_are_kept_while_there_is_room_for_their_bytes(holder_keys, clock):
+    seals = Seals(holder_keys, clock, cached_bytes=4000)
+
+    def sealed(number, length):
+        claims = {**CLAIMS, "goods": "x" * length}
+        return seals.seal("customs-xa", bytes([number]), claims, HIDDEN)
+
+    small, large = sealed(1, 10), sealed(2, 700)
+    assert sealed(1, 10) is small
+    assert sealed(2, 700) is large
+
+    sealed(3, 700)  # now the least used one goes
+    assert sealed(2, 700) is large
+    assert sealed(1, 10) is not small
+    whole = sealed(4, 5000)
+    assert sealed(4, 5000) is not whole
