@@ -80,7 +80,7 @@ def test_a_server_that_dies_while_it_resumes_leaves_an_exchange_that_a_worker_en
 def test_a_server_that_dies_before_the_pending_receipt_leaves_no_task(gateway, monkeypatch):
     put(gateway)
 
-    def die(*_):
+    def die(*_, **__):
         raise Killed
 
     monkeypatch.setattr(gateway.services.journal, "close", die)
