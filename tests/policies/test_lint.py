@@ -136,7 +136,17 @@ def test_a_text_that_kills_the_parser_kills_the_child_only(monkeypatch):
 
 
 def test_a_child_that_takes_too_long_is_not_waited_for():
-    assert codes(untrusted.examine([when("true")], timeout_seconds=0.001)[0]) == {"parser_died"}
+    assert codes(untrusted.examine([when("1 == 1")], timeout_seconds=0.001)[0]) == {"parser_died"}
+
+
+def test_a_text_that_was_read_is_not_read_again_and_one_with_a_problem_is(monkeypatch):
+    untrusted.examine([when("2 == 2"), "permit;"])
+    asked = []
+    monkeypatch.setattr(untrusted, "_read", lambda texts, _: asked.append(texts) or [None] * len(texts))
+
+    untrusted.examine([when("2 == 2"), "permit;", when("3 == 3")])
+
+    assert asked == [["permit;", when("3 == 3")]]
 
 
 def test_nothing_to_read_starts_no_child():
