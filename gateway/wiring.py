@@ -168,6 +168,8 @@ class Services:
     replay: ReplayStore
     holders: Holders
     intake: "Intake"
+    class_keys: ClassKeys
+    payloads: Payloads
     receipts: Receipts
     journal: Journal
     finished: FinishedExchanges
@@ -334,6 +336,8 @@ def build(
         replay=replay,
         holders=holders,
         intake=intake,
+        class_keys=class_keys,
+        payloads=payloads,
         receipts=receipts,
         journal=journal,
         finished=finished,

@@ -20,15 +20,35 @@ from gateway.commands.people import told
 @click.option("--port", type=click.IntRange(1024, 65535), help="Of 127.0.0.1; default 8080, with --once a free one.")
 @click.option("--credentials", type=click.Path(dir_okay=False, path_type=Path), help="Write what another client needs.")
 @click.option("--once", is_flag=True, help="Play the story, then end, instead of serving until Ctrl-C.")
+@click.option(
+    "--exchanges",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Give the world a past of half a year with so many exchanges, some thousand a second; goes on if interrupted.",
+)
+@click.option("--database-url", help="Of an empty database for the world, such as postgresql://…; default SQLite.")
 @reported
-def demo(directory: Path | None, port: int | None, credentials: Path | None, *, once: bool) -> None:
+def demo(
+    directory: Path | None,
+    port: int | None,
+    credentials: Path | None,
+    exchanges: int | None,
+    database_url: str | None,
+    *,
+    once: bool,
+) -> None:
     """Six made-up agencies exchange records, over the real server with the real client; then it keeps serving.
+
+    With --exchanges the auditor's console has something to search. Requests, receipts, leaves, tiles, checkpoints and
+    payloads of that past are real and verify; what was asked repeats some fifty exchanges, at other times, and
+    fields of releases older than a week are gone, as they would be.
 
     \b
     Try afterwards, in another shell:
       ipx verify var/demo-8080/answers/….json --trust var/demo-8080/trust.json
-      ipx-gateway demo --help
+      ipx-gateway demo --dir var/past --exchanges 100000
     """  # noqa: D301  (click wants the character \b itself)
+    from gateway.demo.past import Past  # noqa: PLC0415  (as the next)
     from gateway.demo.run import Demo, free_port  # noqa: PLC0415  (only the demo needs the whole server)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo ends its server too
@@ -41,11 +61,16 @@ def demo(directory: Path | None, port: int | None, credentials: Path | None, *, 
                 else Path(f"var/demo-{chosen}")
             )
         click.echo(f"building the demo world in {directory}")
-        world = Demo(directory, chosen)
+        world = Demo(directory, chosen, database_url=database_url)
         click.echo("registering six agencies, their clients, keys, sources and policies")
         if not once:
             world.relax()
-        world.prepare()
+        if exchanges is None:
+            world.prepare()
+        else:
+            past = Past(world)
+            past.begin()
+            past.seed(exchanges, click.echo)
         click.echo(f"starting the server on {world.origin}")
         server = stack.enter_context(world.serving())
         if credentials is not None:

@@ -21,7 +21,7 @@ import httpx
 
 from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.models import Client
-from gateway.clock import utc_now
+from gateway.clock import Clock, utc_now
 from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.demo import world as demo_world
@@ -54,12 +54,14 @@ class DemoError(GatewayError):
 class Demo:
     """The demo world in a folder, and the server over it."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, *, database_url: str | None = None) -> None:
         self.directory = directory.resolve()
         self.origin = f"http://127.0.0.1:{port}"
         self._port = port
         self.world: World = demo_world.build(self.directory / "world")
         self.settings = self._settings()
+        if database_url is not None:
+            self.settings = replace(self.settings, database_url=database_url)
 
     @property
     def settings_file(self) -> Path:
@@ -70,15 +72,19 @@ class Demo:
     def trust_file(self) -> Path:
         return self.directory / "trust.json"
 
-    def prepare(self) -> None:
-        """Make tables and register the world; what is registered already stays."""
+    def prepare(self, *, clock: Clock = utc_now) -> None:
+        """Make tables and register the world; what is registered already stays.
+
+        Args:
+            clock: dates what is registered, keys too.
+        """
         lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment().items()]
         with os.fdopen(os.open(self.settings_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write("\n".join(lines) + "\n")
         database = Database(self.settings.database_url)
         migrate.upgrade(database)
         database.dispose()
-        services = build(self.settings)
+        services = build(self.settings, clock=clock)
         try:
             _register(services, self.world)
         finally:
@@ -279,7 +285,7 @@ def _register_client(services: Services, client: DemoClient, key_file: Path) -> 
     services.agencies.add_client(client.id, name=client.name, scopes=client.scopes, actor=ACTOR)
     keys = services.client_keys
     if client.state == "key_expired":
-        keys = ClientKeys(services.database, services.audit, lambda: utc_now() - LOST_KEY_AGE)
+        keys = ClientKeys(services.database, services.audit, lambda: services.clock() - LOST_KEY_AGE)
     key = keys.add(client.id, read_key(key_file).public_jwk, actor=ACTOR)
     if client.state == "key_revoked":
         keys.revoke(client.id, key.kid, reason="lost", actor=ACTOR)

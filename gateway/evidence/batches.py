@@ -65,6 +65,23 @@ class Batches:
             pass
         return self._commit_one_by_one(batch)
 
+    def commit_all(self, leaves: Sequence[Leaf]) -> None:
+        """Commit leaves together or not at all.
+
+        Raises:
+            DuplicateStepError: one of the steps is a leaf already.
+            LogUnavailableError: they cannot be written now.
+        """
+        try:
+            self._commit_together([Ticket(leaf) for leaf in leaves])
+        except _CallersError as error:
+            raise error.error from error
+        except IntegrityError:
+            with self._database.read_connection() as connection:
+                for leaf in leaves:
+                    _refuse_duplicate(connection, leaf)
+            raise
+
     def append(self, connection: Connection, leaf: Leaf) -> Pending:
         """Append one leaf in a transaction of the caller's.
 

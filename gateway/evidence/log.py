@@ -110,6 +110,17 @@ class EvidenceLog:
         with self._serving():
             return _prove(self._sequencer.submit(leaf, self._append_seconds), leaf_hash(leaf.entry))
 
+    def append_together(self, leaves: Sequence[Leaf]) -> None:
+        """Log many entries in one transaction, all or none: for what is written at once and waited for by nobody.
+
+        Call `publish_soon` at the end.
+
+        Raises:
+            DuplicateStepError, LogUnavailableError, LogForkedError: as `append`; nothing was logged.
+        """
+        with self._serving():
+            self._batches.commit_all(leaves)
+
     def append_within(self, connection: Connection, leaf: Leaf) -> Pending:
         """Log an administrative act in the caller's own transaction; call it last, for it keeps every other writer out.
 
