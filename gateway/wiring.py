@@ -21,6 +21,8 @@ from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
 from gateway.audit.service import AuditTrail
 from gateway.auditor.auditing import Auditing
+from gateway.auditor.flag_finding import FlagFinder
+from gateway.auditor.flags import Flags
 from gateway.auditor.hashes import RightHashes
 from gateway.auditor.indexing import Indexer
 from gateway.auditor.log_checks import LogChecks
@@ -524,6 +526,8 @@ def _auditing(
         indexer=Indexer(database, payloads, rights),
         statistics=Statistics(database),
         log_checks=LogChecks(database, log, published, state),
+        flags=Flags(database, audit, clock),
+        flag_finder=FlagFinder(database, audit, clock),
     )
 
 
@@ -768,6 +772,7 @@ def register(app: Flask, services: Services) -> None:
         (Indexer, services.auditing.indexer),
         (Statistics, services.auditing.statistics),
         (LogChecks, services.auditing.log_checks),
+        (Flags, services.auditing.flags),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
     ]

@@ -77,6 +77,7 @@ class Worker:
         """Note what auditors search by, in one process of the node: it is the same whoever does it."""
         if self._indexing.take():
             self._services.auditing.indexer.catch_up()
+            self._services.auditing.flag_finder.go_round()
 
     def _let_go(self) -> None:
         """Let go what is kept no longer, once an hour: each time leaves an entry in the log."""

@@ -16,7 +16,7 @@ from ipx.waiting import utc_now
 OWN: Final = "audit:read"
 NATIONAL: Final = "audit:national"
 PAGE_ROWS: Final = 200
-Kind = Literal["exchanges", "acts"]
+Kind = Literal["exchanges", "acts", "flags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,23 @@ class Auditor:
         """Take all that is found as one file, as the gateway writes it; it notes the export in its log."""
         query = urlencode({**wanted, "format": form})
         return self._client.get(f"/audit/{kind}/export?{query}", scope=self._scope, accept="*/*").body
+
+    def flag(self, flag: str) -> dict[str, Json]:
+        """Open one flag: its reason in words, what came of it, and the search that finds its exchanges.
+
+        Raises:
+            NotFoundError: there is none of this id that this system may see.
+        """
+        return self._client.get(f"/audit/flags/{quote(flag, safe='')}", scope=self._scope).json()
+
+    def mark(self, flag: str, changes: Mapping[str, str]) -> dict[str, Json]:
+        """Change status, assignee or note of a flag; the gateway notes it in its log.
+
+        Raises:
+            NotFoundError: there is none of this id that this system may see.
+            InvalidRequestError: a change cannot be made; it is named.
+        """
+        return self._client.post(f"/audit/flags/{quote(flag, safe='')}", dict(changes), scope=self._scope).json()
 
     def exchange(self, exchange: str) -> dict[str, Json]:
         """Open one exchange: request, receipt, proof, and what else there was about the same things.

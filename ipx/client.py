@@ -11,7 +11,7 @@ A denial and a failure are answers with a receipt; whatever left no outcome behi
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,7 @@ from ipx.discovery import discover
 from ipx.dpop import prove
 from ipx.errors import EvidenceError, FormatError
 from ipx.journal import Journal, kept_of_answer
+from ipx.jws import Json, dump_json
 from ipx.keyfile import SignInKey
 from ipx.keys import Signer, generate_signer
 from ipx.listing import Listed, Side, read_listed
@@ -220,6 +221,19 @@ class Client:
         """
         headers = {"Accept": f"{accept}, application/problem+json"}
         reply = self._call(Call("GET", f"{self._resource}{path}", headers), Grant(scope, self._resource))
+        if reply.status != _OK:
+            raise reply.problem(self._channel.time.now())
+        return reply
+
+    def post(self, path: str, document: Mapping[str, Json], *, scope: str) -> Reply:
+        """Send a document to something below `/v1` with a token for these scopes.
+
+        Raises:
+            ProblemError: the gateway refused, with the problem that says why.
+        """
+        headers = {"Accept": "application/json, application/problem+json", "Content-Type": "application/json"}
+        call = Call("POST", f"{self._resource}{path}", headers, dump_json(dict(document)))
+        reply = self._call(call, Grant(scope, self._resource))
         if reply.status != _OK:
             raise reply.problem(self._channel.time.now())
         return reply

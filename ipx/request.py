@@ -34,6 +34,8 @@ class Ask:
     groups: tuple[str, ...] = ()
     """Field groups wanted; none means all that the policy grants."""
     case_ref: str | None = None
+    person: str | None = None
+    """Who of your agency asks, as your own system names them; kept as evidence, for auditors."""
 
     def __post_init__(self) -> None:
         """Refuse what no gateway would take, before anything is signed.
@@ -65,6 +67,7 @@ class AskSeveral:
     legal_basis: str
     groups: tuple[str, ...] = ()
     case_ref: str | None = None
+    person: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no gateway would take, before anything is signed.
@@ -113,6 +116,8 @@ def sign_request(ask: Ask | AskSeveral, *, client_id: str, gateway: str, key: Si
         payload["groups"] = list(ask.groups)
     if ask.case_ref is not None:
         payload["case_ref"] = ask.case_ref
+    if ask.person is not None:
+        payload["person"] = ask.person
     return jws.sign(payload, key, typ=TYP)
 
 

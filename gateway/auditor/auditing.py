@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.auditor.flag_finding import FlagFinder
+from gateway.auditor.flags import Flags
 from gateway.auditor.indexing import Indexer
 from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.looking import Looks
@@ -20,3 +22,5 @@ class Auditing:
     indexer: Indexer
     statistics: Statistics
     log_checks: LogChecks
+    flags: Flags
+    flag_finder: FlagFinder

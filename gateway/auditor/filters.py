@@ -35,6 +35,10 @@ class ExchangeFilter:
     reason: str | None = None
     withheld: str | None = None
     book: str | None = None
+    person: str | None = None
+    """Who asked, as the signed request names them, or the officer who gave a verdict on it."""
+    policy_version: str | None = None
+    """`<owner>@<8 digits>`, of whichever tier."""
     since: datetime | None = None
     """From this instant on, by when the request came."""
     until: datetime | None = None
@@ -131,6 +135,10 @@ class ExchangeFilterSchema(Schema):
     reason = _text()
     withheld = _text()
     book = ma.String(validate=validate.Regexp(r"[0-9a-f]{8,64}\Z", error="8 to 64 hexadecimal digits of a book"))
+    person = _text()
+    policy_version = ma.String(
+        validate=validate.Regexp(r"[A-Za-z0-9-]{1,63}@[0-9a-f]{8}\Z", error="as receipts name it: ipo-xa@1a2b3c4d")
+    )
     since = Instant()
     until = Instant(is_end=True)
 

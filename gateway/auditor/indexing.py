@@ -1,7 +1,8 @@
 """Follows the log and notes, of each exchange that ended, what auditors search by."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import structlog
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.auditor.hashes import RightHashes
-from gateway.auditor.models import ExchangeRight, ExchangeSearch
+from gateway.auditor.models import ExchangeRight, ExchangeSearch, ExchangeVersions
 from gateway.auditor.one_exchange import payload_of
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 500
 """Exchanges that one transaction takes in."""
+Versions = tuple[str, ...]
+"""Of guardrail, holder and egress policies, as a receipt names them; empty where a tier had none."""
 _PAYLOADS: Final = ("request", "snapshot")
 
 
@@ -62,26 +65,29 @@ class Indexer:
                 kept.setdefault(payload.exchange_id, {})[payload.name] = payload.ciphertext
         if not ended:
             return 0
-        rows, rights = [], []
+        rows, rights, versions = [], [], set[Versions]()
         for row in ended:
             objects = self._opened(row, kept.get(row.id, {}))
-            rows.append(_searched(row, objects.get("request", b"")))
+            receipt = payload_of(row.receipt or "")
+            rows.append(_searched(row, receipt, objects.get("request", b"")))
+            versions.add(_versions(receipt))
             rights += [
                 {"right_hash": right, "exchange_id": row.id} for right in {*self._hashed(objects.get("snapshot", b""))}
             ]
         try:
-            self._note(rows, rights)
+            self._note(rows, rights, versions)
         except IntegrityError:  # another process noted the same at this moment: the next round sees it
             return 0
         return len(rows)
 
-    def _note(self, rows: list[dict[str, Any]], rights: list[dict[str, Any]]) -> None:
+    def _note(self, rows: list[dict[str, Any]], rights: list[dict[str, Any]], versions: Collection[Versions]) -> None:
         noted = {row["exchange_id"]: row["log_index"] for row in rows}
         with self._database.write() as session:
             known = select(ExchangeSearch.exchange_id, ExchangeSearch.log_index)
             for found in session.execute(known.where(ExchangeSearch.exchange_id.in_(noted))):
                 if found.log_index > noted[found.exchange_id]:
                     del noted[found.exchange_id]  # a later step of it was noted meanwhile
+            _note_versions(session, versions)
             session.execute(delete(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(noted)))
             session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(noted)))
             for table, found_rows in ((ExchangeSearch, rows), (ExchangeRight, rights)):
@@ -113,6 +119,7 @@ class Indexer:
         erased = erased.where(Exchange.erased_at.is_not(None)).where(
             or_(
                 ExchangeSearch.legal_basis.is_not(None),
+                ExchangeSearch.person.is_not(None),
                 ExchangeSearch.exchange_id.in_(select(ExchangeRight.exchange_id)),
             )
         )
@@ -122,7 +129,7 @@ class Indexer:
             with self._database.write() as session:
                 session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(gone)))
                 for row in session.scalars(select(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(gone))):
-                    row.legal_basis = None
+                    row.legal_basis = row.person = None
 
 
 def _reached(session: Session) -> int:
@@ -130,8 +137,7 @@ def _reached(session: Session) -> int:
     return -1 if reached is None else int(reached)
 
 
-def _searched(row: Exchange, request: bytes) -> dict[str, Any]:
-    receipt = payload_of(row.receipt or "")
+def _searched(row: Exchange, receipt: Mapping[str, Any], request: bytes) -> dict[str, Any]:
     withheld = receipt.get("withheld")
     asked = payload_of(request.decode("ascii", "replace"))
     return {
@@ -139,7 +145,29 @@ def _searched(row: Exchange, request: bytes) -> dict[str, Any]:
         "log_index": row.log_index,
         "legal_basis": asked.get("legal_basis"),
         "book": receipt.get("book"),
+        "person": asked.get("person"),
+        "versions": versions_id(_versions(receipt)),
         "withheld": [str(item["group"]) for item in withheld if isinstance(item, dict) and "group" in item]
         if isinstance(withheld, list)
         else [],
     }
+
+
+def versions_id(versions: Versions) -> str:
+    """Name versions of policies that decided together; the same ones have the same name everywhere."""
+    return hashlib.sha256("|".join(versions).encode()).hexdigest()[:32]
+
+
+def _versions(receipt: Mapping[str, Any]) -> Versions:
+    named = receipt.get("policies")
+    said = named if isinstance(named, dict) else {}
+    return tuple(str(said.get(tier, "")) for tier in ("guardrail", "holder", "egress"))
+
+
+def _note_versions(session: Session, versions: Collection[Versions]) -> None:
+    known = set(session.scalars(select(ExchangeVersions.id).where(ExchangeVersions.id.in_(map(versions_id, versions)))))
+    for one in versions:
+        if versions_id(one) not in known:
+            guardrail, holder, egress = one
+            session.add(ExchangeVersions(id=versions_id(one), guardrail=guardrail, holder=holder, egress=egress))
+    session.flush()

@@ -1,9 +1,9 @@
 """What auditors search by beside the exchange's own row; written behind the exchanges, by the indexer."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
@@ -23,6 +23,23 @@ class ExchangeSearch(Base):
     """Digest of the policies that decided, as the receipt names them."""
     withheld: Mapped[list[str]] = mapped_column(JSON)
     """Field groups that were asked for and not released."""
+    person: Mapped[str | None] = mapped_column(String(127), index=True)
+    """Who asked, as the requester's own system names them in its signed request; None: not said, or erased."""
+    versions: Mapped[str | None] = mapped_column(String(32), index=True)
+    """`exchange_versions.id` of the policy versions that the receipt names."""
+
+
+class ExchangeVersions(Base):
+    """Versions of policies that decided together, as receipts name them: few rows, each of many exchanges."""
+
+    __tablename__ = "exchange_versions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """The first digits of the SHA-256 of what follows."""
+    guardrail: Mapped[str] = mapped_column(String(80), index=True)
+    """`<owner>@<8 digits>`; empty where the tier had none."""
+    holder: Mapped[str] = mapped_column(String(80), index=True)
+    egress: Mapped[str] = mapped_column(String(80), index=True)
 
 
 class ExchangeRight(Base):
@@ -53,3 +70,41 @@ class SavedSearch(Base):
     query: Mapped[dict[str, Any]] = mapped_column(JSON)
     """The parameters of the search, as its address has them."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Flag(Base):
+    """Something odd of one day, to be looked at: a hint with its reason, never a verdict."""
+
+    __tablename__ = "flag"
+    __table_args__ = (
+        UniqueConstraint("kind", "requester", "holder", "subject", "day"),
+        Index("ix_flag_requester_id", "requester", "id"),
+        Index("ix_flag_holder_id", "holder", "id"),
+        Index("ix_flag_status_id", "status", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    requester: Mapped[str] = mapped_column(String(63))
+    holder: Mapped[str] = mapped_column(String(63))
+    """Empty where the oddity is not about one holder."""
+    subject: Mapped[str] = mapped_column(String(127))
+    """The system, purpose or person it is about; empty: the requester as a whole."""
+    day: Mapped[date] = mapped_column(Date)
+    """In UTC."""
+    numbers: Mapped[dict[str, int]] = mapped_column(JSON)
+    """What was counted, and what it was held against."""
+    status: Mapped[str] = mapped_column(String(16))
+    assignee: Mapped[str] = mapped_column(String(191))
+    """An actor, as audit entries name it; empty: nobody."""
+    note: Mapped[str] = mapped_column(Text)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FlagDay(Base):
+    """A day that was looked at to its end; the oldest one that is missing is the next."""
+
+    __tablename__ = "flag_day"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)

@@ -4,7 +4,7 @@ from flask import Blueprint, Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
-from gateway.auditor import exchange_pages, figure_pages, list_pages, saved_pages
+from gateway.auditor import exchange_pages, figure_pages, flag_pages, list_pages, saved_pages
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.words import FIELDS, WORDS
 from gateway.people.access import needs
@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
         (
             Section("audit_pages.exchanges", _("Exchanges"), prefix="/audit/exchanges"),
             Section("audit_pages.acts", _("Acts")),
+            Section("audit_pages.flags", _("Flags"), prefix="/audit/flags"),
             Section("audit_pages.reports", _("Reports")),
             Section("audit_pages.log", _("Log")),
         ),
@@ -39,6 +40,9 @@ def blueprint() -> Blueprint:
     pages.add_url_rule("/exchanges/<exchange_id>/evidence", "evidence", exchange_pages.evidence)
     pages.add_url_rule("/acts", "acts", list_pages.acts)
     pages.add_url_rule("/acts/file", "acts_file", list_pages.acts_file)
+    pages.add_url_rule("/flags", "flags", flag_pages.flags)
+    pages.add_url_rule("/flags/<flag_id>", "flag", flag_pages.flag)
+    pages.add_url_rule("/flags/<flag_id>", "mark_flag", flag_pages.mark_flag, methods=["POST"])
     pages.add_url_rule("/reports", "reports", figure_pages.reports)
     pages.add_url_rule("/log", "log", figure_pages.log)
     pages.add_url_rule("/searches", "save_search", saved_pages.save_search, methods=["POST"])

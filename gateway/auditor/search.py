@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 from gateway.audit.models import AuditEntry
 from gateway.auditor.filters import ActFilter, ExchangeFilter
 from gateway.auditor.hashes import RightHashes
-from gateway.auditor.models import ExchangeRight, ExchangeSearch
+from gateway.auditor.models import ExchangeRight, ExchangeSearch, ExchangeVersions
 from gateway.auditor.scope import Scope
 from gateway.db.engine import Database
 from gateway.exchange.cases import CaseHashes
-from gateway.exchange.models import Exchange
+from gateway.exchange.models import ApprovalTask, ApprovalVerdict, Exchange
 
 PAGE_ROWS: Final = 50
 MOST_ROWS: Final = 200
@@ -191,10 +191,27 @@ class Search:
             )
         if wanted.book is not None:
             yield Exchange.id.in_(noted.where(ExchangeSearch.book.startswith(wanted.book)))
+        yield from _by_whom_and_by_what(wanted)
         if wanted.withheld is not None:
             yield Exchange.id.in_(
                 noted.where(cast(ExchangeSearch.withheld, Text).contains(f'"{wanted.withheld}"', autoescape=True))
             )
+
+
+def _by_whom_and_by_what(wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+    """Match the person who asked or decided, and the version of policies."""
+    noted = select(ExchangeSearch.exchange_id)
+    if wanted.person is not None:
+        officers = {wanted.person, f"person:{wanted.person}"}
+        decided = select(ApprovalTask.exchange_id).join(ApprovalVerdict, ApprovalVerdict.task_id == ApprovalTask.id)
+        yield or_(
+            Exchange.id.in_(noted.where(ExchangeSearch.person == wanted.person)),
+            Exchange.id.in_(decided.where(ApprovalVerdict.actor.in_(officers))),
+        )
+    if wanted.policy_version is not None:
+        tiers = (ExchangeVersions.guardrail, ExchangeVersions.holder, ExchangeVersions.egress)
+        named = select(ExchangeVersions.id).where(or_(*(tier == wanted.policy_version for tier in tiers)))
+        yield Exchange.id.in_(noted.where(ExchangeSearch.versions.in_(named)))
 
 
 def instant(at: datetime) -> str:

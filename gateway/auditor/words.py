@@ -18,11 +18,17 @@ FIELDS: Final = {
     "reason": _("Reason"),
     "withheld": _("Withheld"),
     "book": _("Policies"),
+    "person": _("Person"),
+    "policy_version": _("Version of policies"),
     "since": _("From"),
     "until": _("To"),
     "actor": _("Who"),
     "act": _("Act"),
     "subject": _("On what"),
+    "kind": _("Kind"),
+    "status": _("Status"),
+    "assignee": _("Given to"),
+    "note": _("Note"),
     "old": _("Earlier size"),
     "new": _("Later size"),
 }
@@ -49,6 +55,33 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
         "audit.bundle": _("took the evidence out"),
         "audit.searched": _("searched"),
         "audit.exported": _("took a list as a file"),
+        "flag.raised": _("raised a flag"),
+        "flag.marked": _("marked a flag"),
+    },
+    "flag": {
+        "volume": _("Unusual volume"),
+        "hours": _("Unusual hours"),
+        "new_pair": _("New pair of agencies"),
+        "probing": _("Probing for absent or sealed records"),
+        "purpose": _("Purpose that does not fit"),
+        "bulk": _("Bulk by one person"),
+    },
+    "flag_reason": {
+        "volume": _("%(count)s requests on this day; usual for this agency are %(usual)s a day."),
+        "hours": _("%(count)s requests at hours when this system asked nothing in the %(days)s days before."),
+        "new_pair": _("The first requests of this agency to this holder: %(count)s on this day."),
+        "probing": _("%(silent)s of %(count)s requests were for records that are not there or are sealed."),
+        "purpose": _("%(count)s requests for a purpose that does not fit this kind of agency."),
+        "bulk": _(
+            "One person asked for %(count)s different records on this day; "
+            "usual for a person of this agency are %(usual)s."
+        ),
+    },
+    "flag_status": {
+        "open": _("open"),
+        "looked_into": _("being looked into"),
+        "closed": _("closed"),
+        "false_alarm": _("false alarm"),
     },
     "confirmation": {
         "none": _("by nobody: no witness and no time-stamp authority is set up"),
@@ -60,6 +93,7 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
     },
     "fault": {
         "span": _("at most 400 days"),
+        "assignee": _("an auditor who sees this flag"),
         "no_checkpoint": _("no head of this size was signed"),
     },
 }

@@ -74,6 +74,8 @@ class RequestSchema(Schema):
     purpose = _text(63)
     legal_basis = _text(255)
     case_ref = _text(255, required=False)
+    person = _text(127, required=False)
+    """Who of the agency asked, as its own system names them: for auditors, no part of decisions."""
 
     @validates_schema(skip_on_field_errors=True)
     def one_or_several(self, data: Mapping[str, Any], **_: Any) -> None:

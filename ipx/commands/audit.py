@@ -18,7 +18,7 @@ from ipx.waiting import utc_now
 
 FAILED = 1
 Command = TypeVar("Command", bound=Callable[..., Any])
-_FILTERS = {
+_FILTERS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "exchanges": (
         ("requester", "AGENCY", "asked by this agency"),
         ("holder", "AGENCY", "asked of this agency"),
@@ -33,6 +33,8 @@ _FILTERS = {
         ("reason", "CODE", "refused or failed for this reason"),
         ("withheld", "GROUP", "without this field group"),
         ("book", "DIGEST", "decided by the policies of this digest, or its first digits"),
+        ("person", "NAME", "asked by this person, as the request names them, or decided by this officer"),
+        ("policy-version", "VERSION", "decided by this version of policies: ipo-xa@1a2b3c4d"),
     ),
     "acts": (
         ("actor", "NAME", "done by this person or system"),
@@ -123,6 +125,66 @@ def acts(*, connection: Connection, national: bool, limit: int, as_json: bool, *
     for line in table(rows):
         click.echo(line)
     click.echo(f"{len(page.items)} of {page.total} acts.")
+
+
+@audit.command("flags")
+@connection_options
+@click.option("--kind", metavar="WORD", help="Only volume, hours, new_pair, probing, purpose or bulk.")
+@click.option("--status", metavar="WORD", help="Only open, looked_into, closed or false_alarm.")
+@click.option("--requester", metavar="AGENCY", help="Only where this agency asked.")
+@click.option("--assignee", metavar="NAME", help="Only those given to this person or system.")
+@_national
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@json_option
+def flags(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """List what is odd and why, newest first: something to look at, never a verdict.
+
+    \b
+    Example: what nobody has looked at yet
+      ipx audit flags --gateway https://gw.example --client customs-xa.audit --key audit.jwk --status open
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("flags", _wanted(given), limit=limit)
+    if as_json:
+        print_json({"total": page.total, "items": [*page.items]})
+        return
+    rows = [("DAY", "FLAG", "KIND", "FROM", "STATUS", "WHY")]
+    rows += [
+        (
+            str(item["day"]),
+            str(item["id"]),
+            str(item["kind"]),
+            str(item["requester"]),
+            str(item["status"]),
+            str(item["reason"]),
+        )
+        for item in page.items
+    ]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(page.items)} of {page.total} flags. Say what came of one: ipx audit flag ID --status closed")
+
+
+@audit.command("flag")
+@click.argument("flag", metavar="ID")
+@connection_options
+@click.option("--status", metavar="WORD", help="open, looked_into, closed or false_alarm.")
+@click.option("--assignee", metavar="NAME", help="Give it to this auditor: person:carol; empty: to nobody.")
+@click.option("--note", metavar="TEXT", help="What you found.")
+@_national
+@json_option
+def flag(*, flag: str, connection: Connection, national: bool, as_json: bool, **given: str | None) -> None:
+    """Show one flag, or say what came of it; the gateway notes in its log that you did."""
+    changes = _wanted(given)
+    with connection.client(None) as client:
+        auditor = Auditor(client, is_national=national)
+        found = auditor.mark(flag, changes) if changes else auditor.flag(flag)
+    if as_json:
+        print_json(found)
+        return
+    names = ("id", "day", "kind", "requester", "holder", "subject", "reason", "status", "assignee", "note")
+    for line in table([(name, str(found.get(name) or "-")) for name in names]):
+        click.echo(line)
 
 
 @audit.command("show")

@@ -31,6 +31,7 @@ PENDING = 5
 @click.option("--purpose", required=True, help="Why you ask; one of those registered for your agency.")
 @click.option("--legal-basis", required=True, metavar="TEXT", help="The provision you rely on. It is signed and kept.")
 @click.option("--case-ref", metavar="NUMBER", help="The case this is for, where the holder's policy asks for one.")
+@click.option("--person", metavar="NAME", help="Who of your agency asks, as your own system names them; for auditors.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the whole answer, for `ipx verify`.")
 @click.option(
     "--trust", "trust_path", type=click.Path(path_type=Path), envvar="IPX_TRUST", help="Verify with this trust file."
@@ -53,6 +54,7 @@ def request(
     purpose: str,
     legal_basis: str,
     case_ref: str | None,
+    person: str | None,
     out: Path | None,
     trust_path: Path | None,
     store: Path | None,
@@ -80,9 +82,13 @@ def request(
     names = tuple(name.strip() for name in groups.split(",") if name.strip())
     ask: Ask | AskSeveral
     if record is not None and query is None and holder is None and after is None:
-        ask = Ask(record=record, purpose=purpose, legal_basis=legal_basis, groups=names, case_ref=case_ref)
+        ask = Ask(
+            record=record, purpose=purpose, legal_basis=legal_basis, groups=names, case_ref=case_ref, person=person
+        )
     elif record is None and query is not None and holder is not None:
-        several = AskSeveral(holder, _query(query), purpose, legal_basis, groups=names, case_ref=case_ref)
+        several = AskSeveral(
+            holder, _query(query), purpose, legal_basis, groups=names, case_ref=case_ref, person=person
+        )
         ask = several if after is None else several.following(after)
     else:
         raise click.UsageError("name one record with --record, or several with --query and --holder")

@@ -9,6 +9,7 @@ import pytest
 from gateway.auditor.scope import NATIONAL, OWN
 from ipx import evidence
 from tests.exchange.test_bundle_commands import runner
+from tests.exchange.test_flags import planted_flag
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 
 
@@ -79,3 +80,29 @@ def test_a_filter_that_cannot_be_read_says_which(run):
     assert refused.exit_code != 0
     assert "since" in refused.output
     assert "2026-11-25" in refused.output
+
+
+def test_flags_are_listed_and_marked_from_a_shell(run, one_gateway):
+    flag = planted_flag(one_gateway.services)
+    listed = run("audit", "flags", "--status", "open")
+    marked = run("audit", "flag", flag, "--status", "false_alarm", "--note", "a trade fair")
+
+    assert "99 requests on this day" in listed.stdout
+    assert re.search(r"status +false_alarm", marked.stdout)
+    assert "a trade fair" in run("audit", "flag", flag).stdout
+    assert run("audit", "flag", flag, "--status", "solved").exit_code != 0
+
+
+def test_who_asked_is_signed_and_found_again(run, one_gateway):
+    run(
+        *("request", "--record", one_gateway.urn(), "--purpose", "border_enforcement"),
+        *("--legal-basis", "XA Customs Cooperation Agreement 2025, art. 4", "--person", "desk-17"),
+    )
+    one_gateway.services.auditing.indexer.catch_up()
+    found = json.loads(run("audit", "search", "--person", "desk-17", "--json").stdout)
+    version = one_gateway.services.policies.versions()["holder", "ipo-xa"]
+    decided = json.loads(run("audit", "search", "--policy-version", version, "--person", "desk-17", "--json").stdout)
+
+    assert found["total"] == decided["total"] == 1
+    assert json.loads(run("audit", "search", "--policy-version", "ipo-xa@00000000", "--json").stdout)["total"] == 0
+    assert json.loads(run("audit", "search", "--person", "desk-18", "--json").stdout)["total"] == 0
