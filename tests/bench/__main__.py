@@ -3,12 +3,13 @@
 make bench                                 all of it, in a few minutes
 make bench BENCH="--small"                 the same in less than a minute, coarser
 make bench BENCH="--only log,policy"       some of it
-make bench BENCH="--database postgresql"   exchanges and tokens on PostgreSQL too
+make bench BENCH="--database postgresql"   exchanges, tokens and searches on PostgreSQL too
+make bench BENCH="--only search --exchanges 100000 --database postgresql"   a past of a million there (half an hour)
 """
 
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -16,13 +17,13 @@ from time import monotonic
 import click
 
 from gateway.demo.run import DemoError
-from tests.bench import appends, audits, decisions, figures, machine, signing, sources, traffic
+from tests.bench import appends, audits, decisions, figures, machine, searches, signing, sources, traffic
 from tests.bench.answers import Faults
 from tests.bench.load import LoadError
 from tests.bench.servers import ServerError
 from tests.bench.stores import NoPostgresError, postgres_server
 
-PARTS = ("exchange", "token", "log", "audit", "policy", "evidence", "sources")
+PARTS = ("exchange", "token", "log", "audit", "policy", "evidence", "sources", "search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Sizes:
     policy: decisions.Size
     evidence: signing.Size
     sources: sources.Size
+    search: searches.Size
 
 
 SMALL = Sizes(
@@ -42,6 +44,7 @@ SMALL = Sizes(
     decisions.Size(questions=100, many=False),
     signing.Size(rounds=3, seconds=0.05, tree_sizes=(100_000,)),
     sources.Size(records=300, rows=3_000, megabytes=32),
+    searches.Size(exchanges=1_000, rounds=10),
 )
 FULL = Sizes(
     traffic.Size(rounds=5, seconds=3.0, connections=32, alone=200, paced_seconds=8.0, unseen_marks=900),
@@ -50,6 +53,7 @@ FULL = Sizes(
     decisions.Size(questions=1000, many=True),
     signing.Size(rounds=5, seconds=0.3, tree_sizes=(100_000, 1_000_000)),
     sources.Size(records=2_000, rows=20_000, megabytes=1_000),
+    searches.Size(exchanges=20_000, rounds=40),
 )
 
 
@@ -64,11 +68,18 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.command()
 @click.option("--small", is_flag=True, help="Less of everything: under a minute.")
 @click.option("--only", callback=_parts, metavar="PART,…", help=f"Some parts: {', '.join(PARTS)}.")
+@click.option(
+    "--exchanges",
+    type=click.IntRange(min=100),
+    help="Of the past that is searched, on SQLite; PostgreSQL has ten times as many.",
+)
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
-def main(*, small: bool, only: list[str], database: str) -> None:
+def main(*, small: bool, only: list[str], exchanges: int | None, database: str) -> None:
     """Measure, and print one figure a line. It fails where an answer was wrong, never where a figure is low."""
     started = monotonic()
     sizes = SMALL if small else FULL
+    if exchanges is not None:
+        sizes = replace(sizes, search=replace(sizes.search, exchanges=exchanges))
     faults = Faults()
     figures.heading(machine.describe())
     try:
@@ -98,6 +109,8 @@ def _run(folder: Path, sizes: Sizes, only: list[str], postgres: str | None, data
         signing.measure(sizes.evidence)
     if "sources" in only:
         sources.measure(folder, sizes.sources, faults)
+    if "search" in only:
+        searches.measure(folder, sizes.search, postgres if database == "postgresql" else None, faults)
 
 
 def _postgres(stack: ExitStack, only: list[str], database: str) -> str | None:
