@@ -4,6 +4,7 @@ import svcs
 from flask import Flask, Response, jsonify
 from flask_babel import gettext
 
+from gateway import metrics
 from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
 from gateway.auditor import pages as audit_pages
@@ -49,6 +50,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(catalogue_views.blueprint())
     app.register_blueprint(policy_views.blueprint())
     app.register_blueprint(health_blueprint())
+    metrics.install(app, services.settings.metrics_token, services.clock)
     if services.settings.has_consoles:
         security.install(app, services.desk)
         app.register_blueprint(people_views.blueprint())

@@ -2,7 +2,9 @@
 
 import gc
 import os
+import shutil
 import ssl
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,11 @@ cert_reqs = ssl.CERT_OPTIONAL if ca_certs else ssl.CERT_NONE
 ciphers = (
     "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2 (FAPI 2.0 Security Profile, section 5.2); those of 1.3 are all good
 )
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if os.environ.get("IPX_METRICS_TOKEN") and METRICS_FOLDER not in os.environ:
+    # Before anything that counts is imported; of mode 0700, and new with each start of the node.
+    os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="ipx-metrics-")
 
 COLLECT_AFTER = 20_000
 """How many objects more than were let go make the collector look for cycles."""
@@ -70,3 +77,17 @@ def post_worker_init(_worker: Any) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """After a worker has ended: what it counted stays, what it held open counts no longer."""
+    if METRICS_FOLDER in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  (only where metrics are on)
+
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Any) -> None:
+    """The counts end with the node."""
+    if METRICS_FOLDER in os.environ:
+        shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)

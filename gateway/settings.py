@@ -123,6 +123,8 @@ class Settings:
     """Cosigns the checkpoints of `witnessed_logs`: makes this gateway a witness of its peers."""
     witnessed_logs: tuple[NoteKey, ...] = ()
     people: PeopleSettings = field(default_factory=PeopleSettings)
+    metrics_token: str | None = None
+    """Whoever holds it may read `/metrics`; None: there is no such address."""
     has_consoles: bool = True
     """Whether pages for people are served besides the API."""
 
@@ -152,7 +154,7 @@ class Settings:
         return self.origin + "/v1"
 
 
-def read_settings() -> Settings:
+def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
     """Read all settings from the process environment.
 
     Raises:
@@ -209,6 +211,7 @@ def read_settings() -> Settings:
     witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
     people = _read_people(env)
     has_consoles = env.bool("CONSOLES", default=True)
+    metrics_token = env.str("METRICS_TOKEN", default=None, validate=_is_secret)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -258,6 +261,7 @@ def read_settings() -> Settings:
         witnessed_logs=tuple(NoteKey.parse(vkey) for vkey in witnessed_logs),
         people=people,
         has_consoles=has_consoles,
+        metrics_token=metrics_token,
     )
 
 
@@ -350,6 +354,11 @@ def _require_key(vkey: str, *, is_timed: bool) -> None:
         raise ValidationError(f"holds {vkey!r}: {error}") from error
     if SIGNATURE_TYPES[key.type].is_timed != is_timed:
         raise ValidationError(f"holds {vkey!r}: a {'log' if not is_timed else 'witness'}'s kind of key is needed")
+
+
+def _is_secret(text: str | None) -> None:
+    if text is not None and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,255}", text):
+        raise ValidationError("must be 32 to 255 letters, digits and ._~+/=- without blanks: `openssl rand -hex 32`")
 
 
 def _is_positive(number: int | None) -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import QueuePool
 
+from gateway import meters
 from gateway.errors import GatewayError
 from gateway.node_lock import NodeLock
 from gateway.oauth.standing import sweep as sweep_revoked
@@ -69,6 +71,7 @@ class Worker:
             "old sign-ins": services.sign_ins.sweep,
             "search index": self._index,
             "retention": self._let_go,
+            "figures": self._measure,
         }
         for name, task in tasks.items():
             _attempt(name, task)
@@ -84,6 +87,15 @@ class Worker:
         if time.monotonic() >= self._let_go_at:
             let_go(self._services)
             self._let_go_at = time.monotonic() + RETENTION_SECONDS
+
+    def _measure(self) -> None:
+        """Note what only the process itself can see of its pools."""
+        for name, database in (("main", self._services.database), ("checkpoints", self._services.checkpoint_database)):
+            pools = {id(engine): engine.pool for engine in (database.writer, database.reader)}.values()
+            sized = [pool for pool in pools if isinstance(pool, QueuePool)]
+            meters.CONNECTIONS.labels(name).set(sum(pool.checkedout() for pool in sized))
+            most = sum(pool.size() + self._services.settings.pool.overflow for pool in sized)
+            meters.CONNECTIONS_MOST.labels(name).set(most)
 
     def _publish_trust(self) -> None:
         """Publish what changed, where the server holds the trust key; an unchanged list is not published again."""
@@ -102,9 +114,12 @@ class Worker:
 def _attempt(name: str, task: Callable[[], object]) -> None:
     try:
         task()
+        meters.TASKS.labels(name, "done").inc()
     except GatewayError as error:
+        meters.TASKS.labels(name, "failed").inc()
         log.warning("background work failed", task=name, error=type(error).__name__)
     except Exception:
+        meters.TASKS.labels(name, "broke").inc()
         log.exception("background work broke", task=name)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway import meters
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
@@ -253,6 +254,7 @@ class Journal:
             logged = self._log.append(Leaf(step, receipt.entry, finish))
         except (DuplicateStepError, LostRaceError):
             return self._finished.read(filed.exchange_id)
+        meters.exchanged(ending.outcome, filed.requester, filed.holder)
         return Finished(
             exchange_id=filed.exchange_id,
             outcome=ending.outcome,

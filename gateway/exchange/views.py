@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import svcs
 from flask import Blueprint, Response, current_app, request
 
+from gateway import meters
 from gateway.errors import Fault, InvalidInputError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.containers import Containers
@@ -80,11 +81,13 @@ def ask() -> Response:
     finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
     svcs.flask.get(Padding).wait(finished, watch)
     watch.reached(Step.ANSWER)
+    meters.timed(watch.spent_ms())
     response = _preferred(finished) or _answer(finished, status_of(finished))
     if finished.pending is not None and "respond-async" in request.headers.get("Prefer", ""):
         response.headers["Preference-Applied"] = "respond-async"
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in watch.spent_ms().items())
     if finished.is_replayed:
+        meters.REPEATS.inc()
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
