@@ -18,6 +18,7 @@ from gateway.health import blueprint as health_blueprint
 from gateway.intake import views as intake_views
 from gateway.oauth import views as oauth_views
 from gateway.oauth import whoami
+from gateway.openapi import views as openapi_views
 from gateway.people import admin_views as people_admin
 from gateway.people import security
 from gateway.people import views as people_views
@@ -49,6 +50,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(catalogue_views.blueprint())
     app.register_blueprint(policy_views.blueprint())
+    app.register_blueprint(openapi_views.blueprint())
     app.register_blueprint(health_blueprint())
     metrics.install(app, services.settings.metrics_token, services.clock)
     if services.settings.has_consoles:

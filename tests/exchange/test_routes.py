@@ -23,6 +23,7 @@ PUBLIC = {
     "/sign-in",
     "/sign-in/passkey",
     "/static/<digest>/<name>",
+    "/v1/openapi.json",
     "/v1/record-types",
     "/v1/record-types/<name>",
     "/log/checkpoint",
