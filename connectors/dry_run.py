@@ -101,6 +101,7 @@ def dry_run(
     shelf: Shelf = shipped,
     show: int = 5,
     records_max: int | None = None,
+    each: Callable[[str, Mapping[str, Any]], None] = lambda _key, _fields: None,
 ) -> Report | Unusable:
     """Try a source file.
 
@@ -114,6 +115,7 @@ def dry_run(
         shelf: where packs are looked up.
         show: how many mapped records the report keeps.
         records_max: stop after so many records; None reads all.
+        each: is given every mapped record, by key.
     """
     try:
         file = read_source(text, shelf)
@@ -123,7 +125,7 @@ def dry_run(
     except SourceRefusedError as error:
         return Unusable(reason=str(error))
     try:
-        return _run(file, source, tools, groups(file.record_type), show, records_max)
+        return _run(file, source, tools, groups(file.record_type), show, records_max, each)
     finally:
         source.close()
 
@@ -135,6 +137,7 @@ def _run(
     groups: FieldGroups,
     show: int,
     records_max: int | None,
+    each: Callable[[str, Mapping[str, Any]], None],
 ) -> Report | Unusable:
     secrets = {reference.name for _, reference in references_in(file.reach) if reference.is_secret}
     report = Report(file.record_type, len(secrets), "", source.connector.capabilities(), groups=groups)
@@ -146,7 +149,7 @@ def _run(
             if records_max is not None and report.mapped + len(report.quarantined) >= records_max:
                 report.stopped = True
                 break
-            _count(report, source, found, tools, show)
+            _count(report, source, found, tools, show, each)
         if report.stopped:
             break
     report.reach = source.connector.health().note
@@ -171,7 +174,14 @@ def _batches(source: OpenSource) -> Iterator[Page | Changes | Failed]:
         mark = changes.next
 
 
-def _count(report: Report, source: OpenSource, found: Found, tools: MappingTools, show: int) -> None:
+def _count(
+    report: Report,
+    source: OpenSource,
+    found: Found,
+    tools: MappingTools,
+    show: int,
+    each: Callable[[str, Mapping[str, Any]], None],
+) -> None:
     began = time.thread_time()
     outcome = source.apply(found)
     report.seconds += time.thread_time() - began
@@ -190,3 +200,4 @@ def _count(report: Report, source: OpenSource, found: Found, tools: MappingTools
             report.filled.update(fields.keys())
             if len(report.shown) < show:
                 report.shown.append(Shown(key, fields))
+            each(key, fields)

@@ -58,7 +58,7 @@ def facts(record: Record, *, on: date, party_keys: PartyKeys) -> dict[str, Fact]
         "under_appeal": under_appeal,
         "final": fields.get(rules.final_on or "", "9999-12-31") <= as_of and not under_appeal and not fallen,
         "consent_all": _all_consent(record, on),
-        "right_keys": frozenset(_right_keys(rules, fields)),
+        "right_keys": frozenset(right_keys(rules, fields)),
         "case_numbers": frozenset(_case_numbers(rules, fields)),
         "parties": frozenset(_party_keys(record, party_keys)),
     }
@@ -88,7 +88,8 @@ def _any_appeal(rules: FactRules, fields: Mapping[str, Any], mark: str) -> bool:
     return any(fields.get(appeal.field) in code_table(appeal.table).words_with(mark) for appeal in rules.appeals)
 
 
-def _right_keys(rules: FactRules, fields: Mapping[str, Any]) -> Iterator[str]:
+def right_keys(rules: FactRules, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Give the keys of the rights that a record is, or is about."""
     own = rules.own_right
     if own is not None and own.number in fields:
         right_type = (own.words or {}).get(fields.get(own.field or "", ""), own.right_type)
