@@ -21,6 +21,7 @@ from gateway.agencies.sources import Sources
 from gateway.agencies.trusted_keys import requester_keys
 from gateway.audit.service import AuditTrail
 from gateway.auditor.auditing import Auditing
+from gateway.auditor.decided import Decisions
 from gateway.auditor.flag_finding import FlagFinder
 from gateway.auditor.flags import Flags
 from gateway.auditor.hashes import RightHashes
@@ -520,7 +521,9 @@ def _auditing(
     rights = RightHashes(_derived(settings, b"rights"))
     return Auditing(
         search=Search(database, cases, rights),
-        reader=ExchangeReader(database, log, finished),
+        reader=ExchangeReader(
+            database, log, finished, Decisions(database, PastQuestions(database, payloads), policy_catalogue())
+        ),
         looks=Looks(database, audit),
         saved=SavedSearches(database, clock),
         indexer=Indexer(database, payloads, rights),

@@ -90,6 +90,19 @@ class Auditor:
         """
         return self._client.post(f"/audit/flags/{quote(flag, safe='')}", dict(changes), scope=self._scope).json()
 
+    def log(self, check: Literal["", "/consistency", "/entries"] = "", **wanted: int) -> dict[str, Json]:
+        """Read the log's standing, or have the gateway prove a part of it anew.
+
+        Args:
+            check: `/consistency` of the sizes `old` and `new`, `/entries` from `first` to `last`; else the standing.
+            wanted: those numbers.
+
+        Raises:
+            InvalidRequestError: a number is not one of the log's; it is named.
+        """
+        query = f"?{urlencode(wanted)}" if wanted else ""
+        return self._client.get(f"/audit/log{check}{query}", scope=self._scope).json()
+
     def exchange(self, exchange: str) -> dict[str, Json]:
         """Open one exchange: request, receipt, proof, and what else there was about the same things.
 

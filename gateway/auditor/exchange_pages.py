@@ -1,5 +1,7 @@
 """One exchange on one page, and what proves it."""
 
+from importlib.resources import files
+
 import svcs
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -23,8 +25,10 @@ def exchange(exchange_id: str) -> ResponseReturnValue:
     return render_template(
         "audit/exchange.html",
         found=found,
+        scope=scope,
         row=found.row,
         withheld=withheld if isinstance(withheld, list) else [],
+        commands=openssl_commands(svcs.flask.get(Settings).origin, exchange_id),
         origin=svcs.flask.get(Settings).origin,
     )
 
@@ -33,3 +37,14 @@ def exchange(exchange_id: str) -> ResponseReturnValue:
 def evidence(exchange_id: str) -> ResponseReturnValue:
     """Hand out all that proves one exchange; that it was taken out is a leaf of the log."""
     return evidence_file(of_person(current_person()), exchange_id, request.args.get("format", "zip"))
+
+
+def openssl_commands(origin: str, exchange_id: str) -> str:
+    """Write the commands that check a bundle with nothing of ours: those of docs/auditors.md, for this bundle."""
+    fetched = "\n".join(
+        f"curl --fail --silent {origin}/log/{name} --output {name}" for name in ("trust.jws", "trust.jwk")
+    )
+    made = """jq -n --rawfile trust trust.jws --slurpfile pinned trust.jwk \\
+  '{pinned: $pinned[0], trust: ($trust | rtrimstr("\\n"))}' >trust.json"""
+    script = files("gateway.auditor").joinpath("check.sh").read_text("utf-8")
+    return f"{fetched}\n{made}\ncp {exchange_id}.zip bundle.zip\n\n{script}"

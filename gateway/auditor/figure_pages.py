@@ -36,17 +36,25 @@ def reports() -> ResponseReturnValue:
 
 @needs(ROLE)
 def log() -> ResponseReturnValue:
-    """Show the log: its size, how it is confirmed, its checkpoints; prove that a later one continues an earlier one."""
+    """Show the log: how it is confirmed, by whom, its heads; prove two sizes consistent, or a range of entries."""
     checks = svcs.flask.get(LogChecks)
     given = addresses.given()
-    faults, compared = [], None
-    if given:
-        try:
+    faults, compared, verified = [], None, None
+    try:
+        if given.keys() & {"first", "last"}:
+            verified = checks.verify(given)
+        elif given:
             compared = checks.compare(given)
-        except InvalidInputError as error:
-            faults = list(error.faults)
+    except InvalidInputError as error:
+        faults = list(error.faults)
     page = render_template(
-        "audit/log.html", faults=faults, given=given, compared=compared, log=checks.look(), origin=checks.origin
+        "audit/log.html",
+        faults=faults,
+        given=given,
+        compared=compared,
+        verified=verified,
+        log=checks.look(),
+        origin=checks.origin,
     )
     return page, 422 if faults else 200
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.audit.models import AuditEntry
+from gateway.auditor.decided import DecidedAgain, Decisions
 from gateway.auditor.models import ExchangeRight
 from gateway.auditor.scope import Scope
 from gateway.auditor.search import instant
@@ -72,6 +73,8 @@ class Dossier:
     """The members of the signed request; empty once it was erased."""
     receipt: Mapping[str, Json]
     proof: Proof
+    decided: DecidedAgain | None
+    """None where it is not told to this reader, or cannot be."""
     related: Sequence[Related]
     looks: Sequence[Look]
 
@@ -101,6 +104,7 @@ class Dossier:
                 "size": self.proof.size,
                 "problem": self.proof.problem,
             },
+            "decided_again": None if self.decided is None else self.decided.document(),
             "related": [
                 {
                     "id": one.id,
@@ -117,10 +121,11 @@ class Dossier:
 
 
 class ExchangeReader:
-    def __init__(self, database: Database, log: EvidenceLog, finished: FinishedExchanges) -> None:
+    def __init__(self, database: Database, log: EvidenceLog, finished: FinishedExchanges, decisions: Decisions) -> None:
         self._database = database
         self._log = log
         self._finished = finished
+        self._decisions = decisions
 
     def require_seen(self, scope: Scope, exchange_id: str) -> None:
         """Let only those pass whose scope holds the exchange.
@@ -157,12 +162,14 @@ class ExchangeReader:
                 request = payload_of(documents.request)
         except ErasedError:
             pass  # what was asked is gone; that it was, and how it ended, stays
+        receipt = payload_of(row.receipt) if row.receipt else {}
         return Dossier(
             id=exchange_id,
             row=row,
             request=request,
-            receipt=payload_of(row.receipt) if row.receipt else {},
+            receipt=receipt,
             proof=self._proof(row),
+            decided=self._decisions.again(scope, row, request, receipt),
             related=related,
             looks=looks,
         )

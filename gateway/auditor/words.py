@@ -31,6 +31,8 @@ FIELDS: Final = {
     "note": _("Note"),
     "old": _("Earlier size"),
     "new": _("Later size"),
+    "first": _("First entry"),
+    "last": _("Last entry"),
 }
 
 WORDS: Final[dict[str, dict[str, Any]]] = {
@@ -58,6 +60,7 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
         "flag.raised": _("raised a flag"),
         "flag.marked": _("marked a flag"),
     },
+    "effect": {"permit": _("permits"), "forbid": _("forbids")},
     "flag": {
         "volume": _("Unusual volume"),
         "hours": _("Unusual hours"),
@@ -94,6 +97,6 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
     "fault": {
         "span": _("at most 400 days"),
         "assignee": _("an auditor who sees this flag"),
-        "no_checkpoint": _("no head of this size was signed"),
+        "too_large": _("beyond the newest signed head"),
     },
 }

@@ -187,6 +187,39 @@ def flag(*, flag: str, connection: Connection, national: bool, as_json: bool, **
         click.echo(line)
 
 
+@audit.command("log")
+@connection_options
+@click.option("--consistency", nargs=2, type=int, metavar="OLD NEW", help="Prove that the log at one size begins so.")
+@click.option("--entries", nargs=2, type=int, metavar="FIRST LAST", help="Hash these entries anew and prove each.")
+@json_option
+def log(
+    *, connection: Connection, consistency: tuple[int, int] | None, entries: tuple[int, int] | None, as_json: bool
+) -> None:
+    """Show the log's size, witnesses, gaps and alarms, or have a part of it proved anew by the gateway.
+
+    \b
+    Exit status: 0 it holds · 1 it does not, entries are missing, or there is an alarm
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        auditor = Auditor(client)
+        if consistency is not None:
+            found = auditor.log("/consistency", old=consistency[0], new=consistency[1])
+        elif entries is not None:
+            found = auditor.log("/entries", first=entries[0], last=entries[1])
+        else:
+            found = auditor.log()
+    if as_json:
+        print_json(found)
+    else:
+        names = [name for name in found if name not in {"note", "heads", "witnesses"}]
+        rows = [(name, printable(str(found[name]))) for name in names]
+        rows += [("witness", f"{one['name']} up to {one['size']}") for one in _objects(found.get("witnesses"))]
+        for line in table(rows):
+            click.echo(line)
+    if found.get("holds") is False or found.get("missing") or found.get("alarms"):
+        raise click.exceptions.Exit(FAILED)
+
+
 @audit.command("show")
 @click.argument("exchange", metavar="ID")
 @connection_options

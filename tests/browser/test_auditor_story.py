@@ -1,6 +1,7 @@
 """As a new auditor would: every access to a right by customs last month in three steps, opened, taken out, verified."""
 
 import os
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from ipx.request import Ask
 from tests import programs
 from tests.browser.test_accessible import LOOKS
 
+TOOLS = ("bash", "curl", "openssl", "jq", "unzip", "xxd", "basenc")
 WRONG = "/audit/exchanges?since=yesterday"
 
 
@@ -40,19 +42,38 @@ def test_from_the_front_page_to_evidence_that_is_verified_offline(site, browser_
     with page.expect_download() as download:
         page.get_by_role("button", name="Evidence (zip)").click()
     download.value.save_as(tmp_path / f"{exchange}.zip")
-    commands = page.get_by_label("Commands").inner_text().splitlines()
+    commands = page.get_by_label("Commands", exact=True).inner_text().splitlines()
+    openssl = page.get_by_label("OpenSSL commands").text_content()
 
     assert commands[0].startswith("ipx trust fetch ")
     for command in commands:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path,
-            env=os.environ | {"PATH": programs.path()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = bash(command, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        pytest.skip(f"verified with ipx; OpenSSL's commands need {', '.join(missing)}")
+    whole = (tmp_path / f"{exchange}.zip").read_bytes()
+    taken = bash(openssl, tmp_path)
+    (tmp_path / f"{exchange}.zip").write_bytes(flipped(whole))
+    refused = bash(openssl, tmp_path)
+
+    assert taken.returncode == 0, taken.stderr
+    assert "by customs-xa.intake, as requester" in taken.stdout
+    assert refused.returncode != 0
+    assert bash(commands[1], tmp_path).returncode == 1
+
+
+def bash(script, folder):
+    environment = os.environ | {"PATH": programs.path()}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def flipped(bundle: bytes) -> bytes:
+    """Change one byte of the receipt's signature."""
+    name = bundle.index(b"receipt.jws")
+    place = bundle.index(b".", bundle.index(b".", name + len(b"receipt.jws")) + 1) + 5
+    return bundle[:place] + (b"A" if bundle[place : place + 1] != b"A" else b"B") + bundle[place + 1 :]
 
 
 @pytest.mark.parametrize("language", ["en", "zh_Hans_CN"])

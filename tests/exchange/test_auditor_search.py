@@ -170,6 +170,28 @@ def test_one_exchange_is_shown_with_its_request_receipt_and_a_proof_made_anew(ga
     assert {"trademark.owner.contact"} <= {item["group"] for item in found.receipt["withheld"]}
 
 
+def test_a_decision_is_taken_again_by_the_policies_of_its_time(gateway, asked):
+    place = ("holder", "ipo-xa")
+    then = gateway.services.policies.versions()[place]
+    policies = gateway.services.policies
+    texts = [text for text in policies.active()[1] if (text.ref.tier, text.ref.owner) == place]
+    policies.activate([text for text in texts if "customs" not in text.cedar], actor="person:alice")
+    refused = gateway.services.auditing.reader.read(NATION, asked["refused"]).decided
+    found = gateway.services.auditing.reader.read(NATION, asked["mark"])
+    (one,) = found.decided.explanations
+    deciding = [str(policy.ref) for policy in one.policies if policy.decides]
+
+    assert policies.versions()[place] != then == found.receipt["policies"]["holder"]
+    assert found.decided.is_same
+    assert any(ref.startswith("holder/ipo-xa/") for ref in deciding)
+    assert any(ref.startswith("egress/customs-xa/") for ref in deciding)
+    withheld = {item["group"] for item in found.receipt["withheld"]}
+    assert {group.group for group in one.groups if not group.is_disclosed} == withheld
+    assert refused is None or refused.is_same
+    assert gateway.services.auditing.reader.read(OF_CUSTOMS, asked["mark"]).decided is None
+    assert gateway.services.auditing.reader.read(OF_CUSTOMS, asked["recordal"]).decided.is_same
+
+
 def test_what_was_changed_in_the_database_is_no_longer_proved(gateway, asked):
     with gateway.services.database.write() as session:
         row = session.get_one(Exchange, asked["mark"])

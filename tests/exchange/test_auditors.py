@@ -68,6 +68,13 @@ def test_every_block_of_the_page_is_run():
     assert named == {*STEPS, "container"}
 
 
+def test_the_console_prints_the_commands_of_this_page():
+    scripts = {match["name"]: match["script"] for match in BLOCK.finditer(PAGE.read_text("utf-8"))}
+    printed = (PAGE.parent.parent / "gateway" / "auditor" / "check.sh").read_text("utf-8")
+
+    assert printed == "\n".join(scripts[name] for name in STEPS)
+
+
 def test_openssl_and_a_shell_take_a_release_and_a_refusal(one_gateway, audit):
     released = one_gateway.ask()
     denied = one_gateway.ask(COURT, **DETENTION)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from gateway.audit.models import AuditEntry
 from gateway.auditor.pages import blueprint
 from ipx import evidence
+from tests.exchange.test_flags import planted_flag
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 from tests.web.people import browser
 
@@ -160,6 +161,11 @@ def test_a_later_head_is_proved_to_continue_an_earlier_one(gateway, carol):
     proved = carol.get(f"/audit/log?old={old}&new={new}")
 
     assert f"The log of {new} entries begins with the log of {old}" in text_of(proved)
+    assert "begins with the log of 2" in text_of(carol.get(f"/audit/log?old=2&new={new - 1}"))  # no head of either
+    assert f"each is under the signed head of {new} entries" in text_of(carol.get(f"/audit/log?first=0&last={new - 1}"))
+    assert "none: every entry" in text_of(proved)
+    for wrong in ("first=3&last=1", f"first=0&last={new}", "first=0", "first=0&last=1000"):
+        assert carol.get(f"/audit/log?{wrong}").status_code == 422
     for wrong in (f"old={new}&new={old}", "old=x&new=1", f"old={old}&new=99999"):
         assert carol.get(f"/audit/log?{wrong}").status_code == 422
 
@@ -181,3 +187,43 @@ def test_pages_speak_chinese(carol, exchanges, path):
 
 def test_a_client_is_found_by_its_name(carol, exchanges):
     assert "1 exchange." in text_of(carol.get(f"/audit/exchanges?client={CUSTOMS}"))
+
+
+def test_a_flag_is_read_in_words_marked_and_leads_to_its_exchanges(gateway, carol, exchanges):
+    flag = planted_flag(gateway.services)
+    listed = carol.get("/audit/flags?status=open")
+    page = carol.get(f"/audit/flags/{flag}")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(page))[1]
+    form = {"csrf_token": token, "status": "looked_into", "assignee": "person:carol", "note": "asked customs"}
+    marked = carol.post(f"/audit/flags/{flag}", data=form, follow_redirects=True)
+
+    assert flag in text_of(listed)
+    assert "99 requests on this day; usual for this agency are 9 a day." in text_of(page)
+    assert "/audit/exchanges?requester=customs-xa&since=2026-11-24&until=2026-11-24" in text_of(page)
+    assert "being looked into" in text_of(marked)
+    assert "asked customs" in text_of(marked)
+    assert "marked a flag" in text_of(carol.get(f"/audit/acts?subject=flag:{flag}"))
+    assert carol.post(f"/audit/flags/{flag}", data={**form, "assignee": "person:otto"}).status_code == 422
+    assert carol.get("/audit/flags?kind=rain").status_code == 422
+    assert "异常数量" in text_of(carol.get("/audit/flags?lang=zh_Hans_CN"))
+
+
+def test_an_entry_that_was_changed_or_is_gone_is_seen_on_the_page_of_the_log(gateway, carol):
+    gateway.ask()
+    size = gateway.services.published.newest().size
+    with gateway.services.database.writer.begin() as connection:
+        for name in [
+            row[0]
+            for row in connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'log_entry'"
+            )
+        ]:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.exec_driver_sql("UPDATE log_entry SET entry = x'78' WHERE idx = 1")
+        connection.exec_driver_sql("DELETE FROM log_entry WHERE idx = 2")
+    page = text_of(carol.get(f"/audit/log?first=0&last={size - 1}"))
+
+    assert "not proved" in page
+    assert "entry 1:" in page
+    assert "1 entry is missing" in page
+    assert "entry 2 is missing" in text_of(carol.get("/audit/log?first=2&last=2"))
