@@ -3,17 +3,21 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import hypothesis
 import pytest
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from werkzeug.routing import Rule
 
 from gateway.db.engine import Database
 from gateway.tables import Base
@@ -30,6 +34,38 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _remember_builders() -> None:
+    """Compile what builds the addresses of a route once for all applications of a run: it is the same each time."""
+    compiled: Callable[..., Any] = Rule._compile_builder
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def builder(rule: Rule, *options: bool) -> Any:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), *options)
+        if key not in known:
+            known[key] = compiled(rule, *options)
+        return known[key]
+
+    Rule._compile_builder = builder
+
+
+class RememberedTemplates(BytecodeCache):
+    """Templates are compiled once for all applications of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+_remember_builders()
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": RememberedTemplates()}
 
 
 class SettableClock:

@@ -11,7 +11,7 @@ from ipx.encoding import b64url
 from ipx.keys import generate_signer
 from ipx.problems import ClientError
 from ipx.tokens import Grant
-from tests.exchange.world import CUSTOMS, MARK, OFFICE
+from tests.exchange.world import CUSTOMS, MARK, OFFICE, Gateway
 
 BAD_MEMBERS = {
     "purpose missing": ({"purpose": None}, "invalid-field", "/purpose"),
@@ -42,6 +42,12 @@ BAD_MEMBERS = {
     "iat a text": ({"iat": "1790000000"}, "invalid-field", "/iat"),
     "iat in the past century": ({"iat": -5, "exp": 10}, "invalid-field", "/iat"),
 }
+
+
+@pytest.fixture
+def gateway(one_gateway):
+    """One for all: nothing is filed, and no database has a part in what is wrong with a request."""
+    return one_gateway
 
 
 def refused(gateway, request, client_id=CUSTOMS):
@@ -176,13 +182,15 @@ def test_without_a_token_the_caller_is_told_what_is_needed(gateway):
     assert gateway.count("exchange") == 0
 
 
-def test_a_suspended_client_is_refused_on_its_next_call(gateway):
+def test_a_suspended_client_is_refused_on_its_next_call(demo, settings):
+    gateway = Gateway(demo, settings)
     gateway.ask()
     gateway.services.agencies.suspend(Client, CUSTOMS, reason="test", actor="operator:test")
 
     with pytest.raises(ClientError):
         gateway.ask()
     assert gateway.count("exchange") == 1
+    gateway.close()
 
 
 def test_a_token_bound_to_no_purpose_releases_nothing(gateway):

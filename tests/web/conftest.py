@@ -6,9 +6,22 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.people import security
 from tests.exchange.conftest import demo as demo  # noqa: PLC0414  (a fixture, found by its name)
 from tests.exchange.world import Gateway
 from tests.web.people import add_people, browser, sign_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_cheap() -> Iterator[None]:
+    """Passwords are kept as in service, with a thousandth of the work."""
+    cost = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}
+    real = security.configuration
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            security, "configuration", lambda at: {**real(at), "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": cost}
+        )
+        yield
 
 
 @pytest.fixture(scope="session")
