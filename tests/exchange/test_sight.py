@@ -44,6 +44,7 @@ def test_a_past_exchange_is_explained_as_it_was_decided(one_gateway, sight):
     assert one.obligations.retain_days == answer.obligations["retain_days"]
 
 
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_a_past_exchange_is_explained_by_the_policies_in_force_now(gateway):
     answer = gateway.ask()
     text = people.text_of(gateway)
