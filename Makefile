@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ASSETS := gateway/web/static/vendor/VENDOR.json
 PORT ?= 8080
+FUZZ ?= 50
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench load drill mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load fuzz drill mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ bench: $(STAMP) ## measure: ratios side by side from one run, one line each
 
 load: $(STAMP) ## ever more connections and records of all sizes, beside the holder's own system (LOAD=--small: a minute)
 	@$(BIN)/python -m tests.load $(LOAD)
+
+fuzz: $(STAMP) ## call every address of the API with made-up calls: not one may end in 500 (FUZZ=examples for each address)
+	@IPX_FUZZ_EXAMPLES=$(FUZZ) IPX_FUZZ_SEED=$${IPX_FUZZ_SEED:-$$(date +%s)} $(BIN)/pytest -q -s tests/observing/test_openapi.py -k made_up
 
 mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less? (minutes; MUTANTS=--small: a sample)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)

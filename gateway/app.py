@@ -24,6 +24,7 @@ from gateway.people import security
 from gateway.people import views as people_views
 from gateway.policy_api import views as policy_views
 from gateway.web import headers, pages, problem
+from gateway.web.numbers import ColumnInteger
 from gateway.wiring import Services, register
 
 BODY_BYTES = 1 << 20
@@ -32,6 +33,7 @@ BODY_BYTES = 1 << 20
 def create_app(services: Services) -> Flask:
     """Build the Flask application over ready-made services."""
     app = Flask("gateway", static_folder=None)
+    app.url_map.converters["int"] = ColumnInteger
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     svcs.flask.init_app(app)

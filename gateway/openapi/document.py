@@ -20,6 +20,8 @@ ABOUT: Final = (
     "Records of intellectual property, released by their holders' policies and signed by their holders, with evidence "
     "that anybody can check. Refusals are problem documents (RFC 9457)."
 )
+UNKNOWN: Final = Operation("", {200: "Anything"})
+"""For a route that nobody has described yet; a test fails for it, the document does not."""
 _ARGUMENT: Final = re.compile(r"<(?:(?P<converter>[^:<>]+):)?(?P<name>\w+)>")
 _LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
 _SCOPES: Final = {
@@ -80,7 +82,7 @@ def path_of(rule: Rule) -> str:
 def _routes(app: Flask) -> Iterable[tuple[str, dict[str, Any]]]:
     found: dict[str, dict[str, Any]] = {}
     for rule, method in routes(app):
-        operation = OPERATIONS[rule.endpoint]
+        operation = OPERATIONS.get(rule.endpoint, UNKNOWN)
         view = app.view_functions[rule.endpoint]
         found.setdefault(path_of(rule), {})[method.lower()] = _operation(rule, view, operation)
     return found.items()

@@ -59,6 +59,7 @@ class FlagSchema(Schema):
 
 
 TEXT: Final[Mapping[str, Any]] = {"type": "string"}
+_SIZE: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
 _FORM: Final = {"format": {"type": "string", "enum": ["zip", "asice"], "default": "zip"}}
 _FILE: Final = {"format": {"type": "string", "enum": ["ndjson", "csv"]}, "mark": {"type": "string", "enum": ["yes"]}}
 _PLACE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -145,6 +146,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "audit.flag": Operation("audit:read", {200: "Anything"}, problems=("not-found", *_AUDIT)),
     "audit.mark_flag": Operation(
         "audit:read", {200: "Anything"}, FlagSchema, problems=("not-found", "illegal-transition", *BODY, *_AUDIT)
+    ),
+    "audit.log": Operation("audit:read", {200: "Anything"}, problems=_AUDIT),
+    "audit.consistency": Operation(
+        "audit:read", {200: "Anything"}, query={"old": _SIZE, "new": _SIZE}, problems=("not-found", *_AUDIT)
+    ),
+    "audit.entries": Operation(
+        "audit:read", {200: "Anything"}, query={"first": _SIZE, "last": _SIZE}, problems=("not-found", *_AUDIT)
     ),
     "audit.export_exchanges": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),
     "audit.export_acts": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),

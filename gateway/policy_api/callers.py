@@ -101,7 +101,7 @@ def number(text: str, pointer: str, *, most: int) -> int:
     Raises:
         InvalidInputError: it is none from 1 on.
     """
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= most):  # noqa: PLR2004
         raise InvalidInputError([Fault(pointer, "number", f"1 to {most}")], slug="invalid-request")
     return int(text)
 

@@ -13,6 +13,7 @@ from gateway.governance.reviews import Reviews
 from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, body, editor, number, query, seen_version
 from gateway.policy_api.documents import change_document, plain, summary_document
 from gateway.policy_api.schemas import NothingSchema, OpenSchema, ReviewSchema, SaveSchema, ScheduleSchema
+from gateway.web.numbers import MOST
 
 _ONE = "/changes/<int:change_id>"
 
@@ -49,7 +50,7 @@ def list_changes() -> Response:
         state=given["state"] or None,
         tier=given["tier"] or None,
         owner=given["owner"] or None,
-        after=number(given["after"], "/after", most=1 << 40) if given["after"] else None,
+        after=number(given["after"], "/after", most=MOST) if given["after"] else None,
         limit=limit,
     )
     is_last = len(found) < limit

@@ -3,6 +3,7 @@
 from marshmallow import RAISE, Schema, fields, validate
 
 from gateway.governance.changes import REASON_CHARACTERS, TITLE_CHARACTERS
+from gateway.web.numbers import MOST
 from policies.reference import TIERS
 
 _CEDAR = fields.String(allow_none=True, validate=validate.Length(1, 16 * 1024))
@@ -45,8 +46,8 @@ class ScheduleSchema(_Strict):
 
 
 class RollBackSchema(_Strict):
-    activation = fields.Integer(required=True, strict=True)
-    in_force = fields.Integer(required=True, strict=True)
+    activation = fields.Integer(required=True, strict=True, validate=validate.Range(1, MOST))
+    in_force = fields.Integer(required=True, strict=True, validate=validate.Range(1, MOST))
     reason = fields.String(required=True, validate=validate.Length(1, REASON_CHARACTERS))
 
 
@@ -72,7 +73,7 @@ class LintSchema(_Strict):
 
 class QuestionSchema(_Strict):
     question = fields.Dict(required=True)
-    change = fields.Integer(strict=True)
+    change = fields.Integer(strict=True, validate=validate.Range(1, MOST))
 
 
 class ImportSchema(_Strict):
