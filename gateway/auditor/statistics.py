@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from gateway.auditor.models import ExchangeSearch, ExchangeVersions
 from gateway.auditor.scope import Scope
 from gateway.db.engine import Database
 from gateway.exchange.models import Exchange
@@ -59,6 +60,8 @@ class Figures:
     days: Sequence[Day]
     outcomes: Sequence[Cell]
     """Outcome by record type."""
+    policies: Sequence[Cell]
+    """Outcome by version of the holder's policies, as receipts name it; of exchanges that are indexed."""
     purposes: Sequence[Cell]
     """Purpose by asking agency."""
     holders: Sequence[HolderTime]
@@ -92,6 +95,7 @@ class Statistics:
                 pairs=pairs,
                 days=self._days(session, within, since, until),
                 outcomes=[Cell(*row) for row in _counted(session, within, Exchange.record_type, Exchange.state)],
+                policies=[Cell(*row) for row in _by_version(session, within)],
                 purposes=[Cell(*row) for row in _counted(session, within, Exchange.requester, Exchange.purpose)],
                 holders=self._holders(session, within),
             )
@@ -143,3 +147,16 @@ def _counted(
 ) -> Sequence[Any]:
     query = select(row, column, func.count()).where(within).group_by(row, column).order_by(row, column)
     return [tuple(found) for found in session.execute(query)]
+
+
+def _by_version(session: Session, within: ColumnElement[bool]) -> Sequence[Any]:
+    version = ExchangeVersions.holder
+    query = (
+        select(version, Exchange.state, func.count())
+        .select_from(Exchange)
+        .join(ExchangeSearch, ExchangeSearch.exchange_id == Exchange.id)
+        .join(ExchangeVersions, ExchangeVersions.id == ExchangeSearch.versions)
+        .where(within, version != "")
+    )
+    grouped = query.group_by(version, Exchange.state).order_by(version, Exchange.state)
+    return [tuple(found) for found in session.execute(grouped)]

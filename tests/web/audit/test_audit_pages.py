@@ -149,6 +149,17 @@ def test_reports_count_what_there_is_and_lead_to_it(carol, exchanges):
         r'href="(/audit/exchanges\?[^"]*holder=ipo-xa[^"]*requester=customs-xa[^"]*)"', page
     )
     assert "1 exchange." in text_of(carol.get(pair[1]))
+    for caption in (
+        "Who asks whom",
+        "Exchanges a day",
+        "Outcomes by version of policies",
+        "Purposes by agency",
+        "Slowest",
+    ):
+        assert caption in page
+    for kind in ("record_type", "policy_version", "purpose", "holder"):
+        address = re.search(rf'href="(/audit/exchanges\?[^"]*{kind}=[^"]*)"', page)[1]
+        assert re.search(r"\d exchanges?\.", text_of(carol.get(address))), kind
     assert carol.get("/audit/reports?since=2020-01-01&until=2026-01-01").status_code == 422
 
 
