@@ -23,7 +23,7 @@ from gateway.people import admin_views as people_admin
 from gateway.people import security
 from gateway.people import views as people_views
 from gateway.policy_api import views as policy_views
-from gateway.web import headers, pages, problem
+from gateway.web import deprecation, headers, pages, problem
 from gateway.web.numbers import ColumnInteger
 from gateway.wiring import Services, register
 
@@ -64,6 +64,7 @@ def create_app(services: Services) -> Flask:
         admin_pages.install_tools(app)
         audit_pages.install(app)
     app.add_url_rule("/", "front", _front)
+    deprecation.install(app)
     app.after_request(headers.set_headers)
     return app
 

@@ -16,6 +16,7 @@ from gateway.exchange.errors import OfficerExcludedError, StaleVersionError
 from gateway.exchange.schemas import faults_of
 from gateway.oauth.guard import Caller, Guard
 from gateway.web import problem
+from gateway.web.paging import link_next
 from ipx.errors import FormatError
 from ipx.jws import parse_object
 
@@ -63,7 +64,8 @@ def inbox() -> Response:
     tasks = svcs.flask.get(Approvals).list(caller.agency, state=state, after=given.get("after"), limit=int(limit))
     is_last = len(tasks) < int(limit)
     onward = None if is_last else tasks[-1].id
-    return _answer({"items": [task_document(task) for task in tasks], "next": onward, "complete": is_last})
+    listed = _answer({"items": [task_document(task) for task in tasks], "next": onward, "complete": is_last})
+    return link_next(listed, "after", onward)
 
 
 def look(task_id: str) -> Response:
@@ -177,6 +179,8 @@ def _answer(body: object, *, version: int | None = None) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if version is not None:
         response.headers["ETag"] = f'"{version}"'
+        if request.method == "GET":
+            response.make_conditional(request)
     return response
 
 

@@ -166,8 +166,13 @@ class Activations:
             )
             return _version(made, rows, is_current=True)
 
-    def history(self, editor: Editor, tier: str, owner: str, *, limit: int = 50) -> Sequence[Version]:
-        """List what was in force for a tier and owner, the newest first; nothing to whom it is no business."""
+    def history(
+        self, editor: Editor, tier: str, owner: str, *, limit: int = 50, after: int | None = None
+    ) -> Sequence[Version]:
+        """List what was in force for a tier and owner, the newest first, from below the number `after` on.
+
+        Nothing to whom it is no business.
+        """
         if not editor.covers(tier, owner):
             return []
         query = (
@@ -176,10 +181,16 @@ class Activations:
             .order_by(Activation.id.desc())
             .limit(limit)
         )
+        if after is not None:
+            query = query.where(Activation.id < after)
         with self._database.read() as session:
             rows = session.scalars(query).all()
             return [
-                _version(row, self._policies.revisions_of(session, row.revisions), is_current=row is rows[0])
+                _version(
+                    row,
+                    self._policies.revisions_of(session, row.revisions),
+                    is_current=after is None and row is rows[0],
+                )
                 for row in rows
             ]
 

@@ -124,15 +124,26 @@ class Emergencies:
             detail = {"verdict": verdict, "comment": comment}
             self._audit.record(session, editor.actor, "policy.emergency_reviewed", f"emergency:{row.id}", detail)
 
-    def list(self, editor: Editor, *, is_open: bool | None = None) -> Sequence[Emergency]:
-        """List emergency denials that are this editor's business, the newest first."""
+    def list(
+        self, editor: Editor, *, is_open: bool | None = None, limit: int | None = None, after: int | None = None
+    ) -> Sequence[Emergency]:
+        """List emergency denials that are this editor's business, the newest first.
+
+        Args:
+            editor: who asks.
+            is_open: only those that are, or are not, still in force.
+            limit: at most so many.
+            after: those of lower numbers.
+        """
         query = select(Emergency).order_by(Emergency.id.desc())
         if is_open is not None:
             query = query.where(Emergency.ended_at.is_(None) if is_open else Emergency.ended_at.is_not(None))
         if editor.agency is not None:
             query = query.where(Emergency.owner == editor.agency, Emergency.tier != "guardrail")
+        if after is not None:
+            query = query.where(Emergency.id < after)
         with self._database.read() as session:
-            return session.scalars(query).all()
+            return session.scalars(query.limit(limit)).all()
 
     def show(self, editor: Editor, emergency_id: int) -> Emergency:
         """Give one emergency denial.

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from gateway.openapi.operations import GUARDED, OPERATIONS, Operation
 from gateway.openapi.shapes import SHAPES
+from gateway.web.deprecation import DEPRECATED
 from gateway.web.problem import PROBLEMS
 
 ABOUT: Final = (
@@ -119,6 +120,8 @@ def _operation(rule: Rule, view: Any, operation: Operation) -> dict[str, Any]:
         },
         "security": [] if operation.scope is None else _security(operation.scope),
     }
+    if rule.endpoint in DEPRECATED:
+        made["deprecated"] = True
     if operation.takes is not None:
         made["requestBody"] = _body(operation)
     return made

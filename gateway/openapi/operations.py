@@ -60,6 +60,7 @@ class FlagSchema(Schema):
 
 TEXT: Final[Mapping[str, Any]] = {"type": "string"}
 _SIZE: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
+_NUMBER: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 1}
 _FORM: Final = {"format": {"type": "string", "enum": ["zip", "asice"], "default": "zip"}}
 _FILE: Final = {"format": {"type": "string", "enum": ["ndjson", "csv"]}, "mark": {"type": "string", "enum": ["yes"]}}
 _PLACE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -92,7 +93,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *("invalid-request", "invalid-signature", "stale-request", "invalid-field", "too-large"),
             *("unsupported-media-type", "purpose-outside-token", "denied", "no-information", "in-flight", "jti-reused"),
             *("answer-gone", "holder-failed", "holder-timeout", "policy-unavailable", "interrupted"),
-            *("log-unavailable", "evidence-overdue"),
+            *("log-unavailable", "evidence-overdue", "quota-exhausted"),
         ),
         example="eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImlweC1yZXF1ZXN0K2p3dCJ9.e30.c2ln",
     ),
@@ -175,9 +176,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "policies.history": Operation(
         "policies:read",
         {200: "Items"},
-        query={},
+        query={"after": _NUMBER},
         is_paged=True,
-        problems=("invalid-request", "not-found", "not-allowed"),
+        problems=("invalid-request", "not-allowed"),
     ),
     "policies.shown": Operation("policies:read", {200: "Policy"}, problems=("not-found", "not-allowed")),
     "policies.drawn": Operation(
@@ -186,7 +187,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         query={"language": {"type": "string", "enum": ["en", "zh"]}},
         problems=("invalid-request", "not-found", "not-allowed"),
     ),
-    "policies.emergencies": Operation("policies:read", {200: "Items"}),
+    "policies.emergencies": _listing("policies:read", "Items", query={"after": _NUMBER}),
     "policies.imported": Operation(
         "policies:edit", {201: "Items"}, policy.ImportSchema, problems=(*BODY, *CHANGE, *FILED, "already-exists")
     ),
@@ -219,7 +220,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "policies.list_changes": _listing(
         "policies:read",
         "Items",
-        query={**_PLACE, "state": TEXT, "after": {"type": "integer", "minimum": 1}},
+        query={**_PLACE, "state": TEXT, "after": _NUMBER},
         problems=("invalid-field",),
     ),
     "policies.open_change": Operation(

@@ -17,6 +17,7 @@ from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
 from gateway.governance.errors import ChangedMeanwhileError, NotEntitledError
 from gateway.oauth.guard import Guard
 from gateway.web import problem
+from gateway.web.paging import link_next
 from ipx.errors import FormatError
 from ipx.jws import parse_object
 
@@ -111,7 +112,16 @@ def answer(document: object, *, version: int | None = None, status: int = 200) -
     response.headers["Cache-Control"] = "no-store"
     if version is not None:
         response.headers["ETag"] = f'"{version}"'
+    if request.method == "GET":
+        response.add_etag()
+        response.make_conditional(request)
     return response
+
+
+def page(items: list[Any], limit: int, ids: list[int]) -> Response:
+    """Answer a page of a list whose items have numbers; where it may go on, the last of them is in `next`."""
+    onward = str(ids[-1]) if len(items) == limit else None
+    return link_next(answer({"items": items, "next": onward, "complete": onward is None}), "after", onward)
 
 
 def archive(files: Mapping[str, str]) -> Response:

@@ -10,7 +10,7 @@ from gateway.governance.activations import Activations
 from gateway.governance.changes import Change, Changes
 from gateway.governance.proposals import STATES
 from gateway.governance.reviews import Reviews
-from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, body, editor, number, query, seen_version
+from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, body, editor, number, page, query, seen_version
 from gateway.policy_api.documents import change_document, plain, summary_document
 from gateway.policy_api.schemas import NothingSchema, OpenSchema, ReviewSchema, SaveSchema, ScheduleSchema
 from gateway.web.numbers import MOST
@@ -53,9 +53,7 @@ def list_changes() -> Response:
         after=number(given["after"], "/after", most=MOST) if given["after"] else None,
         limit=limit,
     )
-    is_last = len(found) < limit
-    onward = None if is_last else str(found[-1].id)
-    return answer({"items": [summary_document(one) for one in found], "next": onward, "complete": is_last})
+    return page([summary_document(one) for one in found], limit, [one.id for one in found])
 
 
 def open_change() -> Response:

@@ -16,7 +16,7 @@ from gateway.governance.errors import NotEntitledError
 from gateway.governance.folders import Folders, read_folder, write_folder
 from gateway.governance.service import Policies
 from gateway.policy_api import change_views
-from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, archive, body, editor, number, query
+from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, archive, body, editor, number, page, query
 from gateway.policy_api.documents import emergency_document, plain, policy_document, summary_document, version_document
 from gateway.policy_api.schemas import (
     EmergencyReviewSchema,
@@ -26,6 +26,7 @@ from gateway.policy_api.schemas import (
     QuestionSchema,
     RollBackSchema,
 )
+from gateway.web.numbers import MOST
 from policies.cards import NoCard, card
 from policies.engine import Audience, Question, Release, decide, explain, parse
 from policies.lint import lint
@@ -113,9 +114,9 @@ def tested(tier: str, owner: str) -> Response:
 def history(tier: str, owner: str) -> Response:
     """List what was in force for a tier and owner, the newest first."""
     who = editor(READ)
-    limit = number(query(limit="50")["limit"], "/limit", most=PAGE)
-    items = svcs.flask.get(Activations).history(who, tier, owner, limit=limit)
-    return answer({"items": [version_document(one) for one in items], "complete": len(items) < limit})
+    limit, after = _page_asked()
+    items = svcs.flask.get(Activations).history(who, tier, owner, limit=limit, after=after)
+    return page([version_document(one) for one in items], limit, [one.id for one in items])
 
 
 def roll_back(tier: str, owner: str) -> Response:
@@ -183,9 +184,11 @@ def explain_question() -> Response:
 
 
 def emergencies() -> Response:
-    """List emergency denials."""
-    found = svcs.flask.get(Emergencies).list(editor(READ))
-    return answer({"items": [emergency_document(one) for one in found], "complete": True})
+    """List emergency denials, the newest first, a page at a time."""
+    who = editor(READ)
+    limit, after = _page_asked()
+    found = svcs.flask.get(Emergencies).list(who, limit=limit, after=after)
+    return page([emergency_document(one) for one in found], limit, [one.id for one in found])
 
 
 def deny() -> Response:
@@ -211,6 +214,13 @@ def review_emergency(emergency_id: int) -> Response:
     service = svcs.flask.get(Emergencies)
     service.review(who, emergency_id, said["verdict"], comment=said["comment"])
     return answer(emergency_document(service.show(who, emergency_id)))
+
+
+def _page_asked() -> tuple[int, int | None]:
+    """Read how long a page is to be, and after which number it begins."""
+    given = query(limit="50", after="")
+    after = number(given["after"], "/after", most=MOST) if given["after"] else None
+    return number(given["limit"], "/limit", most=PAGE), after
 
 
 def _text(tier: str, owner: str, policy_id: str) -> Any:

@@ -1,0 +1,71 @@
+"""Lists have pages and say where they go on; what is unchanged is 304; what will go says so."""
+
+import json
+from datetime import UTC, datetime
+
+import flask
+import pytest
+
+from gateway.web.deprecation import Deprecated, install
+from tests.exchange.world import OFFICE
+from tests.observing.test_openapi import SCOPES, call
+
+
+@pytest.fixture(scope="module")
+def site(one_gateway):
+    agencies = one_gateway.services.agencies
+    agencies.grant("ipo-xa", list(SCOPES), actor="operator:test")
+    agencies.set_client_scopes(OFFICE, ["exchange:request", *SCOPES], actor="operator:test")
+    for number in range(3):
+        draft = json.dumps({"tier": "holder", "owner": "ipo-xa", "title": f"draft {number}"}).encode()
+        assert call(one_gateway, "POST", "/v1/policies/changes", "policies:edit", draft).status == 201
+    return one_gateway
+
+
+def read(site, path, **headers):
+    return call(site, "GET", path, "policies:read", headers={name.replace("_", "-"): v for name, v in headers.items()})
+
+
+def test_a_list_is_read_to_its_end_by_its_links(site):
+    path, seen = "/v1/policies/changes?limit=2&tier=holder", []
+    while path:
+        reply = read(site, path)
+        seen += [one["title"] for one in reply.json()["items"]]
+        assert ("Link" in reply.headers) is not reply.json()["complete"]
+        path = reply.headers.get("Link", "").partition(">")[0].removeprefix("<")
+
+    assert seen == ["draft 2", "draft 1", "draft 0"]
+
+
+@pytest.mark.parametrize("path", ["/v1/policies/emergencies", "/v1/policies/holder/ipo-xa/activations"])
+def test_every_list_that_grows_has_pages(site, path):
+    first = read(site, f"{path}?limit=1").json()
+
+    assert first.keys() == {"items", "next", "complete"}
+    assert len(first["items"]) <= 1
+    assert read(site, f"{path}?after=1").json()["items"] == []
+    assert read(site, f"{path}?limit=0").status == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/policies", "/v1/policies/changes", "/v1/policies/changes/1"])
+def test_what_is_unchanged_is_not_sent_again(site, path):
+    first = read(site, path)
+
+    again = read(site, path, If_None_Match=first.headers["ETag"])
+
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+
+
+def test_an_address_that_will_go_says_when_and_what_follows():
+    app = flask.Flask("small")
+    app.add_url_rule("/old", "old", lambda: "x")
+    app.add_url_rule("/new", "new", lambda: "x")
+    gone = Deprecated(datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC), "https://gw.example/new")
+    install(app, {"old": gone})
+
+    old, new = app.test_client().get("/old"), app.test_client().get("/new")
+
+    assert old.headers["Deprecation"] == "@1798761600"
+    assert old.headers["Sunset"] == "Sat, 01 Jan 2028 00:00:00 GMT"
+    assert old.headers["Link"] == '<https://gw.example/new>; rel="deprecation"; type="text/html"'
+    assert "Deprecation" not in new.headers
