@@ -1,9 +1,10 @@
 """Whose exchanges an auditor may see: those of one agency, on either side, or all of the nation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy import ColumnElement, and_, or_, true
 
 from gateway.audit.models import AuditEntry
 from gateway.exchange.models import Exchange
@@ -29,6 +30,15 @@ class Scope:
         if self.agency is None:
             return true()
         return or_(Exchange.requester == self.agency, Exchange.holder == self.agency)
+
+    def sides(self) -> Sequence[ColumnElement[bool]]:
+        """Select the same in parts that have nothing in common: an index counts each of them, and none their union."""
+        if self.agency is None:
+            return (true(),)
+        return (
+            Exchange.requester == self.agency,
+            and_(Exchange.holder == self.agency, Exchange.requester != self.agency),
+        )
 
     def acts(self) -> ColumnElement[bool]:
         """Select the acts that an agency's own systems did, or that were done to the agency and what is its own."""

@@ -42,6 +42,10 @@ class Exchange(Base):
         Index("ix_exchange_received_at_id", "received_at", "id"),
         Index("ix_exchange_record_sha256_received_at", "record_sha256", "received_at"),
         Index("ix_exchange_log_index", "log_index"),
+        Index("ix_exchange_purpose_received_at", "purpose", "received_at"),
+        Index("ix_exchange_state_received_at", "state", "received_at"),
+        Index("ix_exchange_requester_holder_received_at", "requester", "holder", "received_at"),
+        Index("ix_exchange_holder_requester_received_at", "holder", "requester", "received_at"),
         Index("ix_exchange_answer_kept", "finished_at", sqlite_where=ANSWER_KEPT, postgresql_where=ANSWER_KEPT),
     )
 

@@ -19,6 +19,7 @@ from tests.bench.stores import two_databases
 
 NATION = Scope("bench", None)
 CUSTOMS = Scope("bench", "customs-xa")
+REGULATOR = Scope("bench", "regulator-xa")
 EXPORTED = 20_000
 
 
@@ -101,7 +102,7 @@ def _searches(services: Services) -> dict[str, tuple[Scope, ExchangeFilter]]:
         "failed": (NATION, ExchangeFilter(outcome=("failed",))),
         "purpose-last-quarter": (NATION, ExchangeFilter(purpose="border_enforcement", since=quarter)),
         "own-side": (CUSTOMS, ExchangeFilter()),
-        "own-side-refused": (CUSTOMS, ExchangeFilter(outcome=("denied", "failed"))),
+        "own-side-refused": (REGULATOR, ExchangeFilter(outcome=("denied", "failed"))),
     }
 
 
