@@ -6,7 +6,7 @@
 What is real: each exchange has a request signed by its client, a receipt signed by the gateway, payloads under a key
 of its own, a leaf in the log with tiles and checkpoints, a row in the auditors' index; its bundle verifies. What is
 made up: nobody asked. Some fifty exchanges are brokered by the gateway in earnest; every other one repeats one of them
-at another time. Fields that a release handed over are gone after the usual days, as they would be.
+at another time, for another official. Fields of a release are gone after the usual days, as they would be.
 """
 
 import json

@@ -30,6 +30,8 @@ from ipx.request import Ask, sign_request
 
 NODE: Final = "demo-past"
 """By which exchanges of the past are told from those of the story."""
+OFFICIALS: Final = 40
+"""Of each agency, by whom its systems ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,10 @@ def sealed(services: Services, pattern: Pattern, at: datetime) -> Pattern:
 def repeated(services: Services, pattern: Pattern, key: Signer, at: datetime, chance: random.Random) -> Made:
     settings = services.settings
     exchange_id = _uuid7(at)
-    request = sign_request(pattern.ask, client_id=pattern.client_id, gateway=settings.origin, key=key, now=at)
+    person = f"{pattern.client_id.partition('.')[0]}/officer-{chance.randrange(1, OFFICIALS + 1):02}"
+    request = sign_request(
+        replace(pattern.ask, person=person), client_id=pattern.client_id, gateway=settings.origin, key=key, now=at
+    )
     timing = {stage: round(spent * chance.uniform(0.6, 2.5), 3) for stage, spent in pattern.timing_ms.items()}
     ending = replace(
         pattern.ending,
