@@ -4,7 +4,7 @@ import svcs
 from flask import Flask, Response, jsonify
 from flask_babel import gettext
 
-from gateway import metrics
+from gateway import metrics, tracing
 from gateway.admin import pages as admin_pages
 from gateway.admin.policies import pages as policy_pages
 from gateway.auditor import pages as audit_pages
@@ -38,6 +38,7 @@ def create_app(services: Services) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     svcs.flask.init_app(app)
     register(app, services)
+    app.extensions["tracing"] = tracing.read(services.settings.traces_url)
     problem.install(app, services.settings.origin)
     if services.settings.has_consoles:
         pages.install(app, lambda: _state(services))

@@ -125,6 +125,8 @@ class Settings:
     people: PeopleSettings = field(default_factory=PeopleSettings)
     metrics_token: str | None = None
     """Whoever holds it may read `/metrics`; None: there is no such address."""
+    traces_url: str | None = None
+    """Where traces go (OTLP over HTTP); None: none are made."""
     has_consoles: bool = True
     """Whether pages for people are served besides the API."""
 
@@ -211,6 +213,7 @@ def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
     witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
     people = _read_people(env)
     has_consoles = env.bool("CONSOLES", default=True)
+    traces_url = env.str("TRACES_URL", default=None, validate=_is_address)
     metrics_token = env.str("METRICS_TOKEN", default=None, validate=_is_secret)
     try:
         env.seal()
@@ -262,6 +265,7 @@ def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
         people=people,
         has_consoles=has_consoles,
         metrics_token=metrics_token,
+        traces_url=traces_url,
     )
 
 
@@ -354,6 +358,11 @@ def _require_key(vkey: str, *, is_timed: bool) -> None:
         raise ValidationError(f"holds {vkey!r}: {error}") from error
     if SIGNATURE_TYPES[key.type].is_timed != is_timed:
         raise ValidationError(f"holds {vkey!r}: a {'log' if not is_timed else 'witness'}'s kind of key is needed")
+
+
+def _is_address(text: str | None) -> None:
+    if text is not None and not re.fullmatch(r"https?://[^\s?#]+", text):
+        raise ValidationError("must be http(s)://host/path")
 
 
 def _is_secret(text: str | None) -> None:

@@ -57,6 +57,9 @@ class Stopwatch:
         """By when the holder's system, and whoever else is asked for facts, must have answered."""
         self._spent: dict[str, float] = {}
         self._next: Stage = "policy"
+        self.exchange_id: str | None = None
+        """Of what is timed, once it is known; with its outcome."""
+        self.outcome: str | None = None
 
     @property
     def stage(self) -> Stage:
