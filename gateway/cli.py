@@ -9,12 +9,14 @@ from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
 from gateway.commands.erasure import erase_group
+from gateway.commands.exchange_seals import exchange_group
 from gateway.commands.holder_keys import holder_key_group
 from gateway.commands.log import log_group
 from gateway.commands.operation import database_group, keys_group, serve, sweep, trust_group, work
 from gateway.commands.people import people_group
 from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
+from gateway.commands.quotas import quota_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
 from gateway.commands.tokens import token_group
@@ -38,6 +40,7 @@ def main() -> None:
 for command in (
     agency_group,
     client_group,
+    quota_group,
     key_group,
     certificate_group,
     delegation_group,
@@ -54,6 +57,7 @@ for command in (
     trust_group,
     log_group,
     erase_group,
+    exchange_group,
     serve,
     work,
     sweep,

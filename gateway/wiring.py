@@ -15,6 +15,7 @@ from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.key_set_fetch import KeySetFetcher
 from gateway.agencies.key_sets import KeySets
 from gateway.agencies.key_warnings import KeyWarnings
+from gateway.agencies.quotas import Quotas
 from gateway.agencies.register import RegisterMemory
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
@@ -32,6 +33,7 @@ from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
+from gateway.auditor.subjects import Subjects
 from gateway.beats import Beats
 from gateway.clock import Clock, utc_now
 from gateway.db import migrate
@@ -154,6 +156,7 @@ class Services:
     witness: WitnessService
     audit: AuditTrail
     agencies: Agencies
+    quotas: Quotas
     people: People
     sign_ins: SignIns
     desk: Desk
@@ -304,7 +307,11 @@ def build(
     past = PastQuestions(database, payloads)
     registered = Registered(database)
     settling = Settling(database, journal, resumption, clock, listener=listener, holder_seconds=settings.holder_seconds)
-    people, sign_ins = People(database, audit, clock), SignIns(database, audit, clock)
+    people, sign_ins, quotas = (
+        People(database, audit, clock),
+        SignIns(database, audit, clock),
+        Quotas(database, audit, clock),
+    )
     shards = PublishedShards(database, checkpoints, trust_lists.demands, clock)
     confirmations = _confirmations(outsiders, database, log, shards, clock)
     return Services(
@@ -322,6 +329,7 @@ def build(
         witness=_witness(settings, signers.witness, database, clock),
         audit=audit,
         agencies=Agencies(database, audit, policies, clock),
+        quotas=quotas,
         people=people,
         sign_ins=sign_ins,
         desk=_desk(settings, database, people, sign_ins, audit, replay, clock),
@@ -370,6 +378,7 @@ def build(
             Lifting(database, clock),
             Queries(questions, holders, seals, shadows),
             shadows,
+            quotas,
         ),
         settling=settling,
         approvals=Approvals(database, requests, resumption, settling, audit, clock),
@@ -531,6 +540,7 @@ def _auditing(
         log_checks=LogChecks(database, log, published, state),
         flags=Flags(database, audit, clock),
         flag_finder=FlagFinder(database, audit, clock),
+        subjects=Subjects(database, PartyKeys(_derived(settings, b"party-keys")), audit, clock),
     )
 
 
@@ -738,6 +748,7 @@ def register(app: Flask, services: Services) -> None:
         (Rights, Rights(services.books, services.clock)),
         (Sources, services.sources),
         (Agencies, services.agencies),
+        (Quotas, services.quotas),
         (ClientKeys, services.client_keys),
         (Quarantine, services.intake.quarantine),
         (Redrive, services.intake.redrive),
@@ -776,6 +787,7 @@ def register(app: Flask, services: Services) -> None:
         (Statistics, services.auditing.statistics),
         (LogChecks, services.auditing.log_checks),
         (Flags, services.auditing.flags),
+        (Subjects, services.auditing.subjects),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
     ]

@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from gateway.agencies.quotas import LIMITS, MOST
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError
 
 DAYS_MAX: Final = 365
@@ -24,6 +25,15 @@ def _text(code: str = "missing", **options: Any) -> fields.String:
         validate=[validate.Length(min=1, error=code), validate.Length(max=2000, error="too_long")],
         error_messages={"required": code},
         **options,
+    )
+
+
+def _limit() -> fields.Integer:
+    return fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(min=1, max=MOST, error="quota"),
+        error_messages={"invalid": "quota", "too_large": "quota"},
     )
 
 
@@ -60,6 +70,12 @@ class KeyForm(_Form):
     )
 
 
+class QuotaForm(_Form):
+    per_minute = _limit()
+    per_day = _limit()
+    query_records = _limit()
+
+
 class ReasonForm(_Form):
     reason = _text("no_reason")
 
@@ -81,6 +97,7 @@ def sent() -> dict[str, Any]:
     form = request.form
     values: dict[str, Any] = {name: form[name].strip() for name in form}
     values |= {name: form.getlist(name) for name in LISTED}
+    values |= {name: values[name] or None for name in LIMITS if name in form}
     if "jurisdictions" in form:
         values["jurisdictions"] = form["jurisdictions"].replace(",", " ").upper().split()
     return values

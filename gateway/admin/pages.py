@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask
 from flask_babel import lazy_gettext as _
 
-from gateway.admin import agencies, clients, home, keys, quarantine, settings_page, sources, tokens, waiting
+from gateway.admin import agencies, clients, home, keys, quarantine, quotas, settings_page, sources, tokens, waiting
 from gateway.web import labels, navigation
 from gateway.web.navigation import Section
 
@@ -18,6 +18,9 @@ FIELDS = {
     "system": _("System"),
     "jwk": _("Public key"),
     "days": _("Days"),
+    "per_minute": _("Exchanges a minute"),
+    "per_day": _("Exchanges a day"),
+    "query_records": _("Records in the answer to one query"),
     "reason": _("Reason"),
     "text": _("Text"),
 }
@@ -56,6 +59,6 @@ def install_tools(app: Flask) -> None:
 
 def blueprint() -> Blueprint:
     pages = Blueprint("admin", __name__, url_prefix="/admin", template_folder="templates")
-    for part in (home, agencies, clients, keys, sources, quarantine, tokens, settings_page):
+    for part in (home, agencies, clients, quotas, keys, sources, quarantine, tokens, settings_page):
         part.add_routes(pages)
     return pages

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import request
 
-from gateway.agencies.models import Agency, Client, Source
+from gateway.agencies.models import Agency, Client, Quota, Source
 from gateway.errors import ChangedSinceSeenError
 
 
-def version(row: Agency | Client | Source) -> str:
+def version(row: Agency | Client | Source | Quota) -> str:
     """Name the present state of a row; any change gives another name."""
     names = [column.name for column in row.__table__.columns if column.name != "not_before"]
     state = json.dumps({name: getattr(row, name) for name in names}, sort_keys=True, default=str)

@@ -119,6 +119,31 @@ class Source(Base):
     suspended_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class Quota(Base):
+    """How much an agency or a client may ask for; absent limits are none."""
+
+    __tablename__ = "quota"
+
+    subject: Mapped[str] = mapped_column(String(127), primary_key=True)
+    """The agency's code or the client's id, which has a dot."""
+    per_minute: Mapped[int | None] = mapped_column(Integer)
+    per_day: Mapped[int | None] = mapped_column(Integer)
+    query_records: Mapped[int | None] = mapped_column(Integer)
+
+
+class QuotaUse(Base):
+    """How many exchanges a subject asked for in its newest minute or day; earlier ones are not kept."""
+
+    __tablename__ = "quota_use"
+
+    subject: Mapped[str] = mapped_column(String(127), primary_key=True)
+    unit: Mapped[str] = mapped_column(String(8), primary_key=True)
+    """`minute` or `day`."""
+    period: Mapped[int] = mapped_column(Integer)
+    """Which one, counted since 1970."""
+    used: Mapped[int] = mapped_column(Integer)
+
+
 STAMPED: dict[str, tuple[str, ...]] = {
     "agency": (),
     "client": (),
@@ -134,6 +159,7 @@ STAMPED: dict[str, tuple[str, ...]] = {
     ),
     "client_key_set": ("uri", "fetched_at", "fresh_until"),
     "source": (),
+    "quota": (),
 }
 """Tables of this slice whose changes renew the stamp; of some only the columns that decide on a call."""
 

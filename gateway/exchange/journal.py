@@ -116,6 +116,12 @@ class Journal:
         self._node = node
         self._lasts = timedelta(seconds=exchange_seconds)
 
+    def is_known(self, request: SignedRequest) -> bool:
+        """Whether these very bytes were filed before: they get the answer that they got."""
+        with self._database.read_connection() as connection:
+            known = self._find(connection, request)
+        return known is not None and known.request_sha256 == request.sha256
+
     def open(self, request: SignedRequest, parties: Parties, caller: Caller) -> Filed | Finished:
         """File a request: one committed row before anybody is asked, and the proof of possession used up with it.
 

@@ -7,6 +7,8 @@ before the exchange is filed (nothing was asked of anybody), or when its outcome
 import structlog
 
 from connectors.protocol import Absent
+from gateway.agencies.quotas import Quotas
+from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.finished import Finished
 from gateway.exchange.holders import Holders, Unavailable
 from gateway.exchange.journal import Journal
@@ -40,6 +42,7 @@ class Broker:
         lifting: Lifting,
         queries: Queries,
         shadows: Shadows,
+        quotas: Quotas,
     ) -> None:
         self._requests = requests
         self._questions = questions
@@ -50,29 +53,33 @@ class Broker:
         self._lifting = lifting
         self._queries = queries
         self._shadows = shadows
+        self._quotas = quotas
 
     def exchange(self, body: bytes, caller: Caller, watch: Stopwatch) -> Finished:
         """Answer one signed request; the same bytes get the same answer again.
 
         Raises:
             InvalidInputError, RequestSignatureError, StaleRequestError: nothing was filed.
+            QuotaExhaustedError: nothing was filed, and nothing will be before the next minute or day.
             JtiReusedError, InFlightError: it was filed before, with other bytes or without an outcome yet.
             StoreUnavailableError, LogUnavailableError: the outcome could not be written; nothing is released.
         """
         request = self._requests.read(body, caller)
         parties = self._questions.parties(request, caller)
+        self._take_of_quota(request, caller)
         watch.reached(Step.VERIFY_REQUEST)
 
         filed = self._journal.open(request, parties, caller)
         watch.reached(Step.WRITE_AHEAD)
         if isinstance(filed, Finished):
             return filed
+        structlog.contextvars.bind_contextvars(exchange=filed.exchange_id)
 
         books = self._books.consulted()
         try:
             outcome = self._outcome(request, parties, books, watch)
         except Exception:
-            log.exception("exchange broke", exchange=filed.exchange_id)
+            log.exception("exchange broke")
             outcome = Failed(watch.stage, "internal")
         watch.reached(Step.REDACT)
 
@@ -80,6 +87,14 @@ class Broker:
         finished = self._journal.close(filed, outcome, watch, also, by=books.last)
         watch.reached(Step.LOG)
         return finished
+
+    def _take_of_quota(self, request: SignedRequest, caller: Caller) -> None:
+        allowance = self._quotas.allowance(caller.register, caller.agency, caller.client_id)
+        most = allowance.query_records
+        if most is not None and request.query is not None and request.query.limit > most:
+            raise InvalidInputError([Fault("/query/limit", "quota", f"at most {most} records for each query of yours")])
+        if allowance.exchanges and not self._journal.is_known(request):
+            self._quotas.take(allowance)
 
     def _outcome(  # noqa: C901, PLR0911  (every way an exchange can end is a return)
         self, request: SignedRequest, parties: Parties, books: Consulted, watch: Stopwatch

@@ -7,6 +7,7 @@ import svcs
 from flask import Blueprint, Response, current_app, request
 
 from gateway import meters
+from gateway.agencies.quotas import QuotaExhaustedError
 from gateway.errors import Fault, InvalidInputError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.containers import Containers
@@ -28,10 +29,11 @@ from gateway.exchange.readers import SIDES, Reader, reader_of
 from gateway.exchange.requests import REQUEST_BYTES
 from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
-from gateway.exchange.steps import Step, Stopwatch
+from gateway.exchange.steps import STAGE_OF, Listener, Step, Stopwatch
 from gateway.exchange.xml_answer import wants_xml, xml_answer
 from gateway.oauth.guard import Guard
 from gateway.settings import Settings
+from gateway.tracing import Trace, Tracing
 from gateway.web import problem
 from gateway.web.cursors import Cursors
 from ipx import asice
@@ -51,6 +53,7 @@ for _error, _slug in (
     (InFlightError, "in-flight"),
     (IllegalTransitionError, "illegal-transition"),
     (LogUnavailableError, "log-unavailable"),
+    (QuotaExhaustedError, "quota-exhausted"),
 ):
     problem.register(_error, _slug)
 
@@ -63,6 +66,7 @@ def blueprint() -> Blueprint:
     exchanges.add_url_rule("/<exchange_id>", view_func=withdraw, methods=["DELETE"])
     exchanges.add_url_rule("/<exchange_id>/bundle", view_func=bundle)
     exchanges.register_error_handler(InFlightError, _in_flight)
+    exchanges.register_error_handler(QuotaExhaustedError, _exhausted)
     exchanges.register_error_handler(ErasedError, _erased)
     exchanges.register_error_handler(NotYetProvableError, _not_yet)
     return exchanges
@@ -71,7 +75,28 @@ def blueprint() -> Blueprint:
 def ask() -> Response:
     """Answer a signed request with a record, or with the problem that refuses it; both carry receipt and proof."""
     settings = svcs.flask.get(Settings)
-    watch = Stopwatch(current_app.extensions.get("step_listener"), holder_seconds=settings.holder_seconds)
+    tracing: Tracing | None = current_app.extensions.get("tracing")
+    listener: Listener | None = current_app.extensions.get("step_listener")
+    if tracing is None:
+        return _asked(Stopwatch(listener, holder_seconds=settings.holder_seconds))
+    trace = tracing.begin()
+    watch = Stopwatch(_both(trace, listener), holder_seconds=settings.holder_seconds)
+    try:
+        return _asked(watch)
+    finally:
+        trace.end(watch.exchange_id, watch.outcome)
+
+
+def _both(trace: Trace, listener: Listener | None) -> Listener:
+    def tell(step: Step) -> None:
+        trace.reached(STAGE_OF[step], step.value)
+        if listener is not None:
+            listener(step)
+
+    return tell
+
+
+def _asked(watch: Stopwatch) -> Response:
     caller = svcs.flask.get(Guard).authenticate(request, SCOPE, consume=False)
     watch.reached(Step.AUTHENTICATE)
     if request.mimetype != MEDIA_TYPE:
@@ -79,6 +104,7 @@ def ask() -> Response:
     if request.content_length is None or request.content_length > REQUEST_BYTES:
         return problem.answer("too-large", detail=f"A signed request has at most {REQUEST_BYTES} bytes")
     finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
+    watch.exchange_id, watch.outcome = finished.exchange_id, finished.outcome
     svcs.flask.get(Padding).wait(finished, watch)
     watch.reached(Step.ANSWER)
     meters.timed(watch.spent_ms())
@@ -200,6 +226,10 @@ def _preferred(finished: Finished) -> Response | None:
 
 def _in_flight(error: InFlightError) -> Response:
     return problem.answer("in-flight", headers={"Location": f"/v1/exchanges/{error.exchange_id}", "Retry-After": "1"})
+
+
+def _exhausted(error: QuotaExhaustedError) -> Response:
+    return problem.answer("quota-exhausted", detail=str(error), headers={"Retry-After": str(error.resets_in)})
 
 
 def _erased(error: ErasedError) -> Response:

@@ -118,6 +118,7 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "too_many_keys": _("The client has as many live keys as it may: revoke one first"),
         "lifetime": _("A key lives one day at least and 365 at most"),
         "exists": _("Something with this name exists already"),
+        "quota": _("A whole number from 1 on, or nothing for no limit"),
         "no_reason": _("Say why: the reason is written into the log"),
         "stale": _("Somebody changed it since you opened this page. Look at it as it is now, then decide again"),
         "last_administrator": _("Somebody has to be left who can let people in"),
@@ -154,6 +155,10 @@ _PROBLEMS: Final[dict[str, tuple[Any, Any]]] = {
     "too-large": (_("What you sent is too large"), _("Send less at once.")),
     "unsupported-media-type": (_("The body is not of the type taken here"), _("Go back and use the page's own form.")),
     "invalid-field": (_("Something you entered cannot be taken"), _("Go back and mend what is listed here.")),
+    "quota-exhausted": (
+        _("The quota is used up"),
+        _("Wait until the next minute or day, or ask the operator for a larger one."),
+    ),
     "too-many-requests": (_("Too many requests"), _("Wait a minute, then try again.")),
     "internal": (_("A fault of this gateway"), _("Tell the operator the trace id.")),
     "upstream-failed": (

@@ -123,6 +123,9 @@ PROBLEMS: Mapping[str, Kind] = {
     "precondition-required": Kind(
         428, "Say which version you have seen", "Send the `ETag` of what you read in If-Match."
     ),
+    "quota-exhausted": Kind(
+        429, "The quota is used up", "Wait as Retry-After says, or ask the operator of the gateway for a larger one."
+    ),
     "too-many-requests": Kind(429, "Too many requests", "Wait as Retry-After says."),
     "no-container": Kind(
         501,
@@ -234,6 +237,8 @@ def install(app: Flask, origin: str) -> None:
     @app.before_request
     def _origin() -> None:
         g.origin = origin
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=trace_id())
 
     @app.errorhandler(GatewayError)
     def _known(error: GatewayError) -> Response:

@@ -32,6 +32,7 @@ def rows(database, clock):
         _put(connection, "client_key", **key, is_fetched=False, **times)
         _put(connection, "client_key_set", client_id="customs-xa.intake", uri="https://customs.example/keys")
         _put(connection, "source", name="s", holder="customs-xa", record_type="detention", text="", sha256="0", **times)
+        _put(connection, "quota", subject="customs-xa", per_day=1)
         _put(connection, "delegation", id="d", consumer="customs-xa", supplier="court-xa", scopes=[], **times)
         _put(connection, "revoked_token", jti="j", client_id="customs-xa.intake", exp=1, **times | {"revoked_at": now})
     return database

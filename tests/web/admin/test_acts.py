@@ -290,3 +290,18 @@ def test_the_token_debugger_says_what_fails(alice):
     assert answer.status_code == 200
     assert "fails" in answer.text
     assert submit(alice, "/admin/token-debugger", text="").status_code == 422
+
+
+def test_a_quota_is_set_by_form_for_an_agency_and_its_client_and_nobody_is_overwritten(alice, shared, agency, acts):
+    path = f"/admin/agencies/{agency}/quota"
+    old = hidden(alice.get(path).text, "version")
+    done = submit(alice, path, per_minute="60", per_day=" 5000 ", query_records="")
+    late = submit(alice, path, version=old, per_minute="1")
+    wrong = submit(alice, path, per_minute="many", per_day="0")
+
+    set_now = shared.services.quotas.of(agency)
+    assert f"The quota of {agency} is set." in done.text
+    assert (set_now.per_minute, set_now.per_day, set_now.query_records) == (60, 5000, None)
+    assert late.status_code == 412
+    assert (wrong.status_code, wrong.text.count('class="govuk-error-message"')) == (422, 2)
+    assert acts(agency)[-1] == ("person:alice", "quota.set")

@@ -23,6 +23,8 @@ OPEN_TO = {
     "admin.change_agency": {"alice"},
     "admin.agency_scopes": {"alice"},
     "admin.suspend_agency": {"alice"},
+    "admin.agency_quota": {"alice"},
+    "admin.client_quota": {"alice"},
     "admin.add_client": {"alice"},
     "admin.client": NATIONAL,
     "admin.client_scopes": {"alice"},
