@@ -292,11 +292,11 @@ def test_a_damaged_archive_is_unreadable(folder, zipped, deadline, damage):
 def test_a_mount_that_hangs_does_not_hold_the_caller(folder, zipped, monkeypatch):
     deliver(folder, {"1.xml": mark(1)})
     thaw = Event()
-    monkeypatch.setattr(os, "scandir", lambda *_: thaw.wait(5) and [])
+    monkeypatch.setattr(os, "scandir", lambda *_: thaw.wait(60) and [])
     began = time.monotonic()
 
     outcome = zipped.connector.fetch(RecordKey("1"), Deadline.within(0.1))
     thaw.set()
 
     assert outcome == Failed(FailReason.TIMEOUT)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 15

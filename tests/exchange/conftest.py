@@ -12,15 +12,13 @@ from gateway.db.engine import Database
 from gateway.demo.run import Demo
 from gateway.settings import Settings
 from ipx.ids import uuid7
-from tests.exchange.world import Gateway
+from tests.exchange.world import Gateway, demo_of_the_run
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Demo:
     """The demo world's files, and a SQLite database in which it is registered; both only to be copied."""
-    demo = Demo(tmp_path_factory.mktemp("demo"), 18080)
-    demo.prepare()
-    return demo
+    return demo_of_the_run(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -376,7 +376,7 @@ def test_a_server_killed_while_an_exchange_becomes_pending_leaves_it_pending_or_
             pytest.raises(UnreachableError),
         ):
             client.send(request)
-        server.wait(10)
+        server.wait()
 
     closed = gateway.services.recovery.close_own()
     answer = gateway.client().send(request)

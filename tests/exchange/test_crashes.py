@@ -32,7 +32,7 @@ def test_a_server_killed_at_a_step_leaves_an_exchange_that_is_closed_or_was_neve
             pytest.raises(UnreachableError),
         ):
             client.send(request)
-        server.wait(10)
+        server.wait()
 
     restarted = Gateway(demo, settings)
     closed = restarted.services.recovery.close_own()
@@ -67,7 +67,7 @@ def test_a_restarted_server_closes_what_a_crash_left_open_by_itself(demo, settin
             pytest.raises(UnreachableError),
         ):
             client.send(request)
-        server.wait(10)
+        server.wait()
     assert gateway.count("exchange WHERE state = 'received'") == 1
 
     with serving(demo, settings) as (address, _):

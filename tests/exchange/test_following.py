@@ -228,7 +228,7 @@ def test_a_source_that_hangs_holds_up_neither_the_worker_nor_the_others(gateway,
 
     def run(name, *args, **more):
         if name == "hanging":
-            go_on.wait(20)
+            go_on.wait(60)
             raise RuntimeError("hung")
         return inner(name, *args, **more)
 
@@ -239,10 +239,10 @@ def test_a_source_that_hangs_holds_up_neither_the_worker_nor_the_others(gateway,
     started = register.intake.rounds.go_round()
     again = register.intake.rounds.go_round()
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert started == ["hanging", NAME]
     assert "hanging" not in again
-    for _ in range(200):
+    for _ in range(1200):
         if register.status().mapped == 1:
             break
         time.sleep(0.05)
@@ -295,12 +295,12 @@ def test_a_worker_process_follows_too_and_ends_when_it_is_told_to(demo, register
     )
     try:
         told = process.stdout.readline()
-        for _ in range(200):
+        for _ in range(600):
             if register.status().mapped == 1:
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        code = process.wait(30)
+        code = process.wait(60)
     finally:
         process.kill()
         process.stdout.close()

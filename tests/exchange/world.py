@@ -23,6 +23,18 @@ ABROAD, ARBITRATION = "ipo-xb.exchange", "arbitration-xa.office"
 MARK = "202400017"
 
 
+_MADE = []
+
+
+def demo_of_the_run(tmp_path_factory) -> Demo:
+    """Prepare the demo world once for all folders of tests that ask for it."""
+    if not _MADE:
+        demo = Demo(tmp_path_factory.mktemp("demo"), 18080)
+        demo.prepare()
+        _MADE.append(demo)
+    return _MADE[0]
+
+
 class Gateway:
     """One gateway: its services, its application, its clients."""
 

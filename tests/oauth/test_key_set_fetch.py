@@ -135,7 +135,7 @@ def test_a_server_that_is_slow_is_not_waited_for(fetch):
         call.send_response(200)
         call.send_header("Content-Length", "1000")
         call.end_headers()
-        for _ in range(20):
+        for _ in range(300):
             call.wfile.write(b" ")
             call.wfile.flush()
             time.sleep(0.1)
@@ -144,7 +144,7 @@ def test_a_server_that_is_slow_is_not_waited_for(fetch):
     outcome = fetch(drip)
 
     assert isinstance(outcome, Unusable)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"])

@@ -43,7 +43,7 @@ def private_jwk(demo):
 @pytest.mark.parametrize("alg", ["ES256", "PS256", "Ed25519"])
 def test_requests_oauth2client(issuer, private_jwk, alg):
     named = "EdDSA" if alg == "Ed25519" else alg
-    metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=5).json()
+    metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=30).json()
     client = OAuth2Client(
         token_endpoint=metadata["token_endpoint"],
         introspection_endpoint=metadata["introspection_endpoint"],

@@ -112,11 +112,11 @@ def test_the_gateway_ends_tls_itself_and_knows_clients_by_their_certificates(
     with subprocess.Popen(command, env=environment(demo, settings) | tls) as server:
         try:
             wait_until_open(server, port)
-            metadata = requests.get(f"{origin}/.well-known/oauth-authorization-server", verify=ca, timeout=10).json()
-            token = requests.post(f"{origin}/oauth/token", data=form, cert=pair, verify=ca, timeout=10).json()
+            metadata = requests.get(f"{origin}/.well-known/oauth-authorization-server", verify=ca, timeout=30).json()
+            token = requests.post(f"{origin}/oauth/token", data=form, cert=pair, verify=ca, timeout=30).json()
             bearer = {"Authorization": f"Bearer {token['access_token']}"}
-            called = requests.get(f"{origin}/v1/whoami", headers=bearer, cert=pair, verify=ca, timeout=10)
-            stolen = requests.get(f"{origin}/v1/whoami", headers=bearer, verify=ca, timeout=10)
+            called = requests.get(f"{origin}/v1/whoami", headers=bearer, cert=pair, verify=ca, timeout=30)
+            stolen = requests.get(f"{origin}/v1/whoami", headers=bearer, verify=ca, timeout=30)
             certificate_before = ssl.get_server_certificate(("127.0.0.1", port))
             authority.issue("server")
             certificate_after = ssl.get_server_certificate(("127.0.0.1", port))
