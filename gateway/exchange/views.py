@@ -4,11 +4,11 @@ import json
 from urllib.parse import urlencode
 
 import svcs
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 
 from gateway import meters
-from gateway.agencies.quotas import QuotaExhaustedError
-from gateway.errors import Fault, InvalidInputError
+from gateway.agencies.quotas import UNITS, QuotaExhaustedError, Quotas
+from gateway.errors import Fault, InvalidInputError, StoreUnavailableError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.containers import Containers
 from gateway.evidence.errors import ErasedError, LogUnavailableError, NotYetProvableError
@@ -31,11 +31,12 @@ from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
 from gateway.exchange.steps import STAGE_OF, Listener, Step, Stopwatch
 from gateway.exchange.xml_answer import wants_xml, xml_answer
-from gateway.oauth.guard import Guard
+from gateway.oauth.guard import Caller, Guard
 from gateway.settings import Settings
 from gateway.tracing import Trace, Tracing
 from gateway.web import problem
 from gateway.web.cursors import Cursors
+from gateway.web.rate_limits import Limit, tell
 from ipx import asice
 from ipx.st96 import NotExpressibleError
 
@@ -65,6 +66,7 @@ def blueprint() -> Blueprint:
     exchanges.add_url_rule("/<exchange_id>", view_func=look)
     exchanges.add_url_rule("/<exchange_id>", view_func=withdraw, methods=["DELETE"])
     exchanges.add_url_rule("/<exchange_id>/bundle", view_func=bundle)
+    exchanges.after_request(_limits)
     exchanges.register_error_handler(InFlightError, _in_flight)
     exchanges.register_error_handler(QuotaExhaustedError, _exhausted)
     exchanges.register_error_handler(ErasedError, _erased)
@@ -98,6 +100,7 @@ def _both(trace: Trace, listener: Listener | None) -> Listener:
 
 def _asked(watch: Stopwatch) -> Response:
     caller = svcs.flask.get(Guard).authenticate(request, SCOPE, consume=False)
+    g.limited = caller
     watch.reached(Step.AUTHENTICATE)
     if request.mimetype != MEDIA_TYPE:
         return problem.answer("unsupported-media-type", detail=f"The body is a signed request: {MEDIA_TYPE}")
@@ -226,6 +229,25 @@ def _preferred(finished: Finished) -> Response | None:
 
 def _in_flight(error: InFlightError) -> Response:
     return problem.answer("in-flight", headers={"Location": f"/v1/exchanges/{error.exchange_id}", "Retry-After": "1"})
+
+
+def _limits(response: Response) -> Response:
+    """Say what is left of the quotas of whoever asked; nothing where none is set, or where it cannot be read."""
+    caller: Caller | None = g.get("limited")
+    if caller is None:
+        return response
+    try:
+        found = svcs.flask.get(Quotas).remaining(caller.register, caller.agency, caller.client_id)
+    except StoreUnavailableError:
+        return response
+    subjects = {caller.agency: "agency", caller.client_id: "client"}
+    return tell(
+        response,
+        [
+            Limit(f"{subjects[one.subject]}-{one.unit}", one.limit, UNITS[one.unit], one.left, one.resets_in)
+            for one in found
+        ],
+    )
 
 
 def _exhausted(error: QuotaExhaustedError) -> Response:

@@ -92,7 +92,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         problems=(
             *("invalid-request", "invalid-signature", "stale-request", "invalid-field", "too-large"),
             *("unsupported-media-type", "purpose-outside-token", "denied", "no-information", "in-flight", "jti-reused"),
-            *("answer-gone", "holder-failed", "holder-timeout", "policy-unavailable", "interrupted"),
+            *("quota-exhausted", "answer-gone", "holder-failed", "holder-timeout", "policy-unavailable", "interrupted"),
             *("log-unavailable", "evidence-overdue", "quota-exhausted"),
         ),
         example="eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImlweC1yZXF1ZXN0K2p3dCJ9.e30.c2ln",
@@ -238,7 +238,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "policies.run_evidence": _STEP,
     "policies.ask_review": _STEP,
     "policies.withdraw": _STEP,
-    "policies.rebase": _STEP,
+    "policies.rebase": Operation(
+        "policies:edit",
+        {200: "Change"},
+        policy.RebaseSchema,
+        seen=True,
+        problems=(*BODY, *CHANGE, *FILED, "base-moved", "evidence-changed"),
+        example={"keep": "ours"},
+    ),
     "policies.activate": _STEP,
     "policies.unschedule": _STEP,
     "policies.schedule": Operation(

@@ -1,6 +1,7 @@
 """Lists have pages and say where they go on; what is unchanged is 304; what will go says so."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 import flask
@@ -69,3 +70,20 @@ def test_an_address_that_will_go_says_when_and_what_follows():
     assert old.headers["Sunset"] == "Sat, 01 Jan 2028 00:00:00 GMT"
     assert old.headers["Link"] == '<https://gw.example/new>; rel="deprecation"; type="text/html"'
     assert "Deprecation" not in new.headers
+
+
+def test_who_has_a_quota_is_told_what_is_left_of_it(one_gateway):
+    quotas = one_gateway.services.quotas
+    free = one_gateway.post(one_gateway.sign().encode())
+    quotas.set("customs-xa", per_minute=None, per_day=2, query_records=None, actor="operator:test")
+    try:
+        answers = [one_gateway.post(one_gateway.sign().encode()) for _ in range(3)]
+    finally:
+        quotas.set("customs-xa", per_minute=None, per_day=None, query_records=None, actor="operator:test")
+
+    assert "RateLimit" not in free.headers
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"agency-day";q=2;w=86400'}
+    left = [re.fullmatch(r'"agency-day";r=(\d);t=\d+', answer.headers["RateLimit"])[1] for answer in answers]
+    assert left == ["1", "0", "0"]
+    assert int(answers[2].headers["Retry-After"]) > 0
