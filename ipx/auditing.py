@@ -90,6 +90,21 @@ class Auditor:
         """
         return self._client.post(f"/audit/flags/{quote(flag, safe='')}", dict(changes), scope=self._scope).json()
 
+    def readers(self, identifier: str) -> list[dict[str, Json]]:
+        """List who was given records about one person, as it may be told to that person today, newest first.
+
+        Args:
+            identifier: a number of the person, as records write it.
+
+        Raises:
+            InvalidRequestError: there is no number.
+            MalformedAnswerError: what comes is no such list.
+        """
+        found = self._client.post("/audit/subjects", {"identifier": identifier}, scope=self._scope).json().get("items")
+        if not isinstance(found, list):
+            raise MalformedAnswerError(f"{self._client.gateway} gave no list")
+        return [item for item in found if isinstance(item, dict)]
+
     def log(self, check: Literal["", "/consistency", "/entries"] = "", **wanted: int) -> dict[str, Json]:
         """Read the log's standing, or have the gateway prove a part of it anew.
 

@@ -11,6 +11,7 @@ from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
+from gateway.auditor.subjects import Subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,4 @@ class Auditing:
     log_checks: LogChecks
     flags: Flags
     flag_finder: FlagFinder
+    subjects: Subjects

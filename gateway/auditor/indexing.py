@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.auditor.hashes import RightHashes
-from gateway.auditor.models import ExchangeRight, ExchangeSearch, ExchangeVersions
+from gateway.auditor.models import ExchangeParty, ExchangeRight, ExchangeSearch, ExchangeVersions
 from gateway.auditor.one_exchange import payload_of
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 500
 """Exchanges that one transaction takes in."""
+Rows = list[dict[str, Any]]
+About = ExchangeRight | ExchangeParty
 Versions = tuple[str, ...]
 """Of guardrail, holder and egress policies, as a receipt names them; empty where a tier had none."""
 _PAYLOADS: Final = ("request", "snapshot")
@@ -66,6 +68,7 @@ class Indexer:
         if not ended:
             return 0
         rows, rights, versions = [], [], set[Versions]()
+        parties: Rows = []
         for row in ended:
             objects = self._opened(row, kept.get(row.id, {}))
             receipt = payload_of(row.receipt or "")
@@ -74,13 +77,15 @@ class Indexer:
             rights += [
                 {"right_hash": right, "exchange_id": row.id} for right in {*self._hashed(objects.get("snapshot", b""))}
             ]
+            if row.state == "released":
+                parties += [{"exchange_id": row.id, **one} for one in _parties(objects.get("snapshot", b""))]
         try:
-            self._note(rows, rights, versions)
+            self._note(rows, {ExchangeRight: rights, ExchangeParty: parties}, versions)
         except IntegrityError:  # another process noted the same at this moment: the next round sees it
             return 0
         return len(rows)
 
-    def _note(self, rows: list[dict[str, Any]], rights: list[dict[str, Any]], versions: Collection[Versions]) -> None:
+    def _note(self, rows: Rows, about: Mapping[type[About], Rows], versions: Collection[Versions]) -> None:
         noted = {row["exchange_id"]: row["log_index"] for row in rows}
         with self._database.write() as session:
             known = select(ExchangeSearch.exchange_id, ExchangeSearch.log_index)
@@ -89,8 +94,9 @@ class Indexer:
                     del noted[found.exchange_id]  # a later step of it was noted meanwhile
             _note_versions(session, versions)
             session.execute(delete(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(noted)))
-            session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(noted)))
-            for table, found_rows in ((ExchangeSearch, rows), (ExchangeRight, rights)):
+            for named in about:
+                session.execute(delete(named).where(named.exchange_id.in_(noted)))
+            for table, found_rows in ((ExchangeSearch, rows), *about.items()):
                 fresh = [row for row in found_rows if row["exchange_id"] in noted]
                 if fresh:
                     session.execute(insert(table), fresh)
@@ -121,15 +127,31 @@ class Indexer:
                 ExchangeSearch.legal_basis.is_not(None),
                 ExchangeSearch.person.is_not(None),
                 ExchangeSearch.exchange_id.in_(select(ExchangeRight.exchange_id)),
+                ExchangeSearch.exchange_id.in_(select(ExchangeParty.exchange_id)),
             )
         )
         with self._database.read() as session:
             gone = session.scalars(erased).all()
         if gone:
             with self._database.write() as session:
-                session.execute(delete(ExchangeRight).where(ExchangeRight.exchange_id.in_(gone)))
+                for table in (ExchangeRight, ExchangeParty):
+                    session.execute(delete(table).where(table.exchange_id.in_(gone)))
                 for row in session.scalars(select(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(gone))):
                     row.legal_basis = row.person = None
+
+
+def _parties(snapshot: bytes) -> Iterator[dict[str, Any]]:
+    """Give the parties of the records that were decided on, by the keys that policies know; of a query, of its rows."""
+    if not snapshot:
+        return
+    whole, known = json.loads(snapshot), dict[str, bool]()
+    for part in (whole, *whole.get("rows", ())):
+        for entity in json.loads(part["entities"]) if "entities" in part else ():
+            attributes = entity["attrs"]
+            for party in attributes.get("parties", ()):
+                key = str(party["__entity"]["id"])
+                known[key] = known.get(key, False) or bool(attributes.get("sealed"))
+    yield from ({"party": party, "is_sealed": is_sealed} for party, is_sealed in known.items())
 
 
 def _reached(session: Session) -> int:

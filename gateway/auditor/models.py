@@ -52,6 +52,32 @@ class ExchangeRight(Base):
     exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
 
 
+class ExchangeParty(Base):
+    """A party of a record that was released, by the keyed hash that policies know: who read what is about somebody."""
+
+    __tablename__ = "exchange_party"
+    __table_args__ = (Index("ix_exchange_party_exchange_id", "exchange_id"),)
+
+    party: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """`gateway.records.facts.PartyKeys` of one of the party's numbers."""
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    is_sealed: Mapped[bool] = mapped_column(default=False)
+    """The record was sealed then: not told to the person before a seal of the exchange has said until when."""
+
+
+class ExchangeSeal(Base):
+    """An order that the persons whom an exchange is about are not told of it before a date."""
+
+    __tablename__ = "exchange_seal"
+
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    order: Mapped[str] = mapped_column("order_ref", String(255))
+    """Whose order, by its number."""
+    actor: Mapped[str] = mapped_column(String(191))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SavedSearch(Base):
     """A filter under a name: for its owner alone, or for all auditors of one agency (or of the nation)."""
 

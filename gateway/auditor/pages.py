@@ -4,7 +4,7 @@ from flask import Blueprint, Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
-from gateway.auditor import exchange_pages, figure_pages, flag_pages, list_pages, saved_pages
+from gateway.auditor import exchange_pages, figure_pages, flag_pages, list_pages, saved_pages, subject_pages
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.words import FIELDS, WORDS
 from gateway.people.access import needs
@@ -22,6 +22,7 @@ def install(app: Flask) -> None:
             Section("audit_pages.exchanges", _("Exchanges"), prefix="/audit/exchanges"),
             Section("audit_pages.acts", _("Acts")),
             Section("audit_pages.flags", _("Flags"), prefix="/audit/flags"),
+            Section("audit_pages.subjects", _("Persons")),
             Section("audit_pages.reports", _("Reports")),
             Section("audit_pages.log", _("Log")),
         ),
@@ -43,6 +44,8 @@ def blueprint() -> Blueprint:
     pages.add_url_rule("/flags", "flags", flag_pages.flags)
     pages.add_url_rule("/flags/<flag_id>", "flag", flag_pages.flag)
     pages.add_url_rule("/flags/<flag_id>", "mark_flag", flag_pages.mark_flag, methods=["POST"])
+    pages.add_url_rule("/subjects", "subjects", subject_pages.subjects)
+    pages.add_url_rule("/subjects", "subject_list", subject_pages.subject_list, methods=["POST"])
     pages.add_url_rule("/reports", "reports", figure_pages.reports)
     pages.add_url_rule("/log", "log", figure_pages.log)
     pages.add_url_rule("/searches", "save_search", saved_pages.save_search, methods=["POST"])

@@ -187,6 +187,30 @@ def flag(*, flag: str, connection: Connection, national: bool, as_json: bool, **
         click.echo(line)
 
 
+@audit.command("subject")
+@click.argument("identifier", metavar="NUMBER")
+@connection_options
+@_national
+@json_option
+def subject(*, identifier: str, connection: Connection, national: bool, as_json: bool) -> None:
+    """List who was given records about one person: the answer to that person's request.
+
+    What an order seals is left out until its date. NUMBER is one of the person's as records write it, such as
+    XA.id:1234, or the holder's code and its own number: ipo-xa:P-17. The gateway notes in its log that you looked.
+    """
+    with connection.client(None) as client:
+        found = Auditor(client, is_national=national).readers(identifier)
+    if as_json:
+        print_json({"total": len(found), "items": [*found]})
+        return
+    rows = [("TIME (UTC)", "WHO", "FROM WHOM", "TYPE", "PURPOSE", "LEGAL BASIS")]
+    names = ("at", "requester", "holder", "record_type", "purpose", "legal_basis")
+    rows += [tuple(printable(str(item.get(name) or "erased")) for name in names) for item in found]  # type: ignore[misc]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(found)} records were handed over.")
+
+
 @audit.command("log")
 @connection_options
 @click.option("--consistency", nargs=2, type=int, metavar="OLD NEW", help="Prove that the log at one size begins so.")

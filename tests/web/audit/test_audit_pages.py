@@ -11,6 +11,7 @@ from gateway.audit.models import AuditEntry
 from gateway.auditor.pages import blueprint
 from ipx import evidence
 from tests.exchange.test_flags import planted_flag
+from tests.exchange.test_subjects import OWNER, party
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 from tests.web.people import browser
 
@@ -238,3 +239,19 @@ def test_an_entry_that_was_changed_or_is_gone_is_seen_on_the_page_of_the_log(gat
     assert "entry 1:" in page
     assert "1 entry is missing" in page
     assert "entry 2 is missing" in text_of(carol.get("/audit/log?first=2&last=2"))
+
+
+def test_who_read_a_person_s_records_is_a_list_to_be_printed(gateway, carol, dora, exchanges):
+    own, foreign = exchanges
+    for exchange in exchanges:
+        party(gateway, exchange)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(carol.get("/audit/subjects")))[1]
+    listed = carol.post("/audit/subjects", data={"csrf_token": token, "identifier": OWNER})
+    token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(dora.get("/audit/subjects")))[1]
+    of_customs = dora.post("/audit/subjects", data={"csrf_token": token, "identifier": OWNER})
+
+    assert "2 records were handed over" in text_of(listed)
+    assert foreign in text_of(listed)
+    assert own in text_of(of_customs)
+    assert foreign not in text_of(of_customs)
+    assert dora.post("/audit/subjects", data={"csrf_token": token, "identifier": ""}).status_code == 422

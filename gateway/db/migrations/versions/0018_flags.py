@@ -1,4 +1,4 @@
-"""Odd things to be looked at; searches by person and by policy version
+"""Odd things to be looked at; searches by person, by policy version and by whom a record is about
 
 Revision: 0018
 Before: 0016
@@ -32,6 +32,25 @@ def upgrade() -> None:
     op.execute("DELETE FROM exchange_right")  # the index is made anew: it follows the log from its beginning
     op.execute("DELETE FROM exchange_search")
     op.create_table(
+        "exchange_party",
+        sa.Column("party", sa.String(length=64), nullable=False),
+        sa.Column("exchange_id", sa.String(length=36), nullable=False),
+        sa.Column("is_sealed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["exchange_id"], ["exchange.id"], name=op.f("fk_exchange_party_exchange_id")),
+        sa.PrimaryKeyConstraint("party", "exchange_id", name=op.f("pk_exchange_party")),
+    )
+    op.create_index("ix_exchange_party_exchange_id", "exchange_party", ["exchange_id"])
+    op.create_table(
+        "exchange_seal",
+        sa.Column("exchange_id", sa.String(length=36), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("order_ref", sa.String(length=255), nullable=False),
+        sa.Column("actor", sa.String(length=191), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["exchange_id"], ["exchange.id"], name=op.f("fk_exchange_seal_exchange_id")),
+        sa.PrimaryKeyConstraint("exchange_id", name=op.f("pk_exchange_seal")),
+    )
+    op.create_table(
         "flag",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -62,6 +81,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("flag_day")
     op.drop_table("flag")
+    op.drop_table("exchange_seal")
+    op.drop_table("exchange_party")
     op.drop_index(op.f("ix_exchange_search_versions"), "exchange_search")
     op.drop_index(op.f("ix_exchange_search_person"), "exchange_search")
     with op.batch_alter_table("exchange_search") as table:
