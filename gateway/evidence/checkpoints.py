@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy import select, text, update
 
 from gateway.db.engine import Database
+from gateway.db.prepared import Prepared
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.models import LogCheckpoint, checkpoint_cas, checkpoint_metadata
 from gateway.evidence.shard import Shard
@@ -20,7 +21,7 @@ from ipx.note import Checkpoint, NoteKey, open_note
 
 _CREATE: Final = text("INSERT INTO checkpoint_cas (log_id, body) VALUES (:log_id, :body) ON CONFLICT DO NOTHING")
 
-_SWAP: Final = text("UPDATE checkpoint_cas SET body = :new WHERE log_id = :log_id AND body = :old")
+_SWAP: Final = Prepared(text("UPDATE checkpoint_cas SET body = :new WHERE log_id = :log_id AND body = :old"))
 
 
 class CheckpointStore:
@@ -56,7 +57,7 @@ class CheckpointStore:
     def swap(self, log_id: str, old: str, new: str) -> bool:
         """Replace `old` by `new`; False where something else than `old` is stored."""
         with self._database.write_connection() as connection:
-            return connection.execute(_SWAP, {"log_id": log_id, "old": old, "new": new}).rowcount == 1
+            return _SWAP.run(connection, {"log_id": log_id, "old": old, "new": new}) == 1
 
     def probe(self, log_id: str) -> None:
         """Write without a change.
