@@ -255,3 +255,10 @@ def test_who_read_a_person_s_records_is_a_list_to_be_printed(gateway, carol, dor
     assert own in text_of(of_customs)
     assert foreign not in text_of(of_customs)
     assert dora.post("/audit/subjects", data={"csrf_token": token, "identifier": ""}).status_code == 422
+
+
+def test_sign_ins_are_found_by_one_link(carol):
+    address = re.search(r'href="([^"]+)">Sign-ins<', text_of(carol.get("/audit/acts")))[1]
+
+    assert "person.signed_in" in text_of(carol.get(address))
+    assert "person:carol" in text_of(carol.get(address))
