@@ -7,6 +7,7 @@ from typing import Any, Final
 from marshmallow import Schema, fields
 
 from gateway.auditor.filters import ActFilterSchema, ExchangeFilterSchema
+from gateway.auditor.flags import FILTERS
 from gateway.auditor.views import SavedSchema
 from gateway.exchange.approval_views import VerdictSchema
 from gateway.policy_api import schemas as policy
@@ -48,6 +49,12 @@ class NamesSchema(Schema):
 
     record_type = fields.String(required=True)
     numbers = fields.List(fields.String(), required=True)
+
+
+class SubjectSchema(Schema):
+    """A person about whom is asked."""
+
+    identifier = fields.String(required=True)
 
 
 class FlagSchema(Schema):
@@ -143,10 +150,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "callers.whoami": Operation("", {200: "Caller"}),
     "audit.exchanges": _listing("audit:read", "Page", query=ExchangeFilterSchema, problems=_AUDIT),
     "audit.acts": _listing("audit:read", "Page", query=ActFilterSchema, problems=_AUDIT),
-    "audit.flags": _listing("audit:read", "Page", query={"status": TEXT}, problems=_AUDIT),
+    "audit.flags": _listing("audit:read", "Page", query=dict.fromkeys(FILTERS, TEXT), problems=_AUDIT),
     "audit.flag": Operation("audit:read", {200: "Anything"}, problems=("not-found", *_AUDIT)),
     "audit.mark_flag": Operation(
         "audit:read", {200: "Anything"}, FlagSchema, problems=("not-found", "illegal-transition", *BODY, *_AUDIT)
+    ),
+    "audit.subject": Operation(
+        "audit:read", {200: "Items"}, SubjectSchema, problems=(*BODY, *_AUDIT), example={"identifier": "XA-1980-0042"}
     ),
     "audit.log": Operation("audit:read", {200: "Anything"}, problems=_AUDIT),
     "audit.consistency": Operation(
