@@ -1,4 +1,4 @@
-"""`ipx-gateway policy changes|change|approve|reject|activate|rollback|history|emergency|explain`."""
+"""`ipx-gateway policy changes|change|approve|reject|activate|rebase|rollback|history|emergency|explain`."""
 
 import json
 from datetime import datetime
@@ -10,6 +10,7 @@ import click
 from gateway.commands.context import json_option, reported, services, show
 from gateway.commands.policy_folders import CHANGE_COLUMNS, change_row, operator
 from gateway.errors import Fault, InvalidInputError
+from gateway.governance.changes import KEEP, Keep
 from gateway.governance.proposals import STATES, Change
 from gateway.policy_api.documents import change_document, emergency_document, plain, version_document
 from policies.engine import explain
@@ -103,6 +104,24 @@ def withdraw_change(change: int) -> None:
     governance, who = services().governance, operator()
     version = governance.changes.show(who, change).version
     _tell(governance.changes.withdraw(who, change, version=version))
+
+
+@click.command("rebase")
+@change_argument
+@click.option("--keep", type=click.Choice(KEEP), help="Whose version counts of what both sides changed.")
+@reported
+def rebase_change(change: int, keep: Keep | None) -> None:
+    """Take a change request over to what is in force now: what it changed stays changed, all else is as in force.
+
+    What was changed on both sides is named, and nothing happens until you say which version counts: `ours`, the change
+    request's, or `theirs`, the one in force. Evidence and reviews of before count no longer.
+
+    \b
+    Example: ipx-gateway policy rebase 7 --keep ours
+    """  # noqa: D301  (click wants the character \b itself)
+    governance, who = services().governance, operator()
+    version = governance.changes.show(who, change).version
+    _tell(governance.changes.rebase(who, change, version=version, keep=keep))
 
 
 @click.command("history")
@@ -238,7 +257,7 @@ def _lines(change: Change) -> list[str]:
         f"approvals   {len(change.approvals)} of {change.reviewers_needed}",
     ]
     if change.is_base_moved:
-        lines.append("void        other policies came into force meanwhile: rebase it")
+        lines.append(f"void        other policies came into force meanwhile: `ipx-gateway policy rebase {change.id}`")
     if change.note:
         lines.append(f"note        {change.note}")
     lines += [
@@ -260,6 +279,7 @@ COMMANDS = (
     reject_change,
     activate_change,
     withdraw_change,
+    rebase_change,
     show_history,
     roll_back,
     explain_question,

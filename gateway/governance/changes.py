@@ -8,7 +8,7 @@ version at once do not overwrite each other: the second is told.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,6 +28,10 @@ from policies.engine import ENGINE_VERSION, PolicyRef, PolicyText, revision_of
 from policies.policy_tests import PolicyTest, PolicyTestError, read_test
 from policies.reference import CODE, GATEWAY_AUTHORITY, TIERS, Tier
 
+Keep = Literal["ours", "theirs"]
+"""Whose version of what two changes changed: the draft's, or the one that came into force."""
+
+KEEP: Final[tuple[Keep, ...]] = get_args(Keep)
 TITLE_CHARACTERS: Final = 200
 REASON_CHARACTERS: Final = 4000
 
@@ -203,11 +207,17 @@ class Changes:
             row.state, row.note = "withdrawn", f"withdrawn by {editor.actor}"
             return self._written(session, row, editor, "policy.change_withdrawn", {})
 
-    def rebase(self, editor: Editor, change_id: int, *, version: int) -> Change:
+    def rebase(self, editor: Editor, change_id: int, *, version: int, keep: Keep | None = None) -> Change:
         """Take a draft over to what is in force now: what it changed stays changed, all else is as in force.
 
+        Args:
+            editor: who takes it over.
+            change_id: which.
+            version: the one the editor saw.
+            keep: whose version counts of what was changed on both sides; None: nobody's, the editor is asked.
+
         Raises:
-            InvalidInputError: a policy or test was changed on both sides; each is named. Save them anew, then rebase.
+            InvalidInputError: policies or tests were changed on both sides, and `keep` is None; each is named.
             UnknownError, NotEntitledError, ChangedMeanwhileError, NotInStateError: as `save` does.
         """
         with self._database.write() as session:
@@ -217,14 +227,14 @@ class Changes:
                 return read_change(session, self._policies, row)
             base = session.get(Activation, row.base) if row.base else None
             manifest, faults = _merged(
-                self._manifest(session, base), self._manifest(session, newest), row.manifest, "policies"
+                self._manifest(session, base), self._manifest(session, newest), row.manifest, "policies", keep
             )
-            tests, more = _merged(self._tests(session, base), self._tests(session, newest), row.tests, "tests")
+            tests, more = _merged(self._tests(session, base), self._tests(session, newest), row.tests, "tests", keep)
             if faults or more:
                 raise InvalidInputError([*faults, *more])
             row.manifest, row.tests, row.base = manifest, tests, newest.id if newest else 0
             _back_to_draft(row, "taken over to what is in force now")
-            return self._written(session, row, editor, "policy.change_rebased", {"base": row.base})
+            return self._written(session, row, editor, "policy.change_rebased", {"base": row.base, "keep": keep})
 
     def run_evidence(self, editor: Editor, change_id: int, *, version: int) -> Change:
         """Collect all evidence about what a draft proposes. It takes seconds, and no transaction is open meanwhile.
@@ -412,16 +422,23 @@ def _back_to_draft(row: ChangeRequest, note: str) -> None:
 
 
 def _merged(
-    base: Mapping[str, int], theirs: Mapping[str, int], ours: Mapping[str, int], kind: str
+    base: Mapping[str, int], theirs: Mapping[str, int], ours: Mapping[str, int], kind: str, keep: Keep | None
 ) -> tuple[dict[str, int], list[Fault]]:
     """Merge two changes of one set: what only one side changed is taken from it."""
     merged: dict[str, int] = {}
     faults = []
     for name in sorted({*base, *theirs, *ours}):
         old, their, our = base.get(name), theirs.get(name), ours.get(name)
-        if our != old and their not in (old, our):
-            faults.append(Fault(f"/{kind}/{name}", "changed_on_both_sides", "somebody else's change came into force"))
-        chosen = their if our == old else our
+        is_conflict = our != old and their not in (old, our)
+        if is_conflict and keep is None:
+            faults.append(
+                Fault(
+                    f"/{kind}/{name}",
+                    "changed_on_both_sides",
+                    "somebody else's change came into force: keep ours or theirs",
+                )
+            )
+        chosen = their if our == old or (is_conflict and keep == "theirs") else our
         if chosen is not None:
             merged[name] = chosen
     return merged, faults

@@ -8,11 +8,24 @@ from flask import Blueprint, Response
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.activations import Activations
 from gateway.governance.changes import Change, Changes
+from gateway.governance.editors import Editor
 from gateway.governance.proposals import STATES
 from gateway.governance.reviews import Reviews
-from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, body, editor, number, page, query, seen_version
+from gateway.policy_api.callers import (
+    APPROVE,
+    EDIT,
+    READ,
+    answer,
+    body,
+    editor,
+    number,
+    once,
+    page,
+    query,
+    seen_version,
+)
 from gateway.policy_api.documents import change_document, plain, summary_document
-from gateway.policy_api.schemas import NothingSchema, OpenSchema, ReviewSchema, SaveSchema, ScheduleSchema
+from gateway.policy_api.schemas import NothingSchema, OpenSchema, RebaseSchema, ReviewSchema, SaveSchema, ScheduleSchema
 from gateway.web.numbers import MOST
 
 _ONE = "/changes/<int:change_id>"
@@ -59,6 +72,10 @@ def list_changes() -> Response:
 def open_change() -> Response:
     """Open a draft, with the policies and tests it is to change or without."""
     who = editor(EDIT)
+    return once(who, lambda: _opened(who))
+
+
+def _opened(who: Editor) -> Response:
     said = body(OpenSchema)
     changes = svcs.flask.get(Changes)
     opened = changes.open(
@@ -99,8 +116,10 @@ def withdraw(change_id: int) -> Response:
 
 
 def rebase(change_id: int) -> Response:
-    """Take a draft over to what is in force now."""
-    return _step(EDIT, lambda who, version: svcs.flask.get(Changes).rebase(who, change_id, version=version))
+    """Take a draft over to what is in force now; `keep` says whose version counts of what both sides changed."""
+    who = editor(EDIT)
+    version, said = seen_version(), body(RebaseSchema)
+    return _told(svcs.flask.get(Changes).rebase(who, change_id, version=version, **said))
 
 
 def review(change_id: int) -> Response:

@@ -2,7 +2,7 @@
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from gateway.governance.changes import REASON_CHARACTERS, TITLE_CHARACTERS
+from gateway.governance.changes import KEEP, REASON_CHARACTERS, TITLE_CHARACTERS
 from gateway.web.numbers import MOST
 from policies.reference import TIERS
 
@@ -58,6 +58,10 @@ class EmergencySchema(_Strict):
     cedar = fields.String(required=True, validate=validate.Length(1, 16 * 1024))
     until = fields.AwareDateTime(required=True, format="iso")
     reason = fields.String(required=True, validate=validate.Length(1, REASON_CHARACTERS))
+
+
+class RebaseSchema(_Strict):
+    keep = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(KEEP))
 
 
 class EmergencyReviewSchema(_Strict):

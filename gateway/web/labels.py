@@ -119,6 +119,7 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "lifetime": _("A key lives one day at least and 365 at most"),
         "exists": _("Something with this name exists already"),
         "quota": _("A whole number from 1 on, or nothing for no limit"),
+        "changed_on_both_sides": _("This draft changed it, and so did what came into force: say whose version counts"),
         "no_reason": _("Say why: the reason is written into the log"),
         "stale": _("Somebody changed it since you opened this page. Look at it as it is now, then decide again"),
         "last_administrator": _("Somebody has to be left who can let people in"),

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.governance.editors import Editor
 from ipx.answers import Released
+from policies.engine import PolicyRef, PolicyText, revision_of
 from tests.admin.test_change_pages import BORDER, inputs
 from tests.admin.test_policy_pages import page
 from tests.exchange.approving import put
@@ -174,6 +175,24 @@ def test_a_draft_is_taken_over_to_a_moved_base(gateway, client, signed_in, propo
     answer = post(client, proposed, f"{proposed}/take-over")
 
     assert answer.status_code == 303
+    assert "The base moved" not in page(client, proposed)
+
+
+def test_what_both_sides_changed_is_named_and_the_editor_says_whose_counts(gateway, client, signed_in, proposed):
+    _, texts = gateway.services.policies.active()
+    theirs = next(one for one in texts if one.ref.policy_id == BORDER)
+    cedar = theirs.cedar + "// of somebody else"
+    ref = PolicyRef("holder", "ipo-xa", BORDER, revision_of(cedar))
+    gateway.services.policies.put(PolicyText(ref, cedar), actor="operator:tests")
+    signed_in(client, "alice")
+
+    asked = post(client, proposed, f"{proposed}/take-over")
+
+    assert asked.status_code == 422
+    assert "Changed on both sides" in asked.text
+    assert f"<code>{BORDER}</code>" in asked.text
+    kept = post(client, proposed, f"{proposed}/take-over", keep="ours")
+    assert kept.status_code == 303
     assert "The base moved" not in page(client, proposed)
 
 

@@ -54,3 +54,17 @@ def test_a_folder_is_put_in_force_once_and_then_proposed(operator, folder, monke
     exported = folder.parent / "out"
     operator("policy", "export", exported)
     assert 'trademark.owner"' in (exported / MARK).read_text()
+
+
+def test_a_change_is_taken_over_to_what_came_into_force_meanwhile(operator, folder):
+    operator("policy", "import", folder)
+    mark = folder / MARK
+    before = mark.read_text()
+    mark.write_text(before.replace('    IPX::Action::"trademark.owner",\n', ""))
+    number = json.loads(operator("policy", "propose", folder, "--title", "No owner", "--json"))["id"]
+    mark.write_text(before + "// said by somebody else\n")
+    operator("policy", "put", mark, "--owner", "ipo-xa", "--without-review", "urgent")
+
+    assert "customs-trademark-border" in operator("policy", "rebase", number, fails=True)
+    assert "draft" in operator("policy", "rebase", number, "--keep", "ours")
+    assert "- // said by somebody else" in operator("policy", "change", number)

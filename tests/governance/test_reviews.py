@@ -158,6 +158,22 @@ def test_two_changes_of_one_policy_meet_at_the_rebase(gateway):
     assert changes.show(OFFICE, other.id).policies[MARK] == other.policies[MARK]
 
 
+def test_a_conflict_is_settled_by_saying_whose_version_counts(gateway):
+    changes, first = gateway.services.governance.changes, people.text_of(gateway)
+    mine = people.draft(gateway, {MARK: widened(gateway), "public-trademark-basics": None}, editor=OFFICE)
+    other = people.draft(gateway, {MARK: widened(gateway), "public-trademark-basics": None}, editor=OFFICE)
+    people.activate(gateway, {MARK: people.narrowed(first)})
+    wide = mine.policies[MARK]
+
+    ours = changes.rebase(OFFICE, mine.id, version=mine.version, keep="ours")
+    theirs = changes.rebase(OFFICE, other.id, version=other.version, keep="theirs")
+
+    assert (ours.policies[MARK], theirs.policies[MARK]) == (wide, people.narrowed(first))
+    assert [edit.name for edit in theirs.edits] == ["public-trademark-basics"]
+    assert not {"public-trademark-basics"} & {*ours.policies, *theirs.policies}
+    assert {one.state for one in (ours, theirs)} == {"draft"}
+
+
 def test_an_agencys_editors_touch_their_own_policies_only(gateway):
     changes = gateway.services.governance.changes
     mine = people.draft(gateway, {MARK: people.narrowed(people.text_of(gateway))}, editor=OFFICE)

@@ -12,7 +12,7 @@ from gateway.admin.policies.drawing import DrawnPolicy, draw
 from gateway.admin.policies.register import register
 from gateway.admin.policies.words import change_state_words, words_for_templates
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import STATES, Change, Changes
+from gateway.governance.changes import KEEP, STATES, Change, Changes
 from gateway.governance.editors import Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
 from gateway.people.access import current_person, needs
@@ -156,7 +156,8 @@ def take_over(change_id: int) -> ResponseReturnValue:
     """Take the draft over to the policies that are in force by now."""
 
     def act(changes: Changes, version: int) -> str:
-        changes.rebase(editor(), change_id, version=version)
+        keep = next((known for known in KEEP if known == request.form.get("keep")), None)
+        changes.rebase(editor(), change_id, version=version, keep=keep)
         flash(_("The draft now changes what is in force. Collect evidence again."), "success")
         return url_for("policy_pages.change", change_id=change_id)
 
