@@ -10,7 +10,8 @@ import gateway.exchange.models
 import gateway.governance.models
 import gateway.intake.models
 import gateway.oauth.models
-import gateway.people.models  # noqa: F401
+import gateway.people.models
+import gateway.policy_api.models  # noqa: F401
 from gateway.db.base import Base
 
 __all__ = ["Base"]

@@ -122,6 +122,7 @@ from gateway.people.locks import Locks
 from gateway.people.service import People
 from gateway.people.sign_ins import SignIns
 from gateway.people.upstream import Provider, Upstream
+from gateway.policy_api.repeats import Repeats
 from gateway.records.codes import code
 from gateway.records.facts import PartyKeys
 from gateway.records.identifiers import canonical
@@ -749,6 +750,7 @@ def register(app: Flask, services: Services) -> None:
         (Sources, services.sources),
         (Agencies, services.agencies),
         (Quotas, services.quotas),
+        (Repeats, Repeats(services.database, services.clock)),
         (ClientKeys, services.client_keys),
         (Quarantine, services.intake.quarantine),
         (Redrive, services.intake.redrive),

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import svcs
@@ -16,6 +16,7 @@ from gateway.exchange.schemas import faults_of
 from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
 from gateway.governance.errors import ChangedMeanwhileError, NotEntitledError
 from gateway.oauth.guard import Guard
+from gateway.policy_api.repeats import Kept, Repeats
 from gateway.web import problem
 from gateway.web.paging import link_next
 from ipx.errors import FormatError
@@ -24,6 +25,7 @@ from ipx.jws import parse_object
 READ: Final = "policies:read"
 EDIT: Final = "policies:edit"
 APPROVE: Final = "policies:approve"
+_KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 
 
@@ -73,7 +75,7 @@ def body(schema: type[Schema]) -> dict[str, Any]:
     Raises:
         InvalidInputError: it is none, or a member cannot be taken.
     """
-    data = request.get_data(cache=False) or b"{}"
+    data = request.get_data() or b"{}"
     try:
         said: dict[str, Any] = schema().load(parse_object(data))
     except FormatError as error:
@@ -115,6 +117,35 @@ def answer(document: object, *, version: int | None = None, status: int = 200) -
     if request.method == "GET":
         response.add_etag()
         response.make_conditional(request)
+    return response
+
+
+def once(who: Editor, act: Callable[[], Response]) -> Response:
+    """Do what a call asks for; with `Idempotency-Key` once, and give the same answer again to whoever repeats it.
+
+    Raises:
+        InvalidInputError: the header cannot be read, or was used for another call, or the first call is running.
+    """
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return act()
+    match = _KEY.fullmatch(given)
+    if match is None:
+        fault = Fault("", "idempotency_key", "Idempotency-Key is 1 to 255 visible ASCII characters, best a UUID")
+        raise InvalidInputError([fault], slug="invalid-request")
+
+    def do() -> Kept:
+        made = act()
+        return Kept(made.status_code, made.get_data(as_text=True), made.headers.get("ETag"))
+
+    whole = b"\n".join((request.method.encode(), request.path.encode(), request.get_data()))
+    kept = svcs.flask.get(Repeats).once(who.actor, match[1], whole, do)
+    response = Response(kept.body, status=kept.status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if kept.etag is not None:
+        response.headers["ETag"] = kept.etag
+    if kept.is_replayed:
+        response.headers["Idempotency-Replayed"] = "true"
     return response
 
 

@@ -11,12 +11,13 @@ from gateway.exchange.questions import Registered
 from gateway.governance.activations import Activations
 from gateway.governance.books import PolicyBooks
 from gateway.governance.changes import Changes
+from gateway.governance.editors import Editor
 from gateway.governance.emergencies import Emergencies
 from gateway.governance.errors import NotEntitledError
 from gateway.governance.folders import Folders, read_folder, write_folder
 from gateway.governance.service import Policies
 from gateway.policy_api import change_views
-from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, archive, body, editor, number, page, query
+from gateway.policy_api.callers import APPROVE, EDIT, READ, answer, archive, body, editor, number, once, page, query
 from gateway.policy_api.documents import emergency_document, plain, policy_document, summary_document, version_document
 from gateway.policy_api.schemas import (
     EmergencyReviewSchema,
@@ -122,6 +123,10 @@ def history(tier: str, owner: str) -> Response:
 def roll_back(tier: str, owner: str) -> Response:
     """Put what was in force before in force again."""
     who = editor(APPROVE)
+    return once(who, lambda: _rolled_back(who, tier, owner))
+
+
+def _rolled_back(who: Editor, tier: str, owner: str) -> Response:
     said = body(RollBackSchema)
     activations = svcs.flask.get(Activations)
     if all(one.id != said["activation"] for one in activations.history(who, tier, owner, limit=PAGE)):
@@ -144,6 +149,10 @@ def exported() -> Response:
 def imported() -> Response:
     """Open a draft for each tier and owner where a folder says otherwise than what is in force."""
     who = editor(EDIT)
+    return once(who, lambda: _imported(who))
+
+
+def _imported(who: Editor) -> Response:
     said = body(ImportSchema)
     made = svcs.flask.get(Folders).propose(who, read_folder(said["files"]), title=said["title"], reason=said["reason"])
     return answer({"items": [summary_document(one) for one in made], "complete": True}, status=201)
@@ -194,6 +203,10 @@ def emergencies() -> Response:
 def deny() -> Response:
     """Put a forbid in force at once, until a time."""
     who = editor(EDIT)
+    return once(who, lambda: _denied(who))
+
+
+def _denied(who: Editor) -> Response:
     said = body(EmergencySchema)
     made = svcs.flask.get(Emergencies).deny(
         who,

@@ -87,3 +87,21 @@ def test_who_has_a_quota_is_told_what_is_left_of_it(one_gateway):
     left = [re.fullmatch(r'"agency-day";r=(\d);t=\d+', answer.headers["RateLimit"])[1] for answer in answers]
     assert left == ["1", "0", "0"]
     assert int(answers[2].headers["Retry-After"]) > 0
+
+
+def test_a_call_with_a_key_of_its_own_creates_one_thing_however_often_it_is_sent(site):
+    draft = json.dumps({"tier": "holder", "owner": "ipo-xa", "title": "once"}).encode()
+    other = json.dumps({"tier": "holder", "owner": "ipo-xa", "title": "twice"}).encode()
+    wrong = json.dumps({"tier": "nobody"}).encode()
+
+    def post(body, key):
+        return call(site, "POST", "/v1/policies/changes", "policies:edit", body, {"Idempotency-Key": key})
+
+    first, again, reused = post(draft, '"k-1"'), post(draft, '"k-1"'), post(other, '"k-1"')
+    refused, mended = post(wrong, "k-2"), post(other, "k-2")
+
+    assert (first.status, again.status, reused.status) == (201, 201, 422)
+    assert again.body == first.body
+    assert (again.headers["ETag"], again.headers["Idempotency-Replayed"]) == (first.headers["ETag"], "true")
+    assert (refused.status, mended.status) == (422, 201)
+    assert post(draft, "x" * 256).status == 400
