@@ -9,7 +9,7 @@ FUZZ ?= 50
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench load fuzz drill mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load fuzz drill flags mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ load: $(STAMP) ## ever more connections and records of all sizes, beside the hol
 
 fuzz: $(STAMP) ## call every address of the API with made-up calls: not one may end in 500 (FUZZ=examples for each address)
 	@IPX_FUZZ_EXAMPLES=$(FUZZ) IPX_FUZZ_SEED=$${IPX_FUZZ_SEED:-$$(date +%s)} $(BIN)/pytest -q -s tests/observing/test_openapi.py -k made_up
+
+flags: $(STAMP) ## how many planted oddities do flags find, and how many false alarms are there?
+	@$(BIN)/python -m tests.flags 5
 
 mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less? (minutes; MUTANTS=--small: a sample)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
