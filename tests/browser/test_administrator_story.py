@@ -3,6 +3,7 @@
 IPX_PICTURES=docs/pictures pytest tests/browser/test_administrator_story.py      also takes the guide's pictures
 """
 
+import json
 import os
 import time
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from ipx import keyfile
 from ipx.answers import Released
+from ipx.channel import Call
 from ipx.client import Client
 from ipx.request import Ask
+from ipx.tokens import Grant
 from ipx.waiting import Patience
 from tests.browser.site import running
-from tests.exchange.world import CUSTOMS, MARK
+from tests.exchange.world import CUSTOMS, MARK, OFFICE
 
 EXCHANGES = 37
+PUBLIC = "public-trademark-basics"
 BORDER = "Customs XA receives the public register data of marks at the border, but no contact data"
 PICTURES = os.environ.get("IPX_PICTURES")
 GUIDE = Path(__file__).parents[2] / "docs" / "pictures"
@@ -117,14 +121,47 @@ def look_at_evidence(alice, axe):
 
 
 def propose(alice, axe, change):
-    """She asks for review and cannot approve herself: not on the page, not by posting what the page would post."""
+    """She asks for review and cannot approve herself: not on the page, not by posting what it would, not by the API."""
     alice.goto(change)
     press(alice, "Ask for review")
     expect_text(alice, "Reviewers can see it now.")
     alice.goto(f"{change}/review")
     assert alice.get_by_role("button", name="Record the verdict").count() == 0
     assert posted(alice, f"{change}/review", {"verdict": "approve"}) == 403
+    number = change.rpartition("/")[2]
+    for step in ("reviews", "activate"):
+        by_api = alice.request.post(f"/v1/policies/changes/{number}/{step}", data={"verdict": "approve"})
+        assert by_api.status == 401, "a sign-in at the console opens nothing of the API"
     axe(alice)
+
+
+def author_by_api(site):
+    """The office's own system writes a change by the API, may approve others' by its scopes, and not this one."""
+    scopes = ["policies:read", "policies:edit", "policies:approve"]
+    site.services.agencies.grant("ipo-xa", scopes, actor="operator:story")
+    site.services.agencies.set_client_scopes(OFFICE, ["exchange:request", *scopes], actor="operator:story")
+    key = keyfile.read_key(site.demo.world.keys[OFFICE])
+    with Client(site.settings.origin, OFFICE, key, patience=Patience(total_seconds=60, tries=2)) as client:
+
+        def call(path, document=None, *, scope="policies:edit", version=None):
+            headers = {"Content-Type": "application/json"} | ({"If-Match": f'"{version}"'} if version else {})
+            url = f"{site.settings.origin}/v1/policies/changes{path}"
+            body = b"" if document is None else json.dumps(document).encode()
+            reply = client._call(Call("POST", url, headers, body), Grant(scope, site.settings.resource))
+            return reply.status, json.loads(reply.body)
+
+        opening = {"tier": "holder", "owner": "ipo-xa", "title": "By the API", "policies": {PUBLIC: None}}
+        _, change = call("", opening)
+        number = change["id"]
+        _, change = call(f"/{number}/evidence", version=change["version"])
+        assert change["state"] == "checked", change
+        _, change = call(f"/{number}/ask", version=change["version"])
+        said = {"verdict": "approve", "evidence_sha256": change["evidence_sha256"]}
+        status, problem = call(f"/{number}/reviews", said, scope="policies:approve", version=change["version"])
+        assert (status, problem["type"].rpartition("/")[2]) == (403, "own-change")
+        status, _ = call(f"/{number}/activate", version=change["version"])
+        assert status == 409, "nothing unreviewed becomes active"
+        call(f"/{number}/withdraw", version=change["version"])
 
 
 def approve(bob, axe, change):
@@ -161,6 +198,7 @@ def test_two_people_narrow_a_policy_and_undo_it(site, customs, browser_page, axe
     look_at_evidence(alice, axe)
     change = alice.url.removesuffix("/evidence").removeprefix(site.origin)
     propose(alice, axe, change)
+    author_by_api(site)
     approve(bob, axe, change)
     assert sees_owner(customs, expected=True)
 
