@@ -120,7 +120,9 @@ def postgres_server() -> Iterator[str]:
     with TemporaryDirectory(prefix="ipx-postgres-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         # Each test gets a database of its own: flushing all of them to a shared disk takes minutes.
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
+        for name in ("fsync", "full_page_writes", "autovacuum"):
+            server.psql(f"ALTER SYSTEM SET {name} = off")
+        server.psql("SELECT pg_reload_conf()")
         try:
             yield server.get_uri()
         finally:

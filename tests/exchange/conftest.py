@@ -60,7 +60,9 @@ def settings(request, demo, tmp_path) -> Iterator[Settings]:
     shutil.copy(source, checkpoints)
     name = f"ipx_{uuid7().replace('-', '')}"
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {world}"))
+        # Files are copied in a fifth of the time that it takes to write each page to the log as well.
+        strategy = "STRATEGY FILE_COPY" if connection.dialect.server_version_info >= (15,) else ""
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {world} {strategy}"))
     yield replace(
         demo.settings,
         database_url=admin.url.set(database=name).render_as_string(hide_password=False),
