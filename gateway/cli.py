@@ -3,6 +3,7 @@
 import click
 
 from gateway.commands.agencies import agency_group, client_group
+from gateway.commands.api_document import openapi
 from gateway.commands.approvals import approval_group
 from gateway.commands.certificates import certificate_group
 from gateway.commands.client_keys import key_group
@@ -59,6 +60,7 @@ for command in (
     erase_group,
     exchange_group,
     serve,
+    openapi,
     work,
     sweep,
     demo,

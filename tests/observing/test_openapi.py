@@ -6,9 +6,11 @@ import os
 import jsonschema
 import pytest
 import schemathesis
+from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, seed, strategies
 from hypothesis import settings as hypothesis_settings
 
+from gateway.cli import main
 from gateway.openapi.document import path_of, routes
 from gateway.openapi.operations import OPERATIONS
 from gateway.web.problem import PROBLEMS
@@ -213,3 +215,11 @@ def broken_by(site, operation):
 
     run()
     return broken
+
+
+def test_the_command_writes_the_document_that_the_gateway_serves(site, tmp_path):
+    printed = CliRunner().invoke(main, ["openapi"], obj=site.services)
+    written = CliRunner().invoke(main, ["openapi", "--out", str(tmp_path / "api.json")], obj=site.services)
+
+    assert (printed.exit_code, written.exit_code) == (0, 0)
+    assert printed.output == (tmp_path / "api.json").read_text("utf-8") == site.http.get("/v1/openapi.json").text
