@@ -9,7 +9,7 @@ FUZZ ?= 50
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench load fuzz drill flags mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load fuzz drill rolling flags mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ demo: $(STAMP) $(ASSETS) ## play the demo story once, on a free port, and say wh
 
 test: $(STAMP) $(ASSETS) ## run the test suite on SQLite and on PostgreSQL
 	@echo "== tests (SQLite and PostgreSQL)"
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 3 --dist loadfile $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(STAMP) ## ruff, mypy, import rules
 	@echo "== ruff"
@@ -54,6 +54,9 @@ mutants: $(STAMP) ## do the tests notice when the offline verifier refuses less?
 
 drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one call may fail
 	@$(BIN)/python -m tests.drill
+
+rolling: $(STAMP) ## a minute of traffic while two nodes behind nginx are restarted in turn: not one call may fail
+	@$(BIN)/python -m tests.operation.rolling
 
 coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of the real files (IPDATA=folder)
 	@$(BIN)/ipx-gateway source coverage $(IPDATA) --notes docs/coverage.toml --on 2026-11-25 > docs/coverage.md

@@ -29,6 +29,19 @@ hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
+LONGEST = (
+    "tests/browser/",
+    "tests/evidence/test_processes.py",
+    "tests/test_readme.py",
+    "tests/exchange/test_auditors.py",
+)
+"""Few tests that take long: begun last, one of them would keep one processor busy and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 def pytest_collection_finish() -> None:
     """Thousands of collected tests stay until the end: nobody has to look through them for garbage each time."""
     gc.collect()
