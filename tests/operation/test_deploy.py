@@ -1,0 +1,62 @@
+"""What deploy/ says fits to what the program reads; container engines themselves do not run here."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMPOSE = ROOT / "deploy" / "compose.yaml"
+GATEWAYS = ("gateway-1", "gateway-2", "worker")
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load(COMPOSE.read_text("utf-8"))
+
+
+def test_every_setting_that_it_names_exists(compose):
+    documented = set(
+        re.findall(r"^\| `(IPX_[A-Z0-9_]+)`", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.MULTILINE)
+    )
+    named = {name for service in GATEWAYS for name in compose["services"][service]["environment"]}
+
+    assert named <= documented
+    assert {"IPX_ORIGIN", "IPX_KEY_ENCRYPTION_KEY", "IPX_RECEIPT_KEY", "IPX_LOG_KEY"} <= named
+
+
+def test_no_secret_stands_in_it(compose):
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if name.endswith("PASSWORD") or name == "IPX_KEY_ENCRYPTION_KEY":
+                assert value.startswith("${"), f"{name} has a value of its own"
+
+
+def test_nodes_have_names_of_their_own_and_nothing_that_they_need_not(compose):
+    services = compose["services"]
+
+    assert len({services[name]["environment"]["IPX_NODE"] for name in GATEWAYS}) == len(GATEWAYS)
+    for name in GATEWAYS:
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    assert all(service["deploy"]["resources"]["limits"] for service in services.values())
+    assert compose["networks"]["inner"]["internal"]
+
+
+def test_the_nodes_believe_the_proxy_and_nobody_else(compose):
+    services = compose["services"]
+    proxy = services["nginx"]["networks"]["inner"]["ipv4_address"]
+    configuration = (ROOT / "deploy" / "nginx" / "gateway.conf").read_text("utf-8")
+
+    assert {services[name]["environment"]["IPX_TRUSTED_PROXIES"] for name in GATEWAYS} == {proxy}
+    assert set(re.findall(r"server (\S+):8080", configuration)) == {"gateway-1", "gateway-2"}
+    assert "proxy_set_header Client-Cert $ssl_client_escaped_cert;" in configuration
+
+
+def test_every_volume_and_network_is_declared(compose):
+    for service in compose["services"].values():
+        used = {text.split(":")[0] for text in service.get("volumes", []) if not text.startswith(".")}
+        assert used <= compose["volumes"].keys()
+        assert set(service.get("networks", [])) <= compose["networks"].keys()
