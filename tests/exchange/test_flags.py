@@ -134,6 +134,7 @@ def test_what_came_of_a_flag_is_an_act_of_the_log(gateway):
 
 def test_the_worker_s_round_finds_the_first_requests_on_either_database(gateway):
     """In a world that is younger than four weeks no pair is new; nothing else is odd about one request."""
+    before = gateway.services.clock().date()
     gateway.ask()
     gateway.services.auditing.indexer.catch_up()
 
@@ -141,9 +142,9 @@ def test_the_worker_s_round_finds_the_first_requests_on_either_database(gateway)
     day = gateway.services.clock().date()
     with gateway.services.database.read() as session:
         seen = gateway.services.auditing.flag_finder._seen(session, day)
-    assert [(slot.requester, slot.holder, slot.count, slot.day) for slot in seen.slots] == [
-        ("customs-xa", "ipo-xa", 1, day)
-    ]
+    (slot,) = seen.slots
+    assert (slot.requester, slot.holder, slot.count) == ("customs-xa", "ipo-xa", 1)
+    assert before <= slot.day <= day
 
 
 def test_flags_over_the_api_stay_within_the_scope_of_the_system(one_gateway):
