@@ -120,6 +120,8 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "exists": _("Something with this name exists already"),
         "quota": _("A whole number from 1 on, or nothing for no limit"),
         "changed_on_both_sides": _("This draft changed it, and so did what came into force: say whose version counts"),
+        "no_record": _("There is no such record, or it is another holder's"),
+        "record_id": _("This is no name of a record"),
         "no_reason": _("Say why: the reason is written into the log"),
         "stale": _("Somebody changed it since you opened this page. Look at it as it is now, then decide again"),
         "last_administrator": _("Somebody has to be left who can let people in"),

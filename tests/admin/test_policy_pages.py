@@ -1,6 +1,9 @@
 """Pages that show policies: as cards in both languages, to those whose business they are."""
 
 import pytest
+from sqlalchemy import select
+
+from gateway.audit.models import AuditEntry
 
 
 def page(client, address, status=200):
@@ -98,6 +101,24 @@ def test_the_matrix_says_who_can_see_what(client, signed_in):
     assert "trademark.owner.contact" in shown
     assert "always" in shown
     assert "/admin/policies/holder/ipo-xa/customs-trademark-border" in shown
+
+
+def test_who_can_see_a_real_record_is_shown_to_its_holder_and_written_down(gateway, client, signed_in):
+    signed_in(client, "otto")
+    mark = gateway.urn()
+
+    shown = page(client, f"/admin/who-can-see?record={mark}")
+    foreign = client.get(f"/admin/who-can-see?record={gateway.urn('customs-xa', 'detention', 'D2026-0007')}")
+    wrong = client.get("/admin/who-can-see?record=2019-0042")
+
+    row = shown.partition("<code>trademark.owner</code>")[2].partition("</tr>")[0]
+    assert "always" in row
+    assert "never" in row
+    assert "another holder" in foreign.text
+    assert (foreign.status_code, wrong.status_code) == (422, 422)
+    with gateway.services.database.read() as session:
+        acts = session.scalars(select(AuditEntry).where(AuditEntry.act == "policy.explained")).all()
+    assert [(act.actor, act.subject) for act in acts] == [("person:otto", mark)]
 
 
 def test_a_made_up_request_is_explained(client, signed_in):

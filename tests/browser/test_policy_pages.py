@@ -8,7 +8,7 @@ from policies.engine import PolicyRef, PolicyText, revision_of
 from tests.browser.site import running
 from tests.browser.test_accessible import LOOKS
 from tests.exchange.approving import PERSONAL
-from tests.exchange.world import CUSTOMS, Gateway
+from tests.exchange.world import CUSTOMS, MARK, Gateway
 
 WIDER = """[...document.querySelectorAll('body *')]
   .filter(one => !one.closest('.console-scroll, pre, .govuk-skip-link, .cm-editor') && one.checkVisibility()
@@ -72,6 +72,7 @@ def addresses(site):
             f"/admin/policies/holder/ipo-xa/{BORDER}",
             "/admin/matrix?records=ipo-xa/trademark",
             "/admin/simulate?records=ipo-xa/trademark&asking=customs-xa&purpose=border_enforcement&mark=sealed&ask=1",
+            f"/admin/who-can-see?record={site.demo.urn('ipo-xa', 'trademark', MARK, site.services.holder_keys)}",
             "/admin/changes",
             "/admin/changes/start",
             draft,

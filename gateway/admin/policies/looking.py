@@ -12,12 +12,15 @@ from gateway.admin.policies.reading import READERS
 from gateway.admin.policies.register import Register, register
 from gateway.admin.policies.simulation import MARKS, Supposition, question
 from gateway.admin.policies.words import words_for_templates
+from gateway.errors import Fault, InvalidInputError, UnknownError
+from gateway.exchange.sight import Sight
 from gateway.governance.books import PolicyBooks
 from gateway.governance.changes import Change, Changes
 from gateway.governance.editors import Editor
 from gateway.governance.rights import Answer, Rights
 from gateway.people.access import SignedIn, current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
+from gateway.web.pages import render_form
 from policies.engine import PolicyBook, PolicyRef, PolicyText, revision_of
 from policies.matrix import Asked
 from policies.reference import TIERS
@@ -28,6 +31,7 @@ OWNERS: Final = ("", "represented", "right")
 
 def routes(pages: Blueprint) -> None:
     pages.add_url_rule("/matrix", "matrix", matrix)
+    pages.add_url_rule("/who-can-see", "who_can_see", who_can_see)
     pages.add_url_rule("/simulate", "simulate", simulate)
 
 
@@ -59,6 +63,29 @@ def matrix() -> ResponseReturnValue:
         found=found,
         names=known.names,
         agencies=sorted(known.rows),
+        **words_for_templates(policy_catalogue()),
+    )
+
+
+@needs("policy_editor", "policy_approver", "release_officer", "auditor")
+def who_can_see() -> ResponseReturnValue:
+    """Show which agency may receive which group of one real record; each look is written into the audit trail."""
+    person, record = current_person(), request.args.get("record", "").strip()
+    found, faults = None, []
+    if record:
+        try:
+            found = svcs.flask.get(Sight).record(person.actor, record, reader=person.agency)
+        except InvalidInputError as error:
+            faults = list(error.faults)
+        except UnknownError:
+            faults = [Fault("/record", "no_record", "there is no such record, or it is another holder's")]
+    return render_form(
+        "policies/who_can_see.html",
+        faults,
+        console="admin",
+        record=record,
+        found=found,
+        names=register().names,
         **words_for_templates(policy_catalogue()),
     )
 
