@@ -34,26 +34,37 @@ class FlagFinder:
         self._audit = audit
         self._clock = clock
         self._looked_at = float("-inf")
+        self._due: list[date] = []
 
     def go_round(self) -> None:
-        """Look at today and at days that were not looked at to their end, every quarter of an hour."""
-        if time.monotonic() - self._looked_at < ROUND_SECONDS:
-            return
-        self._looked_at = time.monotonic()
-        self.catch_up()
+        """Look at one day; every quarter of an hour today and the days that are not settled are due again.
+
+        One at a time: a day of a large gateway takes a while, and the worker has other things to do.
+        """
+        if not self._due:
+            if time.monotonic() - self._looked_at < ROUND_SECONDS:
+                return
+            self._looked_at = time.monotonic()
+            self._due = self._unsettled()
+        if self._due:
+            self.look_at(self._due.pop(0))
 
     def catch_up(self) -> int:
         """Look at every day that is not settled, four weeks back at most. Returns how many new flags there are."""
+        return sum(self.look_at(day) for day in self._unsettled())
+
+    def _unsettled(self) -> list[date]:
+        """Give today and the days that were not looked at to their end, the oldest first."""
         today = self._clock().astimezone(UTC).date()
         oldest = today - timedelta(days=DAYS)
         with self._database.read() as session:
             settled = set(session.scalars(select(FlagDay.day).where(FlagDay.day >= oldest)))
             first = session.scalar(select(func.min(Exchange.received_at)))
         if first is None:
-            return 0
+            return []
         start = max(oldest, first.astimezone(UTC).date())
         days = [start + timedelta(days=number) for number in range((today - start).days + 1)]
-        return sum(self.look_at(day) for day in days if day not in settled)
+        return [day for day in days if day not in settled]
 
     def look_at(self, day: date) -> int:
         """Note what is odd about one day. Returns how many flags are new."""

@@ -71,6 +71,19 @@ def test_looking_again_raises_nothing_twice_and_a_false_alarm_is_not_raised_agai
     assert len(days) == len(set(days))
 
 
+def test_the_worker_looks_at_one_day_a_round_until_all_are_settled(world, tmp_path):
+    database = database_of(world, tmp_path)
+    finder = FlagFinder(database, Acts(), lambda: datetime(END.year, END.month, END.day, 12, tzinfo=UTC))
+    settled = []
+    for _ in range(4):
+        finder.go_round()
+        with database.read() as session:
+            settled.append(len(session.scalars(select(FlagDay)).all()))
+    database.dispose()
+
+    assert settled == [1, 2, 3, 4]
+
+
 def test_reasons_are_the_same_in_words_and_on_pages():
     assert {kind: str(words) for kind, words in WORDS["flag_reason"].items()} == REASONS
     assert set(REASONS) == set(KINDS) == set(WORDS["flag"])
