@@ -9,6 +9,7 @@ from gateway.commands.certificates import certificate_group
 from gateway.commands.client_keys import key_group
 from gateway.commands.delegations import delegation_group
 from gateway.commands.demo import demo
+from gateway.commands.doctor import doctor
 from gateway.commands.erasure import erase_group
 from gateway.commands.exchange_seals import exchange_group
 from gateway.commands.holder_keys import holder_key_group
@@ -63,6 +64,7 @@ for command in (
     openapi,
     work,
     sweep,
+    doctor,
     demo,
 ):
     main.add_command(command)
