@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Blueprint, Flask, Response, current_app, g, json, request
 from markupsafe import escape
+from sqlalchemy.exc import DataError
 from uuid6 import uuid7
 from werkzeug.exceptions import HTTPException
 
@@ -249,6 +250,8 @@ def install(app: Flask, origin: str) -> None:
             log.error("request failed", error=type(error).__name__, reason=str(error), trace_id=trace_id())
         return _told(slug)
 
+    app.register_error_handler(DataError, _no_column_holds_it)
+
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         response = _told(_HTTP.get(error.code or 500, "invalid-request" if (error.code or 500) < 500 else "internal"))  # noqa: PLR2004
@@ -267,6 +270,10 @@ def install(app: Flask, origin: str) -> None:
     def _trace(response: Response) -> Response:
         response.headers["X-Request-Id"] = trace_id()
         return response
+
+
+def _no_column_holds_it(_error: DataError) -> Response:
+    return _told("invalid-request", [Fault("", "value", "a value that no column can hold, such as U+0000")])
 
 
 Page = Callable[[str, int, Sequence[Fault]], Response]

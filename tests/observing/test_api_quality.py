@@ -105,3 +105,19 @@ def test_a_call_with_a_key_of_its_own_creates_one_thing_however_often_it_is_sent
     assert (again.headers["ETag"], again.headers["Idempotency-Replayed"]) == (first.headers["ETag"], "true")
     assert (refused.status, mended.status) == (422, 201)
     assert post(draft, "x" * 256).status == 400
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_value_that_no_column_can_hold_is_the_callers_fault(gateway):
+    gateway.services.agencies.grant("ipo-xa", list(SCOPES), actor="operator:test")
+    gateway.services.agencies.set_client_scopes(OFFICE, list(SCOPES), actor="operator:test")
+
+    for path, scope in (
+        ("/v1/audit/flags?assignee=%00", "audit:read"),
+        ("/v1/audit/exchanges/%00", "audit:read"),
+        ("/v1/approvals/%00", "approvals:decide"),
+        ("/v1/policies/changes?owner=%00", "policies:read"),
+    ):
+        assert call(gateway, "GET", path, scope).status in {200, 400, 404}, path
+    draft = json.dumps({"tier": "holder", "owner": "ipo-xa", "title": "a\x00b"}).encode()
+    assert call(gateway, "POST", "/v1/policies/changes", "policies:edit", draft).status in {400, 422}
