@@ -60,3 +60,32 @@ def test_every_volume_and_network_is_declared(compose):
         used = {text.split(":")[0] for text in service.get("volumes", []) if not text.startswith(".")}
         assert used <= compose["volumes"].keys()
         assert set(service.get("networks", [])) <= compose["networks"].keys()
+
+
+@pytest.fixture(scope="module")
+def manifests():
+    folder = ROOT / "deploy" / "kubernetes"
+    base = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
+    assert {path.name for path in folder.glob("*.yaml")} == {*base["resources"], "kustomization.yaml"}
+    return base, [one for name in base["resources"] for one in yaml.safe_load_all((folder / name).read_text("utf-8"))]
+
+
+def test_workloads_are_closed_limited_and_told_settings_that_exist(manifests):
+    base, objects = manifests
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    named = {literal.partition("=")[0] for literal in base["configMapGenerator"][0]["literals"]}
+    for one in objects:
+        if one["kind"] not in {"Deployment", "StatefulSet"}:
+            continue
+        pod = one["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert container["resources"]["limits"]
+            named |= {variable["name"] for variable in container.get("env", [])}
+            assert all("valueFrom" in variable for variable in container.get("env", []))
+            volumes = {volume["name"] for volume in pod.get("volumes", [])} | {"data"}
+            assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+
+    assert all(f"| `{name}` |" in page for name in named)
+    assert {"PodDisruptionBudget", "NetworkPolicy", "Cluster", "Service"} <= {one["kind"] for one in objects}
