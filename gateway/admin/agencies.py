@@ -1,5 +1,6 @@
 """Pages about agencies: listed, shown, added, changed, suspended and resumed."""
 
+from functools import partial
 from typing import Any
 
 import svcs
@@ -7,9 +8,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from gateway.admin.forms import AgencyChangeForm, AgencyForm, ReasonForm, ScopesForm, faults_of, read, sent
+from gateway.admin.forms import AgencyChangeForm, AgencyForm, ScopesForm, faults_of, read, sent
 from gateway.admin.reach import KEEPERS, agency_in_reach, reachable_agencies, require_national
 from gateway.admin.seen import is_as_seen, version
+from gateway.admin.suspending import suspend
 from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.models import AGENCY_KINDS, Agency
 from gateway.agencies.service import Agencies
@@ -103,21 +105,14 @@ def suspend_agency(code: str) -> ResponseReturnValue:
     """Ask why, then shut an agency out from its next call on."""
     require_national()
     shown = agency_in_reach(code)
-    page = {
-        "version": version(shown),
-        "subject": shown.name,
-        "back": url_for("admin.agency", code=code),
-        "consequence": _("All its clients are shut out from their next call on. Its records are not given out either."),
-    }
-    if request.method == "GET":
-        return render_form("admin/suspend.html", **page)
-    try:
-        reason = read(ReasonForm)["reason"]
-    except InvalidInputError as error:
-        return render_form("admin/suspend.html", error.faults, **page)
-    svcs.flask.get(Agencies).suspend(Agency, code, reason=reason, actor=current_person().actor, check=is_as_seen)
-    flash(_("%(code)s is suspended.", code=code), "success")
-    return redirect(url_for("admin.agency", code=code), code=303)
+    return suspend(
+        shown,
+        code,
+        subject=shown.name,
+        consequence=_("All its clients are shut out from their next call on. Its records are not given out either."),
+        back=url_for("admin.agency", code=code),
+        act=partial(svcs.flask.get(Agencies).suspend, Agency, code),
+    )
 
 
 @needs("administrator")

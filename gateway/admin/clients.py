@@ -1,5 +1,6 @@
 """Pages about client systems and what they may do: shown, added, given scopes, suspended and resumed."""
 
+from functools import partial
 from typing import Any
 
 import svcs
@@ -7,10 +8,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from gateway.admin.forms import ClientForm, ReasonForm, ScopesForm, faults_of, read, sent
+from gateway.admin.forms import ClientForm, ScopesForm, faults_of, read, sent
 from gateway.admin.keys import standing
 from gateway.admin.reach import KEEPERS, agency_in_reach, client_in_reach
 from gateway.admin.seen import is_as_seen, version
+from gateway.admin.suspending import suspend
 from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.models import Client
 from gateway.agencies.service import Agencies
@@ -84,21 +86,14 @@ def client_scopes(client_id: str) -> ResponseReturnValue:
 def suspend_client(client_id: str) -> ResponseReturnValue:
     """Ask why, then shut a client out from its next call on."""
     shown = client_in_reach(client_id)
-    page = {
-        "version": version(shown),
-        "subject": shown.id,
-        "back": url_for("admin.client", client_id=client_id),
-        "consequence": _("It is shut out from its next call on, and the tokens it has end."),
-    }
-    if request.method == "GET":
-        return render_form("admin/suspend.html", **page)
-    try:
-        reason = read(ReasonForm)["reason"]
-    except InvalidInputError as error:
-        return render_form("admin/suspend.html", error.faults, **page)
-    svcs.flask.get(Agencies).suspend(Client, client_id, reason=reason, actor=current_person().actor, check=is_as_seen)
-    flash(_("%(code)s is suspended.", code=client_id), "success")
-    return redirect(url_for("admin.client", client_id=client_id), code=303)
+    return suspend(
+        shown,
+        client_id,
+        subject=shown.id,
+        consequence=_("It is shut out from its next call on, and the tokens it has end."),
+        back=url_for("admin.client", client_id=client_id),
+        act=partial(svcs.flask.get(Agencies).suspend, Client, client_id),
+    )
 
 
 @needs("administrator")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import svcs
@@ -11,9 +12,10 @@ from flask_babel import gettext as _
 
 from connectors.dry_run import HIDDEN, FieldGroups, Report, Unusable, dry_run
 from connectors.quarantine import Quarantined
-from gateway.admin.forms import ReasonForm, SourceForm, faults_of, read, sent
+from gateway.admin.forms import SourceForm, faults_of, read, sent
 from gateway.admin.reach import KEEPERS, require_national, source_in_reach
 from gateway.admin.seen import is_as_seen, version
+from gateway.admin.suspending import suspend
 from gateway.admin.waiting import Waiting
 from gateway.agencies.models import Source
 from gateway.agencies.sources import Sources, parsed
@@ -108,21 +110,14 @@ def replace_source(name: str) -> ResponseReturnValue:
 def suspend_source(name: str) -> ResponseReturnValue:
     """Ask why, then stop asking the source from the next exchange on."""
     shown = source_in_reach(name)
-    page = {
-        "version": version(shown),
-        "subject": shown.name,
-        "back": url_for("admin.source", name=name),
-        "consequence": _("Exchanges for its records fail until it is resumed."),
-    }
-    if request.method == "GET":
-        return render_form("admin/suspend.html", **page)
-    try:
-        reason = read(ReasonForm)["reason"]
-    except InvalidInputError as error:
-        return render_form("admin/suspend.html", error.faults, **page)
-    svcs.flask.get(Sources).suspend(name, reason=reason, actor=current_person().actor, check=is_as_seen)
-    flash(_("%(code)s is suspended.", code=name), "success")
-    return redirect(url_for("admin.source", name=name), code=303)
+    return suspend(
+        shown,
+        name,
+        subject=shown.name,
+        consequence=_("Exchanges for its records fail until it is resumed."),
+        back=url_for("admin.source", name=name),
+        act=partial(svcs.flask.get(Sources).suspend, name),
+    )
 
 
 @needs("administrator")
