@@ -1,13 +1,14 @@
 """Figures over what an auditor may see: who asks whom, how much a day, how it ended, why, and how long holders take."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from gateway.auditor.models import ExchangeSearch, ExchangeVersions
 from gateway.auditor.scope import Scope
@@ -73,6 +74,18 @@ class Figures:
         return [Cell(pair.requester, pair.holder, pair.count) for pair in self.pairs]
 
 
+class _Kind(NamedTuple):
+    """What exchanges have in common that are counted together."""
+
+    day: Any
+    """A date on PostgreSQL, its ISO form on SQLite."""
+    requester: str
+    holder: str
+    record_type: str
+    purpose: str
+    state: str
+
+
 class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -87,66 +100,62 @@ class Statistics:
         """
         within = and_(scope.exchanges(), Exchange.received_at >= since, Exchange.received_at < until)
         with self._database.read() as session:
-            pairs = [Pair(*row) for row in _counted(session, within, Exchange.requester, Exchange.holder)]
+            kinds = self._kinds(session, within)
             return Figures(
                 since=since,
                 until=until,
-                total=sum(pair.count for pair in pairs),
-                pairs=pairs,
-                days=self._days(session, within, since, until),
-                outcomes=[Cell(*row) for row in _counted(session, within, Exchange.record_type, Exchange.state)],
+                total=kinds.total(),
+                pairs=[Pair(one, other, count) for (one, other), count in _added(kinds, "requester", "holder")],
+                days=_days({str(day): count for (day,), count in _added(kinds, "day")}, since, until),
+                outcomes=[Cell(one, other, count) for (one, other), count in _added(kinds, "record_type", "state")],
                 policies=[Cell(*row) for row in _by_version(session, within)],
-                purposes=[Cell(*row) for row in _counted(session, within, Exchange.requester, Exchange.purpose)],
-                holders=self._holders(session, within),
+                purposes=[Cell(one, other, count) for (one, other), count in _added(kinds, "requester", "purpose")],
+                holders=_holders(session, within, kinds),
             )
 
-    def _days(self, session: Session, within: ColumnElement[bool], since: datetime, until: datetime) -> list[Day]:
+    def _kinds(self, session: Session, within: ColumnElement[bool]) -> Counter[_Kind]:
+        """Read the exchanges once: how many there were of each day, pair, record type, purpose and outcome."""
         day: Any = func.date(Exchange.received_at)
         if not self._database.is_sqlite:
             day = func.date(func.timezone("UTC", Exchange.received_at))
-        counts = {
-            str(row[0]): row[1]
-            for row in session.execute(select(day, func.count()).where(within).group_by(day).order_by(day))
-        }
-        days: list[Day] = []
-        moment = since
-        while moment < until:
-            count = counts.get(moment.date().isoformat(), 0)
-            before = [known.count for known in days[-28:]]
-            usual = median(before) if len(before) >= 7 else None  # noqa: PLR2004  (a week tells what is usual)
-            is_unusual = usual is not None and count >= 10 and count > 3 * usual  # noqa: PLR2004  (said in `Day`)
-            days.append(Day(moment.date(), count, is_unusual))
-            moment += timedelta(days=1)
-        return days
-
-    def _holders(self, session: Session, within: ColumnElement[bool]) -> list[HolderTime]:
-        found = []
-        for holder, count in session.execute(
-            select(Exchange.holder, func.count()).where(within).group_by(Exchange.holder).order_by(Exchange.holder)
-        ).all():
-            mine = and_(within, Exchange.holder == holder)
-            newest = select(Exchange.timing_ms).where(mine, Exchange.timing_ms.is_not(None))
-            newest = newest.order_by(Exchange.received_at.desc()).limit(TIMED_AT_MOST)
-            spent = [float(timing["holder"]) for timing in session.scalars(newest) if timing and "holder" in timing]
-            failed = session.scalar(select(func.count()).select_from(Exchange).where(mine, Exchange.state == "failed"))
-            if spent or failed:
-                found.append(
-                    HolderTime(
-                        holder,
-                        count,
-                        round(median(spent), 1) if spent else 0.0,
-                        round(max(spent), 1) if spent else 0.0,
-                        failed or 0,
-                    )
-                )
-        return sorted(found, key=lambda one: one.median_ms, reverse=True)
+        columns = (day, Exchange.requester, Exchange.holder, Exchange.record_type, Exchange.purpose, Exchange.state)
+        query = select(*columns, func.count()).where(within).group_by(*columns)
+        return Counter({_Kind(*row[:-1]): row[-1] for row in session.execute(query)})
 
 
-def _counted(
-    session: Session, within: ColumnElement[bool], row: InstrumentedAttribute[str], column: InstrumentedAttribute[str]
-) -> Sequence[Any]:
-    query = select(row, column, func.count()).where(within).group_by(row, column).order_by(row, column)
-    return [tuple(found) for found in session.execute(query)]
+def _added(kinds: Counter[_Kind], *names: str) -> list[tuple[tuple[Any, ...], int]]:
+    """Add up what is alike in some members; in the order of their values."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for kind, count in kinds.items():
+        sums[tuple(getattr(kind, name) for name in names)] += count
+    return sorted(sums.items())
+
+
+def _days(counts: Mapping[str, int], since: datetime, until: datetime) -> list[Day]:
+    days: list[Day] = []
+    moment = since
+    while moment < until:
+        count = counts.get(moment.date().isoformat(), 0)
+        before = [known.count for known in days[-28:]]
+        usual = median(before) if len(before) >= 7 else None  # noqa: PLR2004  (a week tells what is usual)
+        is_unusual = usual is not None and count >= 10 and count > 3 * usual  # noqa: PLR2004  (said in `Day`)
+        days.append(Day(moment.date(), count, is_unusual))
+        moment += timedelta(days=1)
+    return days
+
+
+def _holders(session: Session, within: ColumnElement[bool], kinds: Counter[_Kind]) -> list[HolderTime]:
+    failures = {holder: count for (holder, state), count in _added(kinds, "holder", "state") if state == "failed"}
+    found = []
+    for (holder,), count in _added(kinds, "holder"):
+        newest = select(Exchange.timing_ms).where(within, Exchange.holder == holder, Exchange.timing_ms.is_not(None))
+        newest = newest.order_by(Exchange.received_at.desc()).limit(TIMED_AT_MOST)
+        spent = [float(timing["holder"]) for timing in session.scalars(newest) if timing and "holder" in timing]
+        failed = failures.get(holder, 0)
+        if spent or failed:
+            usual, slowest = (round(median(spent), 1), round(max(spent), 1)) if spent else (0.0, 0.0)
+            found.append(HolderTime(holder, count, usual, slowest, failed))
+    return sorted(found, key=lambda one: one.median_ms, reverse=True)
 
 
 def _by_version(session: Session, within: ColumnElement[bool]) -> Sequence[Any]:
