@@ -118,6 +118,15 @@ class Auditor:
         query = f"?{urlencode(wanted)}" if wanted else ""
         return self._client.get(f"/audit/log{check}{query}", scope=self._scope).json()
 
+    def report(self, wanted: Mapping[str, str]) -> dict[str, Json]:
+        """Take the figures of a time: who asks whom, how much a day, how it ended, why, and how long holders take.
+
+        Args:
+            wanted: `since` and `until`, as a search takes them; the last thirty days where neither is said.
+        """
+        query = f"?{urlencode(wanted)}" if wanted else ""
+        return self._client.get(f"/audit/reports{query}", scope=self._scope).json()
+
     def exchange(self, exchange: str) -> dict[str, Json]:
         """Open one exchange: request, receipt, proof, and what else there was about the same things.
 

@@ -1,7 +1,6 @@
 """Figures and the log, as the auditor's console shows them; each figure leads to its exchanges."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import svcs
 from flask import render_template
@@ -9,15 +8,13 @@ from flask.typing import ResponseReturnValue
 
 from gateway.auditor import addresses
 from gateway.auditor.addresses import ROLE
-from gateway.auditor.filters import ExchangeFilter, exchange_filter
+from gateway.auditor.filters import exchange_filter, report_span
 from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.scope import of_person
 from gateway.auditor.search import instant
 from gateway.auditor.statistics import Statistics
-from gateway.errors import Fault, InvalidInputError
+from gateway.errors import InvalidInputError
 from gateway.people.access import current_person, needs
-
-REPORT_DAYS: Final = 30
 
 
 @needs(ROLE)
@@ -27,7 +24,7 @@ def reports() -> ResponseReturnValue:
     given = addresses.given()
     try:
         wanted = exchange_filter(given)
-        since, until = _span(wanted)
+        since, until = report_span(wanted)
     except InvalidInputError as error:
         return render_template("audit/reports.html", faults=error.faults, given=given, figures=None), 422
     figures = svcs.flask.get(Statistics).of(scope, since, until)
@@ -57,18 +54,6 @@ def log() -> ResponseReturnValue:
         origin=checks.origin,
     )
     return page, 422 if faults else 200
-
-
-def _span(wanted: ExchangeFilter) -> tuple[datetime, datetime]:
-    unknown = wanted.parameters().keys() - {"since", "until"}
-    if unknown:
-        raise InvalidInputError([Fault(f"/{name}", "unknown", "since and until only") for name in sorted(unknown)])
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    until = wanted.until or today + timedelta(days=1)
-    since = wanted.since or until - timedelta(days=REPORT_DAYS)
-    if until - since > timedelta(days=400):
-        raise InvalidInputError([Fault("/since", "span", "at most 400 days")])
-    return since, until
 
 
 def _days_of(since: datetime, until: datetime) -> dict[str, str]:

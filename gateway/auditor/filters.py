@@ -15,6 +15,8 @@ from gateway.exchange.models import OUTCOMES
 from gateway.records.catalogue import CATALOGUE
 
 TEXT_CHARACTERS: Final = 500
+REPORT_DAYS: Final = 30
+MOST_REPORT_DAYS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,23 @@ def exchange_filter(given: Mapping[str, str]) -> ExchangeFilter:
         InvalidInputError: names each parameter that is unknown, with the nearest that exists, or cannot be used.
     """
     return ExchangeFilter(**_loaded(ExchangeFilterSchema(), given))
+
+
+def report_span(wanted: ExchangeFilter) -> tuple[datetime, datetime]:
+    """Give the time that a report is of: from `since`, before `until`; the last thirty days where neither is said.
+
+    Raises:
+        InvalidInputError: other members are given, or the time is longer than 400 days.
+    """
+    unknown = wanted.parameters().keys() - {"since", "until"}
+    if unknown:
+        raise InvalidInputError([Fault(f"/{name}", "unknown", "since and until only") for name in sorted(unknown)])
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    until = wanted.until or today + timedelta(days=1)
+    since = wanted.since or until - timedelta(days=REPORT_DAYS)
+    if until - since > timedelta(days=MOST_REPORT_DAYS):
+        raise InvalidInputError([Fault("/since", "span", f"at most {MOST_REPORT_DAYS} days")])
+    return since, until
 
 
 def act_filter(given: Mapping[str, str]) -> ActFilter:

@@ -158,6 +158,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "audit.subject": Operation(
         "audit:read", {200: "Items"}, SubjectSchema, problems=(*BODY, *_AUDIT), example={"identifier": "XA-1980-0042"}
     ),
+    "audit.reports": Operation(
+        "audit:read", {200: "Anything"}, query={"since": TEXT, "until": TEXT}, problems=("invalid-field", *_AUDIT)
+    ),
     "audit.log": Operation("audit:read", {200: "Anything"}, problems=_AUDIT),
     "audit.consistency": Operation(
         "audit:read", {200: "Anything"}, query={"old": _SIZE, "new": _SIZE}, problems=("not-found", *_AUDIT)

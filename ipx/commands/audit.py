@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
@@ -242,6 +242,42 @@ def log(
             click.echo(line)
     if found.get("holds") is False or found.get("missing") or found.get("alarms"):
         raise click.exceptions.Exit(FAILED)
+
+
+@audit.command("report")
+@connection_options
+@_national
+@click.option("--since", help="From this day or instant on; thirty days ago.")
+@click.option("--until", help="To the end of this day, or before this instant; now.")
+@json_option
+def report(*, connection: Connection, national: bool, as_json: bool, **given: str | None) -> None:
+    """Count the exchanges of a time: who asks whom, how they ended, for what purposes, how long holders take.
+
+    \b
+    Example: ipx audit report --since 2026-10-01 --until 2026-10-31
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        found = Auditor(client, is_national=national).report(_wanted(given))
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{found['total']} exchanges from {found['since']} until {found['until']}")
+    for name, columns in _REPORTED.items():
+        rows = [tuple(column.upper().replace("_", " ") for column in columns)]
+        rows += [tuple(printable(str(one[column])) for column in columns) for one in _objects(found.get(name))]
+        click.echo()
+        for line in table(rows):
+            click.echo(line)
+
+
+_REPORTED: Final = {
+    "pairs": ("requester", "holder", "count"),
+    "outcomes": ("record_type", "outcome", "count"),
+    "policies": ("version", "outcome", "count"),
+    "purposes": ("requester", "purpose", "count"),
+    "holders": ("holder", "exchanges", "median_ms", "slowest_ms", "failed"),
+}
+"""Tables of a report, and their columns."""
 
 
 @audit.command("show")

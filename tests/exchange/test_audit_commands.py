@@ -117,3 +117,20 @@ def test_the_log_is_shown_and_proved_from_a_shell(run, exchange):
     assert json.loads(run("audit", "log", "--consistency", "1", str(size), "--json").stdout)["holds"] is True
     assert json.loads(run("audit", "log", "--entries", "0", str(size - 1), "--json").stdout)["holds"] is True
     assert run("audit", "log", "--entries", "0", str(size + 1000)).exit_code != 0
+
+
+def test_a_report_counts_what_an_auditor_may_see(run, exchange, one_gateway):
+    one_gateway.ask(OFFICE, "ipo-xb", number="2023889012", purpose="examination")  # nothing of customs'
+    told = run("audit", "report")
+    own = json.loads(run("audit", "report", "--json").stdout)
+    national = json.loads(run("audit", "report", "--national", "--json").stdout)
+    refused = run("audit", "report", "--since", "2020-01-01", "--until", "2026-01-01")
+
+    assert told.exit_code == 0, told.output
+    assert re.search(rf"customs-xa +ipo-xa +{own['total']}\b", told.stdout)
+    assert {(pair["requester"], pair["holder"]) for pair in own["pairs"]} == {("customs-xa", "ipo-xa")}
+    assert sum(pair["count"] for pair in own["pairs"]) == sum(day["count"] for day in own["days"]) == own["total"]
+    assert national["total"] > own["total"]
+    assert {"record_type": "trademark", "outcome": "released"}.items() <= own["outcomes"][0].items()
+    assert refused.exit_code != 0
+    assert "400 days" in refused.output
