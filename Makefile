@@ -9,7 +9,7 @@ FUZZ ?= 50
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench load fuzz drill rolling flags mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load soak fuzz drill rolling flags mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(STAMP) ## measure: ratios side by side from one run, one line each
 
 load: $(STAMP) ## ever more connections and records of all sizes, beside the holder's own system (LOAD=--small: a minute)
 	@$(BIN)/python -m tests.load $(LOAD)
+
+soak: $(STAMP) ## ten minutes of traffic while one thing after the other breaks; then everything acknowledged is there (SOAK=--small)
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 fuzz: $(STAMP) ## call every address of the API with made-up calls: not one may end in 500 (FUZZ=examples for each address)
 	@IPX_FUZZ_EXAMPLES=$(FUZZ) IPX_FUZZ_SEED=$${IPX_FUZZ_SEED:-$$(date +%s)} $(BIN)/pytest -q -s tests/observing/test_openapi.py -k made_up

@@ -197,6 +197,7 @@ class Services:
         self.log.close()
         self.holders.close()
         self.confirmations.close()
+        self.replay.close()
         self.database.dispose()
         self.checkpoint_database.dispose()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
@@ -175,6 +175,8 @@ def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
         return
     try:
         leaf.then(connection)
+    except (OperationalError, InternalError, InterfaceError):
+        raise  # a full disk, a lost connection: no fault of this caller's
     except Exception as error:
         raise _CallersError(error) from error
 

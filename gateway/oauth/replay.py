@@ -82,6 +82,9 @@ class ReplayStore(Protocol):
     def sweep(self, now: datetime) -> int:
         """Forget identifiers that age alone refuses. Returns how many."""
 
+    def close(self) -> None:
+        """Give back the connections of its own."""
+
 
 _VALUES: Mapping[str, Any] = {"k": bindparam("k"), "exp": bindparam("exp")}
 # Both databases make a second writer of the same key wait for the first one's commit, then insert nothing.
@@ -115,6 +118,9 @@ class DatabaseReplayStore:
     def was_used(self, seen: SeenKey) -> bool:
         with self._database.read_connection() as connection:
             return connection.scalar(select(Seen.exp).where(Seen.k == seen.key)) is not None
+
+    def close(self) -> None:
+        """Do nothing: the database is closed by whom it belongs to."""
 
     def sweep(self, now: datetime) -> int:
         """Forget at most 5,000 identifiers in one short transaction; call again while it returns that many."""
