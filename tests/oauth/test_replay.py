@@ -158,10 +158,11 @@ def test_an_unavailable_store_gives_no_token_and_no_answer(world, intake, refuse
     form, headers = intake.form(), {"DPoP": intake.proof()}
     call = intake.proof("GET", f"{world.ORIGIN}/v1/whoami", token)
     broken = world.database
-    engine = "reader" if moment == "reading" else "writer"
-    whole = getattr(broken, engine)
+    engines = ["reader", "_glancer"] if moment == "reading" else ["writer"]
+    whole = {engine: getattr(broken, engine) for engine in engines if hasattr(broken, engine)}
     unreachable = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
-    setattr(broken, engine, unreachable.writer)
+    for engine in whole:
+        setattr(broken, engine, unreachable.writer)
     try:
         answer = world.http.post("/oauth/token", data=form, headers=headers)
         refused(answer, "temporarily_unavailable", "GW-500", 503)
@@ -170,7 +171,8 @@ def test_an_unavailable_store_gives_no_token_and_no_answer(world, intake, refuse
         assert answer.status_code == 503
         assert answer.json["type"].endswith("/problems/store-unavailable")
     finally:
-        setattr(broken, engine, whole)
+        for engine, usable in whole.items():
+            setattr(broken, engine, usable)
 
     assert world.http.post("/oauth/token", data=form, headers=headers).status_code == 200
     assert intake.call(token, call).status_code == 200
