@@ -190,6 +190,7 @@ def test_a_database_that_cannot_be_written_stops_exchanges_before_the_holder_is_
     assert reply.json()["type"].rpartition("/")[2] in {"store-unavailable", "log-unavailable"}
     assert "Retry-After" in reply.headers
     assert calls == []
+    assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "log"}
 
 
 def test_an_outcome_that_cannot_be_logged_is_not_released(gateway, monkeypatch):
