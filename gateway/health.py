@@ -180,7 +180,9 @@ def _sources() -> dict[str, object]:
 
 
 def _database() -> None:
-    with svcs.flask.get(Database).read_connection() as connection:
+    database = svcs.flask.get(Database)
+    database.require_room()
+    with database.read_connection() as connection:
         connection.exec_driver_sql("SELECT 1")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from shutil import disk_usage
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
@@ -24,6 +25,8 @@ SHORTEST_PAUSE_SECONDS = 0.0002
 LONGEST_PAUSE_SECONDS = 0.002
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up."""
+ROOM_BYTES = 8 << 20
+"""With less left on its disk a SQLite database counts as full: what one batch of large answers may need."""
 CONNECT_SECONDS = 5
 """How long PostgreSQL may take to accept a connection, where the address itself does not say."""
 
@@ -89,6 +92,20 @@ class Database:
             else:  # whose driver has begun a transaction, which the pool ends
                 with self.reader.connect() as connection:
                     yield connection
+
+    def require_room(self) -> None:
+        """Look whether SQLite's file may grow: small writes go on for long on a full disk, and exchanges do not.
+
+        Raises:
+            StoreUnavailableError: its disk is full. That of PostgreSQL is not seen from here.
+        """
+        if self.is_sqlite and self.url.database and self.url.database != ":memory:":
+            try:
+                free = disk_usage(Path(self.url.database).parent).free
+            except OSError as error:
+                raise StoreUnavailableError("its folder cannot be looked at") from error
+            if free < ROOM_BYTES:
+                raise StoreUnavailableError("its disk is full")
 
     def dispose(self) -> None:
         """Close pooled connections: after a fork, and at the end."""

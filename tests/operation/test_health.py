@@ -1,5 +1,7 @@
 """The health page names the part that fails, why, and nothing that a stranger should not know."""
 
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import text
 
@@ -94,3 +96,12 @@ def test_a_database_that_is_gone_is_named_before_what_rests_on_it(health, one_ga
     assert (status, document["failing"][:2]) == (503, ["database", "replay store"])
     assert part(document, "database")["reason"] == "it cannot be reached, read or written"
     assert "10.0.0.7" not in str(document)
+
+
+def test_a_disk_without_room_is_named_although_small_writes_still_find_some(health, monkeypatch):
+    monkeypatch.setattr("gateway.db.engine.disk_usage", lambda folder: SimpleNamespace(free=(8 << 20) - 1))
+
+    assert health("/readyz") == (503, {"ready": False, "failing": "database"})
+
+    monkeypatch.undo()
+    assert health("/readyz")[0] == 200
