@@ -7,6 +7,7 @@ import gateway.beats
 import gateway.db.schema
 import gateway.evidence.models
 import gateway.exchange.models
+import gateway.governance.collecting
 import gateway.governance.models
 import gateway.intake.models
 import gateway.oauth.models

@@ -82,6 +82,7 @@ from gateway.exchange.steps import Listener
 from gateway.governance.activations import Activations
 from gateway.governance.books import PolicyBooks
 from gateway.governance.changes import Changes
+from gateway.governance.collecting import Collecting, Start, in_a_thread
 from gateway.governance.emergencies import Emergencies
 from gateway.governance.evidence import EvidenceRuns
 from gateway.governance.folders import Folders
@@ -208,6 +209,7 @@ def build(
     clock: Clock = utc_now,
     listener: Listener | None = None,
     key_times: KeyTimes | None = None,
+    start: Start = in_a_thread,
 ) -> Services:
     """Construct all services.
 
@@ -216,6 +218,7 @@ def build(
         clock: tells the time to all of them.
         listener: is told of each step of an exchange.
         key_times: how long token keys and tokens live, where not as usual: a drill has no hours.
+        start: how long work beside requests is begun; tests have it done at once.
 
     Raises:
         SettingsError: tables are missing or of another version, a key file cannot be used.
@@ -341,7 +344,7 @@ def build(
         sources=Sources(database, audit, clock),
         policies=policies,
         books=books,
-        governance=_governance(database, audit, policies, books, past, registered, shadows, catalogue, clock),
+        governance=_governance(database, audit, policies, books, past, registered, shadows, catalogue, clock, start),
         sight=Sight(database, past, questions, registered, holders, seals, books, audit, catalogue, clock),
         holder_keys=holder_keys,
         trust_lists=trust_lists,
@@ -396,6 +399,7 @@ class Governance:
     runs: EvidenceRuns
     replays: Replays
     changes: Changes
+    collecting: Collecting
     reviews: Reviews
     activations: Activations
     emergencies: Emergencies
@@ -414,6 +418,7 @@ def _governance(
     shadows: Shadows,
     catalogue: PolicyCatalogue,
     clock: Clock,
+    start: Start,
 ) -> Governance:
     replays = Replays(past, books, catalogue, clock)
     runs = EvidenceRuns(books, replays, catalogue, registered)
@@ -422,6 +427,7 @@ def _governance(
         runs,
         replays,
         changes,
+        Collecting(database, changes, clock, start),
         Reviews(database, policies, audit, clock),
         Activations(database, policies, audit, clock),
         Emergencies(database, policies, audit, clock),
@@ -740,6 +746,7 @@ def register(app: Flask, services: Services) -> None:
         (EvidenceRuns, services.governance.runs),
         (Replays, services.governance.replays),
         (Changes, services.governance.changes),
+        (Collecting, services.governance.collecting),
         (Reviews, services.governance.reviews),
         (Activations, services.governance.activations),
         (Emergencies, services.governance.emergencies),

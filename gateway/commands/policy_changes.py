@@ -1,4 +1,4 @@
-"""`ipx-gateway policy changes|change|approve|reject|activate|rebase|rollback|history|emergency|explain`."""
+"""`ipx-gateway policy changes|change|evidence|approve|reject|activate|rebase|rollback|history|emergency|explain`."""
 
 import json
 from datetime import datetime
@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import click
 
-from gateway.commands.context import json_option, reported, services, show
-from gateway.commands.policy_folders import CHANGE_COLUMNS, change_row, operator
+from gateway.commands.context import fail, json_option, reported, services, show
+from gateway.commands.policy_folders import CHANGE_COLUMNS, change_row, collected, operator
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.changes import KEEP, Keep
 from gateway.governance.proposals import STATES, Change
@@ -48,6 +48,26 @@ def show_change(change: int, *, as_json: bool) -> None:
         return
     for line in _lines(found):
         click.echo(line)
+
+
+@click.command("evidence")
+@change_argument
+@reported
+def collect_evidence(change: int) -> None:
+    """Collect evidence of a change request: lint, validation, tests, difference, past exchanges.
+
+    Phases and counts are told meanwhile; a collection that runs already is joined. Exit status 1 where the evidence
+    does not pass.
+
+    \b
+    Example, after other policies came into force:
+      ipx-gateway policy rebase 7 && ipx-gateway policy evidence 7
+    """  # noqa: D301  (click wants the character \b itself)
+    found = collected(change, services().governance.changes.show(operator(), change).version)
+    for line in _lines(found):
+        click.echo(line)
+    if found.evidence_sha256 is None:
+        fail("the evidence does not pass")
 
 
 @click.command("approve")
@@ -275,6 +295,7 @@ def _lines(change: Change) -> list[str]:
 COMMANDS = (
     list_changes,
     show_change,
+    collect_evidence,
     approve_change,
     reject_change,
     activate_change,

@@ -1,13 +1,16 @@
 """`ipx-gateway policy lint|test|diff|replay|propose|export`: a folder of Cedar files, in git or anywhere, as source."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.commands.context import actor, fail, json_option, reported, services, show
+from gateway.governance.collecting import Progress
 from gateway.governance.editors import Editor
 from gateway.governance.folders import Folder, read_folder, write_folder
+from gateway.governance.proposals import Change
 from gateway.policy_api.documents import plain, summary_document
 from gateway.records.policy_catalogue import policy_catalogue
 from policies.diff import Comparison
@@ -31,6 +34,24 @@ def folder_of(path: Path) -> Folder:
 
 def operator() -> Editor:
     return Editor.operator(actor())
+
+
+def collected(change_id: int, version: int) -> Change:
+    """Collect evidence of a change, and tell on standard error which phase it is in and how far."""
+    governance, who = services().governance, operator()
+    told = ""
+
+    def tell(found: Progress) -> None:
+        nonlocal told
+        count = f" {found.done} of {found.total}" if found.total else ""
+        line = f"change {change_id}: {found.phase}{count}"
+        if line != told and found.is_running:
+            told = line
+            click.echo(line, err=True)
+
+    governance.collecting.begin(who, change_id, version=version)
+    governance.collecting.wait(change_id, math.inf, tell).require_success()
+    return governance.changes.show(who, change_id)
 
 
 def change_row(change: Any) -> dict[str, Any]:
@@ -155,7 +176,7 @@ def propose_folder(folder: Path, title: str, reason: str, *, draft: bool, as_jso
     made = list(governance.folders.propose(operator(), folder_of(folder), title=title, reason=reason))
     if not draft:
         for number, change in enumerate(made):
-            checked = governance.changes.run_evidence(operator(), change.id, version=change.version)
+            checked = collected(change.id, change.version)
             if checked.state == "checked":
                 checked = governance.changes.ask_review(operator(), checked.id, version=checked.version)
             made[number] = checked

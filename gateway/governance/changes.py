@@ -20,7 +20,7 @@ from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
-from gateway.governance.evidence import EvidenceRuns, Proposal
+from gateway.governance.evidence import EvidenceRuns, Proposal, Tell, unheard
 from gateway.governance.models import Activation, ChangeEvidence, ChangeRequest
 from gateway.governance.proposals import OPEN, STATES, Change, evidence_digest, read_change
 from gateway.governance.service import Policies, text_of
@@ -236,7 +236,21 @@ class Changes:
             _back_to_draft(row, "taken over to what is in force now")
             return self._written(session, row, editor, "policy.change_rebased", {"base": row.base, "keep": keep})
 
-    def run_evidence(self, editor: Editor, change_id: int, *, version: int) -> Change:
+    def require_visible(self, editor: Editor, change_id: int) -> None:
+        """Pass an editor whose business a change request is.
+
+        Raises:
+            UnknownError: there is none of this number, or it is none of this editor's business.
+        """
+        with self._database.read() as session:
+            visible(session, editor, change_id)
+
+    def require_collectable(self, editor: Editor, change_id: int, *, version: int) -> None:
+        """Pass an editor for whom evidence about a change request can be collected now; raises as `run_evidence`."""
+        with self._database.read() as session:
+            self._collectable(session, editor, change_id, version)
+
+    def run_evidence(self, editor: Editor, change_id: int, *, version: int, tell: Tell = unheard) -> Change:
         """Collect all evidence about what a draft proposes. It takes seconds, and no transaction is open meanwhile.
 
         The change is then `checked` if lint, validation and tests pass, and stays a draft if not; what widens or could
@@ -247,12 +261,8 @@ class Changes:
             UnknownError, NotEntitledError, ChangedMeanwhileError, NotInStateError: as `save` does.
         """
         with self._database.read() as session:
-            row = visible(session, editor, change_id)
-            editor.require(row.tier, row.owner, POLICY_EDITOR, POLICY_APPROVER)
-            _require_seen(session, row, version, ("draft", "checked", "reviewed"))
-            self._require_base(session, row)
-            proposal = self._proposal(session, row)
-        collected = self._runs.collect(proposal)
+            proposal = self._proposal(session, self._collectable(session, editor, change_id, version))
+        collected = self._runs.collect(proposal, tell)
         with self._database.write() as session:
             row = self._held(
                 session, editor, change_id, version, ("draft", "checked", "reviewed"), POLICY_EDITOR, POLICY_APPROVER
@@ -299,6 +309,13 @@ class Changes:
             row.asked_at = self._clock()
             detail = {"evidence_sha256": row.evidence_sha256}
             return self._written(session, row, editor, "policy.review_asked", detail)
+
+    def _collectable(self, session: Session, editor: Editor, change_id: int, version: int) -> ChangeRequest:
+        row = visible(session, editor, change_id)
+        editor.require(row.tier, row.owner, POLICY_EDITOR, POLICY_APPROVER)
+        _require_seen(session, row, version, ("draft", "checked", "reviewed"))
+        self._require_base(session, row)
+        return row
 
     def _held(
         self,

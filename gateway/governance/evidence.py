@@ -19,6 +19,15 @@ from policies.replay import ReplayReport
 from policies.schema import Catalogue
 
 LANGUAGES: Final = ("en", "zh")
+Tell = Callable[[str, int, int], None]
+"""Is told the phase (one of `PHASES`), and how many of how many are done in it; 0 of 0 where that is not known."""
+PHASES: Final = ("waiting", "lint", "validation", "tests", "diff", "replay", "card")
+
+
+def unheard(_phase: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
 Registry = Callable[[], Mapping[str, Agency]]
 """Gives the registered agencies by code: what the analysis may take for a fact about them."""
 
@@ -70,21 +79,30 @@ class EvidenceRuns:
         self._registry = registry
         self._limits = limits or Limits()
 
-    def collect(self, proposal: Proposal) -> Collected:
+    def collect(self, proposal: Proposal, tell: Tell = unheard) -> Collected:
         """Collect all kinds; where lint or validation fails, the others cannot be and are said to be missing."""
+        tell("lint", 0, len(proposal.texts))
         in_force = self._books.newest().book
         linted = self._lint(proposal)
+        tell("validation", 0, len(proposal.texts))
         try:
             candidate = self._books.candidate(proposal.tier, proposal.owner, proposal.texts)
         except BookError as error:
             validation = _found("validation", {"problems": [{"policy": error.ref.policy_id, "problem": error.problem}]})
             return Collected(in_force.digest, (linted, Found("validation", is_passed=False, result=validation)), ())
+        tell("tests", 0, len(proposal.tests))
         tests = report(candidate, proposal.tier, proposal.owner, proposal.tests)
+        tell("diff", 0, 0)
         compared = self.compare(in_force, candidate, proposal.tier, proposal.owner)
         side = _side(proposal)
         replayed = self._replays.against(
-            candidate, holder=side.get("holder"), requester=side.get("requester"), asks_all=True
+            candidate,
+            holder=side.get("holder"),
+            requester=side.get("requester"),
+            asks_all=True,
+            tell=lambda done, total: tell("replay", done, total),
         )
+        tell("card", 0, len(proposal.texts))
         return Collected(
             in_force.digest,
             (

@@ -1,6 +1,6 @@
 """What past exchanges would have been answered by other policies."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from policies.snapshots import Snapshot, SnapshotError, read_snapshots
 
 EXCHANGES: Final = 10_000
 DAYS: Final = 90
+TOLD_EVERY: Final = 100
 
 
 class Kept(Protocol):
@@ -55,6 +56,7 @@ class Replays:
         holder: str | None = None,
         requester: str | None = None,
         asks_all: bool = False,
+        tell: Callable[[int, int], None] | None = None,
     ) -> ReplayReport:
         """Ask past questions of the book in force and of a candidate; each row of a query is one.
 
@@ -65,6 +67,7 @@ class Replays:
             holder: of this holder only.
             requester: of this asking agency only.
             asks_all: ask also where no policy differs that can bear on it, to count which policies decide.
+            tell: is told now and then how many of how many questions were asked.
         """
         unreadable = 0
 
@@ -82,4 +85,13 @@ class Replays:
 
         snapshots = list(read())
         in_force = self._books.newest().book
-        return replay(in_force, candidate, snapshots, unreadable=unreadable, asks_all=asks_all)
+        asked = snapshots if tell is None else _counted(snapshots, tell)
+        return replay(in_force, candidate, asked, unreadable=unreadable, asks_all=asks_all)
+
+
+def _counted(snapshots: Sequence[Snapshot], tell: Callable[[int, int], None]) -> Iterator[Snapshot]:
+    for number, snapshot in enumerate(snapshots):
+        if number % TOLD_EVERY == 0:
+            tell(number, len(snapshots))
+        yield snapshot
+    tell(len(snapshots), len(snapshots))

@@ -1,7 +1,7 @@
 """What each address of `/v1` takes and answers, by the name of its view; a test holds it against the routes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from marshmallow import Schema, fields
@@ -248,7 +248,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "policies:edit", {200: "Change"}, policy.SaveSchema, seen=True, problems=(*BODY, *CHANGE, *FILED)
     ),
     "policies.shadow": Operation("policies:read", {200: "Anything"}, problems=("not-found", "illegal-transition")),
-    "policies.run_evidence": _STEP,
+    "policies.run_evidence": replace(_STEP, answers={200: "Change", 202: "Anything"}),
+    "policies.evidence_progress": Operation("policies:read", {200: "Anything"}, problems=("not-found",)),
     "policies.ask_review": _STEP,
     "policies.withdraw": _STEP,
     "policies.rebase": Operation(

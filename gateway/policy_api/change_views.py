@@ -1,13 +1,15 @@
 """`/v1/policies/changes`: change requests from draft to being in force, each step with the version it was seen at."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import svcs
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from gateway.errors import Fault, InvalidInputError
+from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.governance.activations import Activations
 from gateway.governance.changes import Change, Changes
+from gateway.governance.collecting import Collecting, Progress
 from gateway.governance.editors import Editor
 from gateway.governance.proposals import STATES
 from gateway.governance.reviews import Reviews
@@ -24,11 +26,15 @@ from gateway.policy_api.callers import (
     query,
     seen_version,
 )
-from gateway.policy_api.documents import change_document, plain, summary_document
+from gateway.policy_api.documents import change_document, plain, progress_document, summary_document
 from gateway.policy_api.schemas import NothingSchema, OpenSchema, RebaseSchema, ReviewSchema, SaveSchema, ScheduleSchema
 from gateway.web.numbers import MOST
 
 _ONE = "/changes/<int:change_id>"
+WAIT_SECONDS: Final = 45
+"""How long a caller waits for evidence who says nothing else; servers and proxies cut off at a minute."""
+AGAIN_SECONDS: Final = 2
+_WAIT: Final = re.compile(r"\bwait=([0-9]{1,4})\b")
 
 
 def add_to(policies: Blueprint) -> None:
@@ -38,6 +44,7 @@ def add_to(policies: Blueprint) -> None:
     policies.add_url_rule(_ONE, view_func=show_change)
     policies.add_url_rule(_ONE, view_func=save_change, methods=["PATCH"])
     policies.add_url_rule(f"{_ONE}/shadow", view_func=shadow)
+    policies.add_url_rule(f"{_ONE}/evidence", view_func=evidence_progress)
     for name, view in (
         ("evidence", run_evidence),
         ("ask", ask_review),
@@ -101,8 +108,43 @@ def save_change(change_id: int) -> Response:
 
 
 def run_evidence(change_id: int) -> Response:
-    """Collect evidence; the answer comes once it is there."""
-    return _step(EDIT, lambda who, version: svcs.flask.get(Changes).run_evidence(who, change_id, version=version))
+    """Collect evidence: the change with it if it is there in time, else 202 and where to ask how far it is."""
+    who = editor(EDIT)
+    version = seen_version()
+    body(NothingSchema)
+    collecting = svcs.flask.get(Collecting)
+    collecting.begin(who, change_id, version=version)
+    found = collecting.wait(change_id, _patience())
+    if found.is_running:
+        return _how_far(found, status=202)
+    found.require_success()
+    return _told(svcs.flask.get(Changes).show(who, change_id))
+
+
+def evidence_progress(change_id: int) -> Response:
+    """Tell how far the latest collection of evidence is."""
+    found = svcs.flask.get(Collecting).progress(editor(READ), change_id)
+    if found is None:
+        raise UnknownError(f"no evidence of change {change_id} was collected")
+    return _how_far(found)
+
+
+def _patience() -> float:
+    """How many seconds the caller waits (RFC 7240)."""
+    preferred = ",".join(request.headers.getlist("Prefer")).lower()
+    wait = _WAIT.search(preferred)
+    if wait is not None:
+        return min(int(wait[1]), WAIT_SECONDS)
+    return 0 if "respond-async" in preferred else WAIT_SECONDS
+
+
+def _how_far(found: Progress, *, status: int = 200) -> Response:
+    response = answer(progress_document(found), status=status)
+    if found.is_running:
+        response.headers["Retry-After"] = str(AGAIN_SECONDS)
+    if status == 202:  # noqa: PLR2004
+        response.headers["Location"] = f"/v1/policies/changes/{found.change}/evidence"
+    return response
 
 
 def ask_review(change_id: int) -> Response:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.governance.activations import Version
+from gateway.governance.collecting import Progress
 from gateway.governance.models import Emergency
 from gateway.governance.proposals import Change
 from policies.engine import PolicyRef, PolicyText
@@ -84,6 +85,15 @@ def change_document(change: Change) -> dict[str, Any]:
         "activation": change.activation_id,
         "note": change.note,
         "created_at": instant(change.created_at),
+    }
+
+
+def progress_document(found: Progress) -> dict[str, Any]:
+    """How far a collection of evidence is."""
+    return {
+        **plain(found),
+        "started_at": instant(found.started_at),
+        "ended_at": instant(found.ended_at),
     }
 
 

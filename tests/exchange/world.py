@@ -6,6 +6,7 @@ from sqlalchemy import text
 from gateway.app import create_app
 from gateway.clock import utc_now
 from gateway.demo.run import Demo
+from gateway.governance.collecting import at_once
 from gateway.settings import Settings
 from gateway.wiring import build
 from ipx import jws, keyfile, trust
@@ -41,7 +42,7 @@ class Gateway:
     def __init__(self, demo: Demo, settings: Settings, **options) -> None:
         self.demo = demo
         self.settings = settings
-        self.services = build(settings, **options)
+        self.services = build(settings, **{"start": at_once, **options})
         self.app = create_app(self.services)
         self.http = httpx.Client(
             transport=httpx.WSGITransport(self.app, raise_app_exceptions=True), base_url=settings.origin

@@ -13,17 +13,6 @@ from tests.exchange.world import CUSTOMS, OFFICE
 from tests.governance import people
 from tests.governance.people import MARK
 
-SCOPES = ["policies:read", "policies:edit", "policies:approve"]
-
-
-@pytest.fixture(scope="module")
-def site(one_gateway):
-    agencies = one_gateway.services.agencies
-    for agency, client in (("ipo-xa", OFFICE), ("customs-xa", CUSTOMS)):
-        agencies.grant(agency, SCOPES, actor="operator:test")
-        agencies.set_client_scopes(client, ["exchange:request", *SCOPES], actor="operator:test")
-    return one_gateway
-
 
 def call(site, method, path, body=None, *, client=OFFICE, scope="policies:edit", version=None, accept=None):
     headers = {"Content-Type": "application/json"} if body is not None else {}

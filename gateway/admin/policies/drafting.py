@@ -4,25 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import svcs
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from gateway.admin.policies.drawing import DrawnPolicy, draw
 from gateway.admin.policies.register import register
-from gateway.admin.policies.words import change_state_words, words_for_templates
+from gateway.admin.policies.words import change_state_words, phase_words, words_for_templates
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.changes import KEEP, STATES, Change, Changes
+from gateway.governance.collecting import Collecting, CollectingFailedError
 from gateway.governance.editors import Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
 from gateway.people.access import current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
-from gateway.web.pages import render_form
+from gateway.web.pages import is_partial, render_form
 from policies.engine import PolicyRef, PolicyText, revision_of
 from policies.reference import GATEWAY_AUTHORITY, TIERS
 from policies.text_difference import Line, text_difference
 
 WORKERS = ("policy_editor", "policy_approver")
+WAIT_SECONDS = 1
+"""For evidence, before a page says how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,19 @@ def start() -> ResponseReturnValue:
 
 @needs(*WORKERS)
 def one(change_id: int) -> ResponseReturnValue:
-    """Show a change, whatever state it is in."""
-    return change_page(svcs.flask.get(Changes).show(editor(), change_id))
+    """Show a change, whatever state it is in; to whoever waits for its evidence, how far that is, and then the end."""
+    found = svcs.flask.get(Collecting).progress(editor(), change_id)
+    change = svcs.flask.get(Changes).show(editor(), change_id)
+    if found is None or request.args.get("collecting") != "1":
+        return change_page(change)
+    if is_partial():
+        if found.is_running:
+            return render_template("policies/_collecting.html", change=change, found=found, phases=phase_words())
+        address = url_for("policy_pages.change", change_id=change_id, collecting="1")
+        return Response(headers={"HX-Redirect": address})
+    if found.state == "done" and change.version == found.version + 1:  # nothing happened to it since
+        return redirect(evidence_told(change), code=303)
+    return change_page(change)
 
 
 @needs(*WORKERS)
@@ -117,14 +131,24 @@ def collect(change_id: int) -> ResponseReturnValue:
     """Run lint, validation, tests, difference and replay over the draft."""
 
     def act(changes: Changes, version: int) -> str:
-        change = changes.run_evidence(editor(), change_id, version=version)
-        if change.evidence_sha256 is None:
-            flash(_("The evidence does not pass: see what is wrong, mend the draft, collect again."), "important")
-        else:
-            flash(_("The evidence is complete and passes."), "success")
-        return url_for("policy_pages.evidence", change_id=change_id)
+        collecting = svcs.flask.get(Collecting)
+        collecting.begin(editor(), change_id, version=version)
+        found = collecting.wait(change_id, WAIT_SECONDS)
+        if found.is_running:
+            return url_for("policy_pages.change", change_id=change_id, collecting="1")
+        found.require_success()
+        return evidence_told(changes.show(editor(), change_id))
 
     return acted(change_id, act)
+
+
+def evidence_told(change: Change) -> str:
+    """Say whether the evidence that was waited for passes; gives the address of its page."""
+    if change.evidence_sha256 is None:
+        flash(_("The evidence does not pass: see what is wrong, mend the draft, collect again."), "important")
+    else:
+        flash(_("The evidence is complete and passes."), "success")
+    return url_for("policy_pages.evidence", change_id=change.id)
 
 
 @needs("policy_editor")
@@ -171,7 +195,7 @@ def acted(change_id: int, act: Callable[[Changes, int], str]) -> ResponseReturnV
         return redirect(act(changes, seen_version()), code=303)
     except InvalidInputError as error:
         return change_page(changes.show(editor(), change_id), error.faults)
-    except (ChangedMeanwhileError, NotInStateError, BaseMovedError) as error:
+    except (ChangedMeanwhileError, NotInStateError, BaseMovedError, CollectingFailedError) as error:
         return change_page(changes.show(editor(), change_id), [hindrance(error)])
 
 
@@ -184,6 +208,8 @@ def change_page(change: Change, faults: Sequence[Fault] = ()) -> ResponseReturnV
         faults,
         console="admin",
         change=change,
+        found=svcs.flask.get(Collecting).progress(editor(), change.id),
+        phases=phase_words(),
         entries=entries(change),
         state_words=change_state_words(),
         may_edit=is_editor and change.state in {"draft", "checked", "reviewed"},
@@ -246,6 +272,7 @@ def hindrance(error: Exception) -> Fault:
         ),
         NotInStateError: _("The change is not in a state that allows this."),
         BaseMovedError: _("Other policies came into force since the draft began: take them over first."),
+        CollectingFailedError: _("Evidence could not be collected because of a fault here. Collect it again."),
     }
     return Fault("", "hindered", said[type(error)])
 

@@ -31,6 +31,19 @@ def fact_word(fact: str) -> str:
     return found["fact"].get(fact) or found["holds"].get(fact) or fact
 
 
+def phase_words() -> Mapping[str, str]:
+    """Say the phases of collecting evidence."""
+    return {
+        "waiting": _("About to begin"),
+        "lint": _("Rules of writing"),
+        "validation": _("Validation against the schema"),
+        "tests": _("Policy tests"),
+        "diff": _("What the change means"),
+        "replay": _("Past exchanges, answered anew"),
+        "card": _("Coverage and cards"),
+    }
+
+
 def operator_words() -> Mapping[str, str]:
     """Say the operators of rows."""
     return {
