@@ -36,21 +36,21 @@ def operator() -> Editor:
     return Editor.operator(actor())
 
 
-def collected(change_id: int, version: int) -> Change:
-    """Collect evidence of a change, and tell on standard error which phase it is in and how far."""
+def collected(change_id: int, version: int, *, is_told: bool = True) -> Change:
+    """Collect evidence of a change; `is_told`: say on standard error which phase it is in and how far."""
     governance, who = services().governance, operator()
     told = ""
 
     def tell(found: Progress) -> None:
         nonlocal told
         count = f" {found.done} of {found.total}" if found.total else ""
-        line = f"change {change_id}: {found.phase}{count}"
-        if line != told and found.is_running:
+        line = f"change {change_id}: {found.phase + count if found.is_running else found.state}"
+        if line != told:
             told = line
             click.echo(line, err=True)
 
     governance.collecting.begin(who, change_id, version=version)
-    governance.collecting.wait(change_id, math.inf, tell).require_success()
+    governance.collecting.wait(change_id, math.inf, tell if is_told else None).require_success()
     return governance.changes.show(who, change_id)
 
 
@@ -176,7 +176,7 @@ def propose_folder(folder: Path, title: str, reason: str, *, draft: bool, as_jso
     made = list(governance.folders.propose(operator(), folder_of(folder), title=title, reason=reason))
     if not draft:
         for number, change in enumerate(made):
-            checked = collected(change.id, change.version)
+            checked = collected(change.id, change.version, is_told=not as_json)
             if checked.state == "checked":
                 checked = governance.changes.ask_review(operator(), checked.id, version=checked.version)
             made[number] = checked

@@ -68,3 +68,6 @@ def test_a_change_is_taken_over_to_what_came_into_force_meanwhile(operator, fold
     assert "customs-trademark-border" in operator("policy", "rebase", number, fails=True)
     assert "draft" in operator("policy", "rebase", number, "--keep", "ours")
     assert "- // said by somebody else" in operator("policy", "change", number)
+    told = operator("policy", "evidence", number)
+    assert f"change {number}: done" in told
+    assert "checked" in told
