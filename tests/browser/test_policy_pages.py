@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from gateway.governance.collecting import Collecting
 from gateway.governance.editors import Editor
 from policies.engine import PolicyRef, PolicyText, revision_of
 from tests.browser.site import running
@@ -116,6 +117,23 @@ def test_a_form_with_a_fault_says_so_and_has_nothing_for_axe(site, browser_page,
     page.get_by_role("link", name="“border_enforcment” is no word of this list.").click()
     assert page.evaluate("document.activeElement.id") == "when-0-value"
     axe(page)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_page_of_a_change_follows_the_collection_of_its_evidence_to_its_end(site, browser_page, axe, javascript):
+    services, kept = site.services, []
+    collecting = Collecting(
+        services.database, services.governance.changes, services.clock, lambda work, _beat: kept.append(work)
+    )
+    change = services.governance.changes.open(ALICE, "holder", "ipo-xa", title="Followed", reason="To be followed")
+    collecting.begin(ALICE, change.id, version=change.version)
+    page = browser_page("alice", javascript=javascript)
+    page.goto(f"/admin/changes/{change.id}")
+    page.get_by_text("Evidence is being collected").wait_for()
+    if javascript:
+        axe(page)
+    kept.pop()()
+    page.wait_for_url("**/evidence")
 
 
 def test_the_editor_says_while_typing_what_is_wrong(site, browser_page):
