@@ -5,6 +5,7 @@ Made with pyHanko, which is installed with the extra `asice`.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -103,14 +104,15 @@ class Containers:
         store.register_multiple(map(carried, seal.chain))
         private = seal.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         signer = SimpleSigner(carried(seal.certificate), keys.PrivateKeyInfo.load(private), store)
-        signed = asyncio.run(
-            signer.async_sign_general_data(
-                manifest,
-                "sha256",
-                use_cades=True,
-                signed_attr_settings=PdfCMSSignedAttributes(signing_time=self._clock()),
+
+        async def sign() -> Any:
+            attributes = PdfCMSSignedAttributes(signing_time=self._clock())
+            return await signer.async_sign_general_data(
+                manifest, "sha256", use_cades=True, signed_attr_settings=attributes
             )
-        )
+
+        with ThreadPoolExecutor(1) as apart:  # whoever calls may have an event loop of its own, in which none can run
+            signed = apart.submit(lambda: asyncio.run(sign())).result()
         if self._stamp is not None:
             info = signed["content"]["signer_infos"][0]
             reply = tsp.TimeStampResp.load(self._stamp(info["signature"].native))

@@ -1,5 +1,6 @@
 """docs/auditors.md does what it says: OpenSSL and a shell take real bundles, and refuse damaged ones."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -202,3 +203,13 @@ def stamping_settings(demo, tmp_path):
             tsa_url=address,
             tsa_roots=tmp_path / "authority" / "ca.pem",
         )
+
+
+def test_a_container_is_made_for_a_caller_that_has_an_event_loop_too(one_gateway, seal_files):
+    seal = read_seal(seal_files / "seal.key", seal_files / "seal.pem")
+    members = container.unpack(one_gateway.client().bundle(one_gateway.ask().evidence.exchange))
+
+    async def call():
+        return Containers(seal, one_gateway.services.clock).make(members)
+
+    assert b"META-INF" in asyncio.run(call())
