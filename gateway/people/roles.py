@@ -9,7 +9,7 @@ ROLES: Final = {
     "administrator": "agencies, clients, keys, sources and people",
     "policy_editor": "drafts policies and asks for their review",
     "policy_approver": "reviews and activates what others drafted",
-    "release_officer": "decides exchanges that wait for approval, recalls what was released",
+    "release_officer": "decides exchanges that wait for approval",
     "auditor": "reads exchanges, acts and evidence; changes nothing",
     "operator": "deliveries, maintenance, health",
 }

@@ -19,7 +19,7 @@ ROLE_DUTIES: Final[dict[str, Any]] = {
     "administrator": _("agencies, clients, keys, sources and people"),
     "policy_editor": _("drafts policies and asks for their review"),
     "policy_approver": _("reviews and activates what others drafted"),
-    "release_officer": _("decides exchanges that wait for approval, recalls what was released"),
+    "release_officer": _("decides exchanges that wait for approval"),
     "auditor": _("reads exchanges, acts and evidence; changes nothing"),
     "operator": _("deliveries, maintenance, health"),
 }
