@@ -18,7 +18,7 @@ def test_nodes_are_restarted_one_by_one_under_load_and_no_call_fails(demo, setti
         pytest.skip("no redis-server on this machine")
     with (
         _redis(tmp_path) as redis,
-        two_nodes(demo, settings, tmp_path, IPX_REDIS_URL=redis, IPX_DRAIN_SECONDS="1") as (nodes, nginx),
+        two_nodes(demo, settings, tmp_path, IPX_REDIS_URL=redis, IPX_DRAIN_SECONDS="4") as (nodes, nginx),
     ):
         assert "syntax is ok" in nginx.check()
         _a_certificate_counts_only_over_its_own_connection(settings, nginx)
