@@ -1,7 +1,7 @@
 """Versions come and go under the traffic of two real processes: no call fails, none is answered by two versions.
 
-Nothing here depends on how fast the machine is: whoever calls a second after an activation was acknowledged is not
-answered by what was in force before, because a process decides by no book that it did not see in force in that time.
+Whoever calls more than LATE_SECONDS after an activation was acknowledged is not answered by what was in force before.
+That a process decides by no book older than its second is held by test_activations.py, with a clock of its own.
 """
 
 import threading
@@ -23,7 +23,7 @@ from tests.governance.people import BEN, BOB, MARK
 
 CALLERS = 3
 LATE_SECONDS = 5.0
-"""A process follows within a second; here it may have to wait for its turn on the processor."""
+"""A process may have to wait for its turn on the processor between looking at its book and answering by it."""
 GENEROUS = 90.0
 """Seconds until a busy machine has shown every process by the new version."""
 
