@@ -46,7 +46,9 @@ def reported(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
         try:
             return function(*arguments, **options)
         except InvalidInputError as error:
-            lines = [f"  {fault.pointer}: {fault.detail} ({fault.code})" for fault in error.faults]
+            lines = [
+                f"  {fault.pointer}{': ' * bool(fault.pointer)}{fault.detail} ({fault.code})" for fault in error.faults
+            ]
             raise click.ClickException("\n".join(["not taken:", *lines])) from error
         except GatewayError as error:
             raise click.ClickException(str(error)) from error

@@ -186,8 +186,7 @@ def explain_question(question: Path, change: int | None) -> None:
 
     QUESTION is a JSON file in the form that policy tests have, `{"question": {…}}` or the question alone.
     """
-    document = json.loads(question.read_text("utf-8"))
-    asked = document.get("question", document)
+    asked = _read_question(question)
     books = services().books
     book = books.newest().book
     if change is not None:
@@ -201,6 +200,22 @@ def explain_question(question: Path, change: int | None) -> None:
     except PolicyTestError as error:
         raise InvalidInputError([Fault(error.pointer, "question", error.problem)]) from error
     click.echo(json.dumps(plain(told), indent=2, ensure_ascii=False))
+
+
+def _read_question(path: Path) -> Any:
+    """Read the question from a file.
+
+    Raises:
+        InvalidInputError: the file holds no JSON, or JSON that is no object.
+    """
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError([Fault("", "json", f"{path} is no JSON: {error}")]) from error
+    if not isinstance(document, dict):
+        problem = 'an object is needed, `{"question": {…}}` or the question alone, as a policy test has it'
+        raise InvalidInputError([Fault("", "object", f"{path}: {problem}")])
+    return document.get("question", document)
 
 
 @click.group("emergency")
