@@ -81,14 +81,21 @@ class Auditor:
         """
         return self._client.get(f"/audit/flags/{quote(flag, safe='')}", scope=self._scope).json()
 
-    def mark(self, flag: str, changes: Mapping[str, str]) -> dict[str, Json]:
+    def mark(self, flag: str, changes: Mapping[str, str], *, seen: str) -> dict[str, Json]:
         """Change status, assignee or note of a flag; the gateway notes it in its log.
+
+        Args:
+            flag: its id.
+            changes: what is to be otherwise, by member.
+            seen: `version` of the flag as it was read, by `flag` or in a page.
 
         Raises:
             NotFoundError: there is none of this id that this system may see.
             InvalidRequestError: a change cannot be made; it is named.
+            ProblemError: of the slug `stale-version`: somebody changed the flag since it was read.
         """
-        return self._client.post(f"/audit/flags/{quote(flag, safe='')}", dict(changes), scope=self._scope).json()
+        path = f"/audit/flags/{quote(flag, safe='')}"
+        return self._client.post(path, dict(changes), scope=self._scope, seen=seen).json()
 
     def readers(self, identifier: str) -> list[dict[str, Json]]:
         """List who was given records about one person, as it may be told to that person today, newest first.

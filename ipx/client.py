@@ -225,13 +225,15 @@ class Client:
             raise reply.problem(self._channel.time.now())
         return reply
 
-    def post(self, path: str, document: Mapping[str, Json], *, scope: str) -> Reply:
-        """Send a document to something below `/v1` with a token for these scopes.
+    def post(self, path: str, document: Mapping[str, Json], *, scope: str, seen: str | None = None) -> Reply:
+        """Send a document to something below `/v1` with a token for these scopes; `seen`: the version it is about.
 
         Raises:
             ProblemError: the gateway refused, with the problem that says why.
         """
         headers = {"Accept": "application/json, application/problem+json", "Content-Type": "application/json"}
+        if seen is not None:
+            headers["If-Match"] = f'"{seen}"'
         call = Call("POST", f"{self._resource}{path}", headers, dump_json(dict(document)))
         reply = self._call(call, Grant(scope, self._resource))
         if reply.status != _OK:

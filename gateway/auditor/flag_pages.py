@@ -43,13 +43,14 @@ def flag(flag_id: str) -> ResponseReturnValue:
 
 @needs(ROLE)
 def mark_flag(flag_id: str) -> ResponseReturnValue:
-    """Say what came of a flag: status, assignee, note. It is an act of the log."""
+    """Say what came of the flag that the form shows: status, assignee, note. It is an act of the log."""
     scope = of_person(current_person())
     given = {name: request.form.get(name, "").strip() for name in ("status", "assignee", "note")}
+    seen = request.form.get("version", "")
     try:
-        svcs.flask.get(Flags).mark(scope, flag_id, given)
+        svcs.flask.get(Flags).mark(scope, flag_id, given, seen=seen)
     except InvalidInputError as error:
-        return _shown(flag_id, faults=error.faults, given=given), 422
+        return _shown(flag_id, faults=error.faults, given={**given, "version": seen}), 422
     flash(gettext("Saved."), "success")
     return redirect(url_for("audit_pages.flag", flag_id=flag_id), code=303)
 
@@ -62,7 +63,12 @@ def _shown(flag_id: str, **more: object) -> str:
         "audit/flag.html",
         found=found,
         **{
-            "given": {"status": found.status, "assignee": found.assignee, "note": found.note},
+            "given": {
+                "status": found.status,
+                "assignee": found.assignee,
+                "note": found.note,
+                "version": found.version,
+            },
             "people": [("", gettext("nobody")), *((name, name) for name in people)],
             "statuses": [(status, labels.label("flag_status", status)) for status in STATUSES],
             **more,

@@ -4,8 +4,9 @@ import svcs
 from flask import Blueprint, Response, request
 
 from gateway.auditor.calls import answer, asked_scope, listed, page_asked
-from gateway.auditor.flags import Flags
+from gateway.auditor.flags import Flags, Raised
 from gateway.errors import Fault, InvalidInputError
+from gateway.web import problem
 from ipx.errors import FormatError
 from ipx.jws import parse_object
 
@@ -26,12 +27,15 @@ def flags() -> Response:
 
 def flag(flag_id: str) -> Response:
     """Show one flag, with the search that finds its exchanges."""
-    return answer(svcs.flask.get(Flags).show(asked_scope(), flag_id).document())
+    return _shown(svcs.flask.get(Flags).show(asked_scope(), flag_id))
 
 
 def mark_flag(flag_id: str) -> Response:
-    """Change status, assignee or note; an act of the log."""
+    """Change status, assignee or note of what was seen; an act of the log."""
     scope = asked_scope()
+    seen = request.headers.get("If-Match")
+    if seen is None:
+        return problem.answer("precondition-required")
     try:
         said = parse_object(request.get_data(cache=False))
     except FormatError as error:
@@ -40,4 +44,10 @@ def mark_flag(flag_id: str) -> Response:
     faults = [Fault(f"/{name}", "type", "a string") for name in said if name not in given]
     if faults:
         raise InvalidInputError(faults)
-    return answer(svcs.flask.get(Flags).mark(scope, flag_id, given).document())
+    return _shown(svcs.flask.get(Flags).mark(scope, flag_id, given, seen=seen.removeprefix('"').removesuffix('"')))
+
+
+def _shown(found: Raised) -> Response:
+    response = answer(found.document())
+    response.headers["ETag"] = f'"{found.version}"'
+    return response

@@ -1,5 +1,7 @@
 """Flags as auditors work with them: listed within their scope, given to somebody, explained, closed or dismissed."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +17,7 @@ from gateway.auditor.scope import Scope
 from gateway.auditor.search import MOST_ROWS, Page, instant
 from gateway.clock import Clock
 from gateway.db.engine import Database
-from gateway.errors import Fault, InvalidInputError, UnknownError
+from gateway.errors import ChangedSinceSeenError, Fault, InvalidInputError, UnknownError
 from gateway.people.models import Person, PersonRole
 
 OPEN: Final = "open"
@@ -41,6 +43,12 @@ class Raised:
     note: str
     found_at: datetime
     changed_at: datetime
+
+    @property
+    def version(self) -> str:
+        """Name what has been said of it so far, 32 hexadecimal digits; whatever anybody says gives another name."""
+        said = [self.status, self.assignee, self.note, self.changed_at.isoformat()]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     @property
     def reason(self) -> str:
@@ -71,6 +79,7 @@ class Raised:
             "note": self.note,
             "found_at": instant(self.found_at),
             "changed_at": instant(self.changed_at),
+            "version": self.version,
             "exchanges": self.exchanges,
         }
 
@@ -116,13 +125,20 @@ class Flags:
             raise UnknownError(f"no flag {flag_id}")
         return _raised(row)
 
-    def mark(self, scope: Scope, flag_id: str, given: Mapping[str, str]) -> Raised:
+    def mark(self, scope: Scope, flag_id: str, given: Mapping[str, str], *, seen: str) -> Raised:
         """Change status, assignee or note; what is not given stays. It is an act of the log.
 
         A false alarm keeps the same from being raised again within four weeks.
 
+        Args:
+            scope: who says it.
+            flag_id: of which flag.
+            given: what is said, by member.
+            seen: `Raised.version` of what they looked at before.
+
         Raises:
             UnknownError: as `show`.
+            ChangedSinceSeenError: somebody else has said something of it meanwhile.
             InvalidInputError: a member is unknown or cannot be used; the assignee is no auditor of the same scope.
         """
         faults = [Fault(f"/{name}", "unknown", "no such member") for name in given if name not in _MARKS]
@@ -139,6 +155,8 @@ class Flags:
             row = session.scalar(select(Flag).where(Flag.id == flag_id, _visible(scope)).with_for_update())
             if row is None:
                 raise UnknownError(f"no flag {flag_id}")
+            if _raised(row).version != seen:
+                raise ChangedSinceSeenError(f"flag {flag_id} was changed since version {seen[:32]}")
             changed = {name: value for name, value in given.items() if getattr(row, name) != value}
             if changed:
                 for name, value in changed.items():

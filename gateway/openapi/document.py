@@ -103,7 +103,7 @@ def _operation(rule: Rule, view: Any, operation: Operation) -> dict[str, Any]:
                 "in": "header",
                 "required": False,
                 "description": "the ETag that was seen, else 428",
-                "schema": {"type": "string", "pattern": '^"[1-9][0-9]{0,8}"$'},
+                "schema": {"type": "string", "pattern": '^"([1-9][0-9]{0,8}|[0-9a-f]{32})"$'},
             }
         )
     made: dict[str, Any] = {

@@ -153,7 +153,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "audit.flags": _listing("audit:read", "Page", query=dict.fromkeys(FILTERS, TEXT), problems=_AUDIT),
     "audit.flag": Operation("audit:read", {200: "Anything"}, problems=("not-found", *_AUDIT)),
     "audit.mark_flag": Operation(
-        "audit:read", {200: "Anything"}, FlagSchema, problems=("not-found", "illegal-transition", *BODY, *_AUDIT)
+        "audit:read",
+        {200: "Anything"},
+        FlagSchema,
+        seen=True,
+        problems=("not-found", "precondition-required", "stale-version", "illegal-transition", *BODY, *_AUDIT),
     ),
     "audit.subject": Operation(
         "audit:read", {200: "Items"}, SubjectSchema, problems=(*BODY, *_AUDIT), example={"identifier": "XA-1980-0042"}

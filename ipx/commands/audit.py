@@ -171,18 +171,23 @@ def flags(*, connection: Connection, national: bool, limit: int, as_json: bool, 
 @click.option("--status", metavar="WORD", help="open, looked_into, closed or false_alarm.")
 @click.option("--assignee", metavar="NAME", help="Give it to this auditor: person:carol; empty: to nobody.")
 @click.option("--note", metavar="TEXT", help="What you found.")
+@click.option("--seen", metavar="VERSION", help="Change it only if nobody has since you read this version of it.")
 @_national
 @json_option
-def flag(*, flag: str, connection: Connection, national: bool, as_json: bool, **given: str | None) -> None:
+def flag(
+    *, flag: str, connection: Connection, seen: str | None, national: bool, as_json: bool, **given: str | None
+) -> None:
     """Show one flag, or say what came of it; the gateway notes in its log that you did."""
     changes = _wanted(given)
     with connection.client(None) as client:
         auditor = Auditor(client, is_national=national)
-        found = auditor.mark(flag, changes) if changes else auditor.flag(flag)
+        found = {} if changes and seen else auditor.flag(flag)
+        if changes:
+            found = auditor.mark(flag, changes, seen=seen or str(found["version"]))
     if as_json:
         print_json(found)
         return
-    names = ("id", "day", "kind", "requester", "holder", "subject", "reason", "status", "assignee", "note")
+    names = ("id", "day", "kind", "requester", "holder", "subject", "reason", "status", "assignee", "note", "version")
     for line in table([(name, str(found.get(name) or "-")) for name in names]):
         click.echo(line)
 

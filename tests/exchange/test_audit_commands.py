@@ -91,6 +91,7 @@ def test_flags_are_listed_and_marked_from_a_shell(run, one_gateway):
     assert re.search(r"status +false_alarm", marked.stdout)
     assert "a trade fair" in run("audit", "flag", flag).stdout
     assert run("audit", "flag", flag, "--status", "solved").exit_code != 0
+    assert run("audit", "flag", flag, "--note", "too late", "--seen", "0" * 32).exit_code != 0
 
 
 def test_who_asked_is_signed_and_found_again(run, one_gateway):

@@ -11,7 +11,7 @@ from gateway.auditor.flag_methods import KINDS, REASONS
 from gateway.auditor.models import Flag, FlagDay
 from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.auditor.words import WORDS
-from gateway.errors import InvalidInputError, UnknownError
+from gateway.errors import ChangedSinceSeenError, InvalidInputError, UnknownError
 from ipx.channel import Call
 from ipx.ids import uuid7
 from ipx.tokens import Grant
@@ -123,7 +123,11 @@ def test_an_auditor_sees_and_marks_flags_of_the_own_side_only(gateway):
     assert seen(NATION) == {own, asked, foreign}
     assert seen(OF_CUSTOMS) == {own, asked}
     assert seen(OF_COURT) == {asked, foreign}
-    for act in (lambda: flags.show(OF_CUSTOMS, foreign), lambda: flags.mark(OF_CUSTOMS, foreign, {"note": "x"})):
+    version = flags.show(OF_COURT, foreign).version
+    for act in (
+        lambda: flags.show(OF_CUSTOMS, foreign),
+        lambda: flags.mark(OF_CUSTOMS, foreign, {"note": "x"}, seen=version),
+    ):
         with pytest.raises(UnknownError):
             act()
 
@@ -131,8 +135,9 @@ def test_an_auditor_sees_and_marks_flags_of_the_own_side_only(gateway):
 def test_what_came_of_a_flag_is_an_act_of_the_log(gateway):
     services = gateway.services
     flag = planted_flag(services)
+    seen = services.auditing.flags.show(NATION, flag).version
     marked = services.auditing.flags.mark(
-        NATION, flag, {"status": "false_alarm", "note": "A fair", "assignee": "person:carol"}
+        NATION, flag, {"status": "false_alarm", "note": "A fair", "assignee": "person:carol"}, seen=seen
     )
     with services.database.read() as session:
         (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.act == "flag.marked"))
@@ -142,7 +147,21 @@ def test_what_came_of_a_flag_is_an_act_of_the_log(gateway):
     assert entry.log_index is not None
     for wrong in ({"status": "solved"}, {"assignee": "person:nobody"}, {"day": "2026-01-01"}, {"note": "x" * 2001}):
         with pytest.raises(InvalidInputError):
-            services.auditing.flags.mark(NATION, flag, wrong)
+            services.auditing.flags.mark(NATION, flag, wrong, seen=marked.version)
+
+
+def test_what_another_auditor_said_meanwhile_is_not_overwritten(gateway):
+    flags = gateway.services.auditing.flags
+    flag = planted_flag(gateway.services)
+    seen = flags.show(NATION, flag).version
+    first = flags.mark(OF_CUSTOMS, flag, {"note": "asked the office"}, seen=seen)
+
+    with pytest.raises(ChangedSinceSeenError):
+        flags.mark(NATION, flag, {"status": "closed", "note": "a fair"}, seen=seen)
+
+    kept = flags.show(NATION, flag)
+    assert (kept.status, kept.note, kept.version) == ("open", "asked the office", first.version)
+    assert flags.mark(NATION, flag, {"status": "closed"}, seen=first.version).note == "asked the office"
 
 
 def test_the_worker_s_round_finds_the_first_requests_on_either_database(gateway):
@@ -166,8 +185,9 @@ def test_flags_over_the_api_stay_within_the_scope_of_the_system(one_gateway):
     services.agencies.set_client_scopes(CUSTOMS, ["exchange:request", OWN, NATIONAL], actor="test")
     own, other = planted_flag(services), planted_flag(services, "court-xa")
 
-    def call(path, method="GET", body=b"", scope=OWN):
+    def call(path, method="GET", body=b"", scope=OWN, seen=None):
         headers = {"Content-Type": "application/json"} if body else {}
+        headers |= {"If-Match": seen} if seen else {}
         url = f"{one_gateway.settings.origin}/v1/audit/flags{path}"
         return one_gateway.client()._call(Call(method, url, headers, body), Grant(scope, one_gateway.settings.resource))
 
@@ -179,7 +199,13 @@ def test_flags_over_the_api_stay_within_the_scope_of_the_system(one_gateway):
     assert [item["id"] for page in (first, rest) for item in page["items"]] == [other, own]
     assert call(f"?limit=1&cursor={first['next']}").status in {400, 422}
     assert call(f"/{own}").json()["reason"] == "99 requests on this day; usual for this agency are 9 a day."
-    assert call(f"/{other}").status == call(f"/{other}", "POST", b'{"note": "x"}').status == 404
-    assert call(f"/{own}", "POST", b'{"status": "closed"}').json()["status"] == "closed"
-    assert call(f"/{own}", "POST", b'{"status": 1}').status == 422
+    assert call(f"/{other}").status == call(f"/{other}", "POST", b'{"note": "x"}', seen='"1"').status == 404
     assert call("?kind=rain").status == 422
+
+    etag = call(f"/{own}").headers["ETag"]
+    closed = call(f"/{own}", "POST", b'{"status": "closed"}', seen=etag)
+    assert (closed.json()["status"], closed.headers["ETag"]) == ("closed", f'"{closed.json()["version"]}"')
+    assert call(f"/{own}", "POST", b'{"note": "x"}').status == 428
+    for stale in (etag, "*", '"1"'):
+        assert call(f"/{own}", "POST", b'{"note": "x"}', seen=stale).status == 412
+    assert call(f"/{own}", "POST", b'{"status": 1}', seen=closed.headers["ETag"]).status == 422

@@ -206,7 +206,14 @@ def test_a_flag_is_read_in_words_marked_and_leads_to_its_exchanges(gateway, caro
     listed = carol.get("/audit/flags?status=open")
     page = carol.get(f"/audit/flags/{flag}")
     token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(page))[1]
-    form = {"csrf_token": token, "status": "looked_into", "assignee": "person:carol", "note": "asked customs"}
+    seen = re.search(r'name="version" value="([0-9a-f]{32})"', text_of(page))[1]
+    form = {
+        "csrf_token": token,
+        "version": seen,
+        "status": "looked_into",
+        "assignee": "person:carol",
+        "note": "asked customs",
+    }
     marked = carol.post(f"/audit/flags/{flag}", data=form, follow_redirects=True)
 
     assert flag in text_of(listed)
@@ -216,6 +223,8 @@ def test_a_flag_is_read_in_words_marked_and_leads_to_its_exchanges(gateway, caro
     assert "asked customs" in text_of(marked)
     assert "marked a flag" in text_of(carol.get(f"/audit/acts?subject=flag:{flag}"))
     assert carol.post(f"/audit/flags/{flag}", data={**form, "assignee": "person:otto"}).status_code == 422
+    assert carol.post(f"/audit/flags/{flag}", data={**form, "note": "an older form"}).status_code == 412
+    assert "an older form" not in text_of(carol.get(f"/audit/flags/{flag}"))
     assert carol.get("/audit/flags?kind=rain").status_code == 422
     assert "异常数量" in text_of(carol.get("/audit/flags?lang=zh_Hans_CN"))
 

@@ -61,7 +61,7 @@ class World:
         return re.sub(r"<([a-z_]+)>", lambda found: ids[found[1]], rule)
 
     def call(self, path, method="GET", body=b"", scope=OWN):
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = {"Content-Type": "application/json", "If-Match": f'"{"0" * 32}"'} if body else {}
         call = Call(method, f"{self.gateway.settings.origin}{path}", headers, body)
         return self.gateway.client()._call(call, Grant(scope, self.gateway.settings.resource))
 
