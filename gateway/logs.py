@@ -27,6 +27,8 @@ def configure(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    # What holders' systems say of a failure in their own words, which may hold values: for whoever looks for its cause.
+    logging.getLogger("connectors").setLevel(logging.DEBUG if level <= logging.DEBUG else logging.NOTSET)
     structlog.configure(
         processors=_lines(),
         wrapper_class=structlog.make_filtering_bound_logger(level),

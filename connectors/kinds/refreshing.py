@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from connectors.deadline import Deadline
 from connectors.errors import ConnectorError
+from connectors.kinds.failure_log import log_failure
 from connectors.protocol import Failed, FailReason
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Refreshing:
             self._work()
             reason = None
         except PeerError as error:
-            _log.warning("source %s: %s", self._source, error)
+            log_failure(_log, self._source, error.reason, error)
             reason = error.reason
         except OSError as error:
             _log.error("source %s: its copy cannot be written: %s", self._source, type(error).__name__)

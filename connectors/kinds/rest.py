@@ -14,6 +14,7 @@ import httpcore
 from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
 from connectors.formats.document import Limits, Node
+from connectors.kinds.failure_log import log_failure
 from connectors.kinds.http_caller import Answer, Call, CallFailedError, HttpCaller
 from connectors.kinds.rest_answers import AnswerRules, Carried, number_of
 from connectors.kinds.rest_auth import authenticator
@@ -295,8 +296,8 @@ class RestConnector:
         return (datetime.fromisoformat(newest) - self._overlap).strftime(self._since_format)
 
     def _failed(self, operation: Operation, error: CallFailedError) -> Failed:
-        said = self._resolver.blot_out(str(error))
-        _log.warning("source %s: %s: %s: %s", self._source.name, operation, error.reason, said)
+        hidden = self._resolver.blot_out
+        log_failure(_log, self._source.name, error.reason, error, operation=operation, hidden=hidden)
         return Failed(error.reason, error.retry_after)
 
 

@@ -19,6 +19,7 @@ from connectors.deadline import Deadline
 from connectors.errors import SourceFault, SourceFileError, SourceRefusedError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import Row
+from connectors.kinds.failure_log import log_failure
 from connectors.kinds.sql_account import Dialect, dialect_of
 from connectors.kinds.sql_changes import ChangeReader
 from connectors.kinds.sql_filter import PushDown
@@ -283,8 +284,6 @@ class SqlConnector:
                 self._engine.dispose()
 
     def _failed(self, error: Exception) -> Failed:
-        said = self._resolver.blot_out(str(getattr(error, "orig", None) or error))
-        _log.warning("source %s: %s: %s", self._source.name, type(error).__name__, said)
         match error:
             case AccountError():
                 reason = FailReason.REFUSED_ACCOUNT
@@ -300,4 +299,5 @@ class SqlConnector:
                 reason = self._dialect.reason(error)
             case _:
                 reason = FailReason.UNREACHABLE
+        log_failure(_log, self._source.name, reason, error, hidden=self._resolver.blot_out)
         return Failed(reason)

@@ -352,6 +352,10 @@ def test_a_key_in_the_query_reaches_no_log_no_record_and_no_error(api, server, d
     told = caplog.text + repr(outcomes) + repr(source.connector.health())
     assert SECRET not in told
     assert "s3cr3t" not in told
+    warned = [line.getMessage() for line in caplog.records if line.levelno == logging.WARNING]
+    assert len(warned) == 2
+    assert warned[1].endswith(": fetch: unreachable: RemoteProtocolError")
+    assert "Server disconnected" in caplog.text
 
 
 def test_a_key_with_a_line_feed_behind_it_is_refused_and_not_logged(api, server, deadline, caplog):
