@@ -1,6 +1,7 @@
 """How gunicorn runs the gateway: threads in a few processes, no request line with a query in any log."""
 
 import gc
+import math
 import os
 import shutil
 import ssl
@@ -8,6 +9,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from gateway import heap
 
 bind = os.environ.get("IPX_BIND", "127.0.0.1:8080")
 workers = int(os.environ.get("IPX_WORKERS", "2"))
@@ -19,7 +22,10 @@ limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 keepalive = 15
-graceful_timeout = 35 + int(float(os.environ.get("IPX_DRAIN_SECONDS", "0")))  # an exchange takes 30; whole seconds only
+# As long as an exchange that has just begun may take when the node is told to end; whole seconds only.
+graceful_timeout = 5 + math.ceil(
+    float(os.environ.get("IPX_EXCHANGE_SECONDS", "30")) + float(os.environ.get("IPX_DRAIN_SECONDS", "0"))
+)
 timeout = 60
 accesslog = None
 errorlog = "-"
@@ -38,6 +44,8 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 if os.environ.get("IPX_METRICS_TOKEN") and METRICS_FOLDER not in os.environ:
     # Before anything that counts is imported; of mode 0700, and new with each start of the node.
     os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="ipx-metrics-")
+
+heap.keep_small()  # workers have it from the master
 
 COLLECT_AFTER = 20_000
 """How many objects more than were let go make the collector look for cycles."""

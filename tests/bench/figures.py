@@ -39,6 +39,12 @@ def count(name: str, value: float, unit: str = "") -> None:
     click.echo(f"{name} {value:.0f} {unit}".rstrip())
 
 
+def memory(name: str, resident: float, proportional: float, peak: float) -> None:
+    """Say what a process has in memory: now, with shared pages divided among those who share them, and at most."""
+    for kind, megabytes in (("resident", resident), ("proportional", proportional), ("peak", peak)):
+        count(f"{name}-{kind}", megabytes, "MB")
+
+
 def percentile(values: Sequence[float], hundredth: int) -> float:
     if not values:
         return 0.0

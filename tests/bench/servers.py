@@ -21,24 +21,46 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process has in memory, in megabytes."""
+
+    resident: float
+    """All of its pages, those that it shares with other processes too (`Rss`)."""
+    proportional: float
+    """Shared pages divided by how many share them (`Pss`): summed over all processes, what the machine gives."""
+    peak: float
+    """The most that was ever resident (`VmHWM`)."""
+
+
+def memory_of(process: Path) -> Memory:
+    """Read a process's folder below /proc.
+
+    Raises:
+        OSError: there is none, or the system does not tell.
+    """
+    fields = {
+        name: int(rest.split()[0]) / 1024
+        for file in ("smaps_rollup", "status")
+        for name, _, rest in (line.partition(":") for line in (process / file).read_text("ascii").splitlines())
+        if name in {"Rss", "Pss", "VmHWM"}
+    }
+    return Memory(fields["Rss"], fields["Pss"], fields["VmHWM"])
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A server that is up: where, and the process that was started for it, parent of its workers."""
 
     address: Address
     process: subprocess.Popen
 
-    def worker_megabytes(self) -> float | None:
-        """Give the resident memory of the largest worker; None where the system has no /proc."""
+    def worker_memory(self) -> "Memory | None":
+        """Give the memory of the largest worker; None where the system does not tell."""
         try:
-            sizes = [
-                int(line.split()[1])
-                for worker in self._workers()
-                for line in (worker / "status").read_text("ascii").splitlines()
-                if line.startswith("VmRSS:")
-            ]
+            found = [memory_of(worker) for worker in self._workers()]
         except OSError:
             return None
-        return max(sizes, default=0) / 1024 or None
+        return max(found, key=lambda memory: memory.resident, default=None)
 
     def cpu_seconds(self) -> float | None:
         """Give the processor time that all workers have used so far; None where the system has no /proc."""

@@ -4,12 +4,15 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import text
 
 from gateway.db.engine import Database
+
+_numbers = count(1)
 
 
 class NoPostgresError(Exception):
@@ -47,7 +50,8 @@ def two_databases(folder: Path, postgres: str | None) -> Iterator[tuple[str, str
         yield f"sqlite:///{folder / 'gateway.db'}", f"sqlite:///{folder / 'checkpoints' / 'checkpoints.db'}"
         return
     admin = Database(postgres)
-    names = [f"ipx_bench_{os.getpid()}_{kind}" for kind in ("gateway", "checkpoints")]
+    number = next(_numbers)  # of this process: a run may want several of each
+    names = [f"ipx_bench_{os.getpid()}_{number}_{kind}" for kind in ("gateway", "checkpoints")]
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name in names:
             connection.execute(text(f'CREATE DATABASE "{name}"'))

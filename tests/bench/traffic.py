@@ -173,11 +173,11 @@ def _print_exchange(which: Gateway, loaded: Series, size: Size, faults: Faults) 
     for stage in STAGES:
         spent = [release.spent_ms.get(stage, 0.0) for release in releases]
         figures.milliseconds(f"stage{which.name} {stage}", figures.percentile(spent, 50))
-    figures.heading("an answer verified offline; resident memory of the larger worker")
+    figures.heading("an answer verified offline; memory of the larger worker")
     figures.milliseconds(f"verify-answer{which.name}", _verify(releases[:: size.alone // 50 or 1], which.trust, faults))
-    megabytes = which.server.worker_megabytes()
-    if megabytes is not None:
-        figures.count(f"worker-memory{which.name}", megabytes, "MB")
+    memory = which.server.worker_memory()
+    if memory is not None:
+        figures.memory(f"worker-memory{which.name}", memory.resident, memory.proportional, memory.peak)
 
 
 def _print_shares(name: str, releases: Sequence[Release]) -> None:

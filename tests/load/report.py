@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import figures
+from tests.bench.servers import Memory
 from tests.load import mix
 from tests.load.steps import Row, Step
 
@@ -18,9 +19,12 @@ PLOTS: Final = ROOT / "docs" / "pictures"
 @dataclass(frozen=True, slots=True)
 class Run:
     steps: list[Step]
+    pace: float
+    """Calls that were due in each second of `paced`."""
     paced: Row
-    """Over a thousand open connections, at half of the highest rate."""
-    memory_megabytes: float | None
+    """Over a thousand open connections."""
+    memory: Memory | None
+    """Of the larger worker after all steps."""
     aged_entries: int
     aged_ratio: float
     """Rate with the older log beside the rate with the young one."""
@@ -38,14 +42,16 @@ def tell(run: Run) -> None:
             figures.milliseconds(f"load-{at}-{name}", value)
         figures.count(f"load-{at}-errors", step.through.errors)
         figures.count(f"load-{at}-mixed", step.through.mixed)
-    figures.heading(f"{run.paced.connections} open connections at an even {run.paced.per_second:.0f} calls a second")
+    figures.heading(f"{run.paced.connections} open connections at an even {run.pace:.0f} calls a second")
+    figures.rate("load-paced", run.paced.per_second)
     for name, value in (("p50", run.paced.p50_ms), ("p95", run.paced.p95_ms), ("p99", run.paced.p99_ms)):
         figures.milliseconds(f"load-paced-{name}", value)
     figures.count("load-paced-errors", run.paced.errors)
+    figures.count("load-paced-mixed", run.paced.mixed)
     figures.heading(f"a log of {run.aged_entries:,} entries beside an empty one")
     figures.ratio("load-aged/young", run.aged_ratio)
-    if run.memory_megabytes is not None:
-        figures.count("load-worker-memory", run.memory_megabytes, "MB")
+    if run.memory is not None:
+        figures.memory("load-worker-memory", run.memory.resident, run.memory.proportional, run.memory.peak)
 
 
 def write(run: Run, machine: str, database: str) -> None:
@@ -80,9 +86,14 @@ def table(run: Run, machine: str, database: str, plot: str) -> str:
             f"| {row.errors} | {row.mixed} |"
         )
     row = run.paced
-    memory = "unknown" if run.memory_megabytes is None else f"{run.memory_megabytes:.0f} MB"
+    memory = (
+        "unknown"
+        if run.memory is None
+        else f"{run.memory.resident:.0f} MB resident ({run.memory.proportional:.0f} MB where what is shared is divided "
+        f"among those who share it), {run.memory.peak:.0f} MB at most"
+    )
     said = (
-        f"{row.connections} open connections at an even {row.per_second:.0f} calls a second: p50 {row.p50_ms:.0f} ms, "
+        f"{row.connections} open connections at an even {run.pace:.0f} calls a second: p50 {row.p50_ms:.0f} ms, "
         f"p95 {row.p95_ms:.0f} ms, p99 {row.p99_ms:.0f} ms, {row.errors} errors, {row.mixed} mixed. "
         f"With {run.aged_entries:,} entries in the log the rate is {run.aged_ratio:.2f} of that with an empty one. "
         f"Largest worker: {memory}."
