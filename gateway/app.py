@@ -12,7 +12,7 @@ from gateway.auditor import views as auditor_views
 from gateway.catalogue import views as catalogue_views
 from gateway.errors import GatewayError
 from gateway.evidence import views as evidence_views
-from gateway.exchange import approval_views
+from gateway.exchange import approval_views, recall_views
 from gateway.exchange import views as exchange_views
 from gateway.health import blueprint as health_blueprint
 from gateway.intake import views as intake_views
@@ -49,6 +49,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(whoami.blueprint())
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(approval_views.blueprint())
+    app.register_blueprint(recall_views.blueprint())
     app.register_blueprint(auditor_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(catalogue_views.blueprint())

@@ -72,6 +72,9 @@ from gateway.exchange.padding import Padding
 from gateway.exchange.past import PastQuestions
 from gateway.exchange.queries import Queries
 from gateway.exchange.questions import Questions, Registered
+from gateway.exchange.recall_reading import RecallReader
+from gateway.exchange.recall_statements import RecallStatements
+from gateway.exchange.recalls import Recalls
 from gateway.exchange.requests import Requests
 from gateway.exchange.resumption import Resumption
 from gateway.exchange.sealing import RecordSeals
@@ -185,12 +188,16 @@ class Services:
     containers: Containers
     mutual_log: MutualLog
     auditing: Auditing
-    erasure: Erasure
+    recalling: "Recalling"
     broker: Broker
     settling: Settling
     approvals: Approvals
     recovery: Recovery
     beats: Beats
+
+    @property
+    def erasure(self) -> Erasure:
+        return self.recalling.erasure
 
     def close(self) -> None:
         """Settle the log, close sources and databases."""
@@ -226,7 +233,7 @@ def build(
         StoreUnavailableError: a database cannot be reached.
     """
     signers = own_signers(settings)
-    outsiders = _outsiders(settings)
+    outsiders = read_outsiders(settings)
     containers = _containers(settings, outsiders, clock)
     database = Database(settings.database_url, pool=settings.pool)
     _require_tables(database)
@@ -268,7 +275,7 @@ def build(
     books = PolicyBooks(policies, catalogue)
     shadows = Shadows(database, policies, books, clock)
 
-    replay = _replay_store(settings, database)
+    replay = replay_store(settings, database)
     key_sets = KeySets(database, audit, clock, KeySetFetcher(private=settings.is_key_set_private))
     memory = RegisterMemory(database)
     clients = ClientRegister(database, memory, key_sets, clock)
@@ -372,7 +379,9 @@ def build(
             evidence_state,
             clock,
         ),
-        erasure=Erasure(database, payloads, class_keys, audit, clock),
+        recalling=_recalling(
+            database, RecallStatements(clients, clock, settings.origin), payloads, class_keys, audit, clock
+        ),
         broker=Broker(
             requests,
             questions,
@@ -552,7 +561,31 @@ def _auditing(
     )
 
 
-def _outsiders(settings: Settings) -> Outsiders:
+@dataclass(frozen=True, slots=True)
+class Recalling:
+    """What becomes of exchanges that are over: fields erased, records called back by their holders."""
+
+    erasure: Erasure
+    statements: RecallStatements
+    reader: RecallReader
+    recalls: Recalls
+
+
+def _recalling(
+    database: Database,
+    statements: RecallStatements,
+    payloads: Payloads,
+    class_keys: ClassKeys,
+    audit: AuditTrail,
+    clock: Clock,
+) -> Recalling:
+    erasure = Erasure(database, payloads, class_keys, audit, clock)
+    reader = RecallReader(database, payloads, clock)
+    recalls = Recalls(database, statements, reader, payloads, erasure, audit, clock)
+    return Recalling(erasure, statements, reader, recalls)
+
+
+def read_outsiders(settings: Settings) -> Outsiders:
     """Name who confirms checkpoints.
 
     Raises:
@@ -783,6 +816,9 @@ def register(app: Flask, services: Services) -> None:
         (Broker, services.broker),
         (Settling, services.settling),
         (Approvals, services.approvals),
+        (RecallStatements, services.recalling.statements),
+        (RecallReader, services.recalling.reader),
+        (Recalls, services.recalling.recalls),
         (PushedRecords, services.intake.pushed),
         (Following, services.intake.following),
         (FinishedExchanges, services.finished),
@@ -816,7 +852,7 @@ def mapping_tools(clock: Clock = utc_now) -> MappingTools:
     )
 
 
-def _replay_store(settings: Settings, database: Database) -> ReplayStore:
+def replay_store(settings: Settings, database: Database) -> ReplayStore:
     if settings.redis_url is None:
         return DatabaseReplayStore(database)
     try:

@@ -58,6 +58,7 @@ class Worker:
             "beat": services.beats.beat,
             "interrupted exchanges": services.recovery.close_overdue,
             "pending exchanges": services.settling.go_round,
+            "overdue recalls": services.recalling.recalls.go_round,
             "scheduled policies": services.governance.activations.go_round,
             "emergency denials": services.governance.emergencies.go_round,
             "trust list": self._publish_trust,

@@ -26,7 +26,7 @@ from policies.schema import cedar_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "policies" / "bundles" / "schema.cedarschema"
-NEVER_ANSWERED = {"DemoError", "LostRaceError", "KeyFileError", "SettingsError"}
+NEVER_ANSWERED = {"DemoError", "LostRaceError", "RecalledMeanwhileError", "KeyFileError", "SettingsError"}
 """Errors of commands and of the start: no call of the server can meet them."""
 
 

@@ -66,6 +66,11 @@ class Payloads:
         key = AESGCM.generate_key(KEY_BYTES * 8)
         return PayloadCipher(exchange_id, class_key.wrap.wrap(key, _context(exchange_id)), class_key.id, key)
 
+    def apart(self, object_id: str) -> PayloadCipher:
+        """Make the key of what belongs to no retention class, wrapped by the key-encryption key itself."""
+        key = AESGCM.generate_key(KEY_BYTES * 8)
+        return PayloadCipher(object_id, self._wrap.wrap(key, _context(object_id)), None, key)
+
     def of(self, exchange_id: str, wrapped_key: bytes, class_key: str | None) -> PayloadCipher:
         """Take the key of an exchange from its row.
 

@@ -70,12 +70,12 @@ class Erasure:
             named = [disclosure for disclosure in answer.disclosures if name in disclosed_fields(f"~{disclosure}~")]
             if not named:
                 raise UnknownError(f"exchange {exchange_id} handed over no field {name}, or it is erased already")
-            _overwrite_deleted(session)
+            overwrite_deleted(session)
             for disclosure in named:  # a query's records have one each
                 answer = answer.without(disclosure)
             _replace(session, cipher, answer)
             self._record(session, actor, "field.erased", _leaf(row), legal_basis, {"index": row.log_index})
-        self._flush_out()
+        self.flush_out()
 
     def exchange(self, exchange_id: str, *, legal_basis: str, actor: str) -> None:
         """Destroy all that an exchange carried, and what ties its receipt to the log.
@@ -89,7 +89,7 @@ class Erasure:
             row = self._finished(session, exchange_id)
             self._destroy(session, Exchange.id == exchange_id)
             self._record(session, actor, "exchange.erased", _leaf(row), legal_basis, {"index": row.log_index})
-        self._flush_out()
+        self.flush_out()
 
     def retention_class(self, holder: str, name: str, month: str, *, legal_basis: str, actor: str) -> int:
         """Destroy all exchanges of a class by destroying their key; exchanges that are still open wait for their end.
@@ -115,7 +115,7 @@ class Erasure:
             self._class_keys.destroy(session, key.id)
             detail = {"holder": holder, "class": name, "month": month, "exchanges": count}
             self._record(session, actor, "class.erased", f"class:{holder}/{name}/{month}", legal_basis, detail)
-        self._flush_out()
+        self.flush_out()
         return count
 
     def classes(self) -> Sequence[RetentionClass]:
@@ -144,19 +144,19 @@ class Erasure:
             ).all()
             if not due:
                 return 0
-            fields = delete(ExchangePayload).where(
-                ExchangePayload.exchange_id.in_(due), ExchangePayload.name == DISCLOSURES
-            )
-            parted = session.scalars(fields.returning(ExchangePayload.exchange_id)).all()
-            # Answers of the first version hold fields and signed part in one: they go as a whole.
-            whole = set(due).difference(parted)
-            session.execute(
-                delete(ExchangePayload).where(ExchangePayload.exchange_id.in_(whole), ExchangePayload.name == ANSWER)
-            )
-            session.execute(update(Exchange).where(Exchange.id.in_(due)).values(answer_expired_at=self._clock()))
+            self._drop_fields(session, due)
             detail = {"answers": len(due), "ended_before": before.strftime("%Y-%m-%dT%H:%M:%SZ")}
             self._record(session, GATEWAY, "answers.expired", "answers", SCHEDULE, detail)
         return len(due)
+
+    def answers(self, session: Session, exchange_ids: Sequence[str]) -> None:
+        """Destroy the disclosed fields of these releases in the caller's transaction; what proves them stays.
+
+        Call `flush_out` after the commit.
+        """
+        overwrite_deleted(session)
+        for start in range(0, len(exchange_ids), EXPIRED_AT_ONCE):
+            self._drop_fields(session, exchange_ids[start : start + EXPIRED_AT_ONCE])
 
     def expire_classes(self, months: Mapping[str, int]) -> int:
         """Erase the classes whose time is over.
@@ -180,7 +180,7 @@ class Erasure:
                     continue  # another process was faster, or has still to close one of them
         return erased
 
-    def _flush_out(self) -> None:
+    def flush_out(self) -> None:
         """Have SQLite move what was overwritten from its journal into the file, as far as nobody is reading there."""
         if self._database.is_sqlite:
             with self._database.writer.connect() as connection:
@@ -188,6 +188,18 @@ class Erasure:
                 raw = connection.connection.dbapi_connection
                 if raw is not None:
                     raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def _drop_fields(self, session: Session, exchange_ids: Sequence[str]) -> None:
+        mine = ExchangePayload.exchange_id.in_(exchange_ids)
+        fields = delete(ExchangePayload).where(mine, ExchangePayload.name == DISCLOSURES)
+        parted = session.scalars(fields.returning(ExchangePayload.exchange_id)).all()
+        # Answers of the first version hold fields and signed part in one: they go as a whole.
+        whole = set(exchange_ids).difference(parted)
+        session.execute(
+            delete(ExchangePayload).where(ExchangePayload.exchange_id.in_(whole), ExchangePayload.name == ANSWER)
+        )
+        gone = update(Exchange).where(Exchange.id.in_(exchange_ids), Exchange.answer_expired_at.is_(None))
+        session.execute(gone.values(answer_expired_at=self._clock()))
 
     def _finished(self, session: Session, exchange_id: str) -> Exchange:
         row = session.get(Exchange, exchange_id, with_for_update=True)
@@ -201,7 +213,7 @@ class Erasure:
 
     def _destroy(self, session: Session, which: ColumnElement[bool]) -> int:
         """Destroy keys, salts and ciphertexts, and what the search row still says of the case."""
-        _overwrite_deleted(session)
+        overwrite_deleted(session)
         mine = select(Exchange.id).where(which)
         connection = session.connection()
         connection.execute(delete(ExchangePayload).where(ExchangePayload.exchange_id.in_(mine)))
@@ -218,7 +230,7 @@ class Erasure:
         self._audit.record(session, actor, act, subject, {**detail, "legal_basis": legal_basis}, logged_as="erased")
 
 
-def _overwrite_deleted(session: Session) -> None:
+def overwrite_deleted(session: Session) -> None:
     """Have SQLite overwrite what this transaction deletes. PostgreSQL frees it with its next VACUUM."""
     connection = session.connection()
     if connection.dialect.name == "sqlite":

@@ -39,5 +39,13 @@ class OfficerExcludedError(GatewayError):
     """This officer may not decide on this request: it is the officer's own."""
 
 
+class OthersRecordError(GatewayError):
+    """Only a system of the holder itself calls back a record, and only one of the addressee answers for its copies."""
+
+
+class RecalledMeanwhileError(GatewayError):
+    """The record was called back while the exchange was being answered; never leaves the journal."""
+
+
 class LostRaceError(GatewayError):
     """The exchange was closed by somebody else meanwhile; never leaves the journal."""

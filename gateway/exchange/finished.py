@@ -78,6 +78,11 @@ class _Kept:
     def step(self) -> str:
         return step_of(self.row.id, self.row.state)
 
+    @property
+    def is_recalled(self) -> bool:
+        """Whether what was released is given out no more."""
+        return self.row.state == "released" and self.row.recalled_at is not None
+
 
 class FinishedExchanges:
     def __init__(self, database: Database, log: EvidenceLog, payloads: Payloads) -> None:
@@ -103,9 +108,11 @@ class FinishedExchanges:
         """Build a finished exchange again from what was stored; byte for byte what was answered.
 
         Raises:
-            ErasedError: it was erased, or the time for which answers are kept is over.
+            ErasedError: it was erased, the time for which answers are kept is over, or the holder called it back.
         """
         kept = self._kept(exchange_id)
+        if kept.is_recalled:
+            raise ErasedError(f"the answer of exchange {exchange_id} was called back", receipt=kept.receipt)
         if not kept.answer.is_whole:
             raise ErasedError(f"the answer of exchange {exchange_id} is kept no longer", receipt=kept.receipt)
         return Finished(
@@ -142,7 +149,7 @@ class FinishedExchanges:
         return FirstStep(receipt, salt, entry, self._log.logged(step))
 
     def documents(self, exchange_id: str) -> Documents:
-        """Give what proves an exchange, whether or not its fields are still kept.
+        """Give what proves an exchange, whether or not its fields are still kept; without them once it was called back.
 
         Raises:
             ErasedError: it was erased.
@@ -151,7 +158,7 @@ class FinishedExchanges:
         return Documents(
             request=kept.request,
             receipt=kept.receipt,
-            presentation=kept.answer.presentation,
+            presentation=(kept.answer.without_fields if kept.is_recalled else kept.answer).presentation,
             salt=kept.salt,
             entry=kept.entry,
             step_id=kept.step,

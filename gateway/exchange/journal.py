@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, String, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway import meters
@@ -23,10 +23,10 @@ from gateway.evidence.receipts import Ending, Receipts
 from gateway.evidence.state import EvidenceState
 from gateway.exchange.cases import CaseHashes
 from gateway.exchange.endings import stated
-from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError
+from gateway.exchange.errors import InFlightError, JtiReusedError, LostRaceError, RecalledMeanwhileError
 from gateway.exchange.finished import Finished, FinishedExchanges, FirstStep, step_of
 from gateway.exchange.models import PENDING, RECEIVED, Exchange, ExchangePayload
-from gateway.exchange.outcomes import Outcome, Pending, name_of
+from gateway.exchange.outcomes import RECALLED, Denied, Outcome, Pending, ReleasedRecords, name_of
 from gateway.exchange.questions import Parties
 from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
@@ -206,7 +206,8 @@ class Journal:
     ) -> Finished:
         """Sign the receipt, append its entry, and write the outcome to the row in the same transaction.
 
-        Where the exchange was closed meanwhile (its time was up), that outcome stands and is returned.
+        Where the exchange was closed meanwhile (its time was up), that outcome stands and is returned. Where the record
+        was called back since the exchange was filed, a release becomes a denial.
 
         Args:
             filed: an open exchange.
@@ -249,8 +250,11 @@ class Journal:
                 "new_pending_receipt": first.receipt if first else None,
                 "new_pending_salt": first.salt if first else None,
                 "old_state": PENDING if first else RECEIVED,
+                "ends_as": ending.outcome,
             }
             if _FINISH.run(connection, values) != 1:
+                if _IS_OPEN.first(connection, {"exchange": filed.exchange_id, "old_state": values["old_state"]}):
+                    raise RecalledMeanwhileError(filed.exchange_id)
                 raise LostRaceError(filed.exchange_id)
             _INSERT_PAYLOAD.run_each(connection, stored)
             if also is not None:
@@ -258,6 +262,9 @@ class Journal:
 
         try:
             logged = self._log.append(Leaf(step, receipt.entry, finish))
+        except RecalledMeanwhileError:
+            listed = also if not isinstance(outcome, ReleasedRecords) else None  # it lists what was not released
+            return self.close(filed, Denied(RECALLED), watch, listed, by=by)
         except (DuplicateStepError, LostRaceError):
             return self._finished.read(filed.exchange_id)
         meters.exchanged(ending.outcome, filed.requester, filed.holder)
@@ -332,7 +339,12 @@ _LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step")).s
 
 _FINISH = Prepared(
     update(_EXCHANGE)
-    .where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == bindparam("old_state"))
+    .where(
+        _EXCHANGE.c.id == bindparam("exchange"),
+        _EXCHANGE.c.state == bindparam("old_state"),
+        # A recall marks open exchanges while it holds the log, as this does: none slips through between the two.
+        or_(_EXCHANGE.c.recalled_at.is_(None), bindparam("ends_as", type_=String) != "released"),
+    )
     .values(
         {
             name: bindparam(f"new_{name}")
@@ -343,6 +355,9 @@ _FINISH = Prepared(
         }
         | {"log_index": _LOG_INDEX}
     )
+)
+_IS_OPEN = Prepared(
+    select(_EXCHANGE.c.id).where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == bindparam("old_state"))
 )
 _INSERT_PAYLOAD = Prepared(insert(_PAYLOAD))
 

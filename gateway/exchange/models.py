@@ -90,6 +90,9 @@ class Exchange(Base):
     """When the disclosed fields were deleted by schedule. What proves the exchange stays."""
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When key and salt were destroyed."""
+    recalled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the holder called back what it had asked for: a release is given out no more, and an open one releases
+    nothing any more."""
     acts_as: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """Delegation: the supplier that asked for the requester, where there was one."""
 
@@ -164,3 +167,70 @@ class ApprovalPeriod(Base):
 
     holder: Mapped[str] = mapped_column(ForeignKey("agency.code"), primary_key=True)
     working_days: Mapped[int] = mapped_column(Integer)
+
+
+class Recall(Base):
+    """What a holder says of a record that it gave out before: corrected, sealed, unsealed, recalled or erased."""
+
+    __tablename__ = "recall"
+    __table_args__ = (
+        UniqueConstraint("client_id", "jti"),
+        Index("ix_recall_holder_id", "holder", "id"),
+        Index("ix_recall_record_sha256", "record_sha256"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(127))
+    """Of the holder; it signed the statement."""
+    jti: Mapped[str] = mapped_column(String(256))
+    statement_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    holder: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(16))
+    record_type: Mapped[str] = mapped_column(String(63))
+    record_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """As `exchange.record_sha256`; the name itself stands in the statement only."""
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when it is to be acknowledged; None where nothing is."""
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """The key of the statements, wrapped."""
+    statement: Mapped[bytes] = mapped_column(LargeBinary)
+    """The signed statement, encrypted: it names the record."""
+    log_index: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecallAddressee(Base):
+    """An agency that a receipt proves to have been given the record, and what it says has become of its copies."""
+
+    __tablename__ = "recall_addressee"
+    __table_args__ = (
+        Index("ix_recall_addressee_agency_recall_id", "agency", "recall_id"),
+        Index("ix_recall_addressee_state_due_at", "state", "due_at"),
+    )
+
+    recall_id: Mapped[str] = mapped_column(ForeignKey("recall.id"), primary_key=True)
+    agency: Mapped[str] = mapped_column(String(63), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    """`open acknowledged disputed`, or `told` where nothing is to be acknowledged."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a system of the agency first fetched it."""
+    overdue_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was found that the time had passed without a word."""
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its newest word came, be it that it refuses."""
+    action: Mapped[str | None] = mapped_column(String(16))
+    acknowledgement_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    acknowledgement: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The signed acknowledgement, encrypted under the recall's key."""
+
+
+class RecallExchange(Base):
+    """An exchange whose answer held the record of a recall."""
+
+    __tablename__ = "recall_exchange"
+    __table_args__ = (Index("ix_recall_exchange_exchange_id", "exchange_id"),)
+
+    recall_id: Mapped[str] = mapped_column(ForeignKey("recall.id"), primary_key=True)
+    exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
+    requester: Mapped[str] = mapped_column(String(63))

@@ -40,6 +40,16 @@ class Line:
     """None once the exchange was erased: from then on nothing ties the receipt to the log."""
     erased_at: datetime | None
     answer_expired_at: datetime | None
+    recalled_at: datetime | None
+
+    @property
+    def answer(self) -> str:
+        """What is left of the answer: `kept recalled expired erased`."""
+        if self.erased_at:
+            return "erased"
+        if self.recalled_at and self.outcome == "released":
+            return "recalled"
+        return "expired" if self.answer_expired_at else "kept"
 
     def document(self) -> dict[str, Any]:
         log = None
@@ -56,7 +66,7 @@ class Line:
             "received_at": _instant(self.received_at),
             "receipt": self.receipt,
             "log": log,
-            "answer": "erased" if self.erased_at else "expired" if self.answer_expired_at else "kept",
+            "answer": self.answer,
             "erased_at": _instant(self.erased_at),
         }
 
@@ -124,6 +134,7 @@ def _line(row: Row[Exchange, bytes, int]) -> Line:
         salt=exchange.salt,
         erased_at=exchange.erased_at,
         answer_expired_at=exchange.answer_expired_at,
+        recalled_at=exchange.recalled_at,
     )
 
 

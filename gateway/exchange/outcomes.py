@@ -10,6 +10,9 @@ Stage = Literal["policy", "holder", "verify", "sign", "log"]
 NO_INFORMATION = "no_information"
 """The one reason for "no such record" and "you may not learn whether there is": the two look alike everywhere."""
 
+RECALLED = "record_recalled"
+"""The holder called the record back while it was being asked for: whoever asks again gets what is true then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:

@@ -78,7 +78,7 @@ class Requests:
             raise RequestTooLargeError(f"{len(body)} bytes")
         try:
             raw = body.decode("ascii")
-            keys = _KeysOfClient(self._clients, self._clock, caller)
+            keys = KeysOfClient(self._clients, self._clock, caller)
             verified = jws.verify(raw, keys, roles=frozenset({"requester"}), typ="ipx-request+jwt")
         except (UnicodeDecodeError, FormatError) as error:
             raise InvalidInputError([Fault("", "malformed", str(error))], slug="invalid-request") from error
@@ -151,7 +151,7 @@ class Requests:
             raise InvalidInputError(faults)
 
 
-class _KeysOfClient:
+class KeysOfClient:
     """Finds the caller's own live key by its name; another client's key is never tried.
 
     The name is the thumbprint even where a client's key set has another one: a request is verified for years, by people

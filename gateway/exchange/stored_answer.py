@@ -66,6 +66,11 @@ class StoredAnswer:
         """The record as handed over, without what was erased since; those of a query on lines of their own."""
         return None if self.issuer_jwt is None else "\n".join(self.presentations)
 
+    @property
+    def without_fields(self) -> "StoredAnswer":
+        """The answer as it is once its fields are gone."""
+        return replace(self, disclosures=(), is_whole=False)
+
     def without(self, disclosure: str) -> "StoredAnswer":
         """Take a field out for good."""
         several = self.several and self.several.without(self.disclosures.index(disclosure))

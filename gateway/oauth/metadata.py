@@ -11,6 +11,7 @@ SCOPES = (
     "exchange:request",
     "approvals:decide",
     "records:push",
+    "records:recall",
     "client.keys",
     "introspect",
     "audit:read",

@@ -28,6 +28,7 @@ _LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
 _SCOPES: Final = {
     "exchange:request": "ask for records, see one's own side of exchanges",
     "approvals:decide": "grant or refuse what waits for release officers",
+    "records:recall": "call back records that were given out",
     "records:push": "hand over records that the holder signed itself",
     "audit:read": "search exchanges and acts of one's own agency",
     "policies:read": "read policies of one's own agency",

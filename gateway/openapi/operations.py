@@ -83,6 +83,8 @@ _STEP: Final = Operation(
     seen=True,
     problems=(*BODY, *CHANGE, *FILED, "base-moved", "evidence-changed"),
 )
+_STATED: Final = (*BODY, "invalid-signature", "stale-request", "not-allowed", *FILED)
+"""What takes a signed statement meets these."""
 _AUDIT: Final = ("invalid-request", "invalid-field", "not-allowed", *FILED)
 
 
@@ -131,6 +133,30 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         seen=True,
         problems=(*BODY, *CHANGE, *FILED, "officer-excluded", "answer-gone"),
         example={"verdict": "grant", "reason_code": "order_checked", "note": "order 4 of 2026"},
+    ),
+    "recalls.make": Operation(
+        "records:recall",
+        {200: "Recall", 201: "Recall"},
+        "application/jose",
+        problems=(*_STATED, "jti-reused"),
+        example="eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImlweC1yZWNhbGwrand0In0.e30.c2ln",
+    ),
+    "recalls.own_side": _listing(
+        "exchange:request",
+        "Recalls",
+        query={
+            "role": {"type": "string", "enum": ["holder", "addressee"]},
+            "state": {"type": "string", "enum": ["all", "open"]},
+        },
+        problems=("not-allowed",),
+    ),
+    "recalls.look": Operation("exchange:request", {200: "Recall"}, problems=("not-found", "not-allowed")),
+    "recalls.acknowledge": Operation(
+        "exchange:request",
+        {200: "Recall"},
+        "application/jose",
+        problems=(*_STATED, "not-found", "illegal-transition"),
+        example="eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImlweC1hY2tub3dsZWRnZW1lbnQrand0In0.e30.c2ln",
     ),
     "records.push": Operation(
         "records:push",

@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
     "scope": {
         "exchange:request": _("ask for records"),
         "approvals:decide": _("decide on approvals"),
+        "records:recall": _("call back records"),
         "records:push": _("hand over signed records"),
         "client.keys": _("look after its own keys"),
         "introspect": _("examine tokens of others"),

@@ -114,7 +114,11 @@ PROBLEMS: Mapping[str, Kind] = {
     "link-spent": Kind(
         410, "This link does not work any more", "It was used or has expired: ask an administrator for a new one."
     ),
-    "answer-gone": Kind(410, "The answer was erased", "The receipt stays readable; ask again with a new request."),
+    "answer-gone": Kind(
+        410,
+        "The answer is given out no more",
+        "It was erased, or called back by the holder. The receipt stays readable; ask again with a new request.",
+    ),
     "stale-version": Kind(
         412, "It was changed since you read it", "Read it again and send the version of its `ETag` in If-Match."
     ),

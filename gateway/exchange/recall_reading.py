@@ -1,0 +1,141 @@
+"""Recalls read again: to the holder whole, to an addressee its own part, to the gateway's own people all."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.orm import Session
+
+from gateway.clock import Clock
+from gateway.db.engine import Database
+from gateway.errors import UnknownError
+from gateway.evidence.payloads import PayloadCipher, Payloads
+from gateway.exchange.models import Recall, RecallAddressee, RecallExchange
+from gateway.exchange.recall_told import Addressed, RecallTold, Role, told_of
+
+PAGE_RECALLS: Final = 200
+"""The largest page."""
+STATEMENT: Final = "statement"
+WAITING: Final = ("open", "disputed")
+"""States of an addressee that may still acknowledge."""
+
+
+class RecallReader:
+    def __init__(self, database: Database, payloads: Payloads, clock: Clock) -> None:
+        self._database = database
+        self._payloads = payloads
+        self._clock = clock
+
+    def list(
+        self, agency: str | None, role: Role, *, is_open: bool = False, before: str | None = None, limit: int = 50
+    ) -> Sequence[RecallTold]:
+        """List recalls, the newest first.
+
+        Args:
+            agency: whose side; None, for the gateway's own people: all that there are.
+            role: as the holder, those it made; as an addressee, those it was told of.
+            is_open: only those of which somebody (the addressee itself) is still to acknowledge or disputes.
+            before: id of the last one of the page before.
+            limit: at most so many, no more than 200; a shorter list is the last.
+        """
+        query = select(Recall)
+        waiting = RecallAddressee.state.in_(WAITING)
+        if agency is not None and role == "holder":
+            query = query.where(Recall.holder == agency)
+        elif agency is not None:
+            mine = select(RecallAddressee.recall_id).where(RecallAddressee.agency == agency)
+            query = query.where(Recall.id.in_(mine.where(waiting) if is_open else mine))
+        if is_open and (role == "holder" or agency is None):
+            query = query.where(Recall.id.in_(select(RecallAddressee.recall_id).where(waiting)))
+        if before is not None:
+            query = query.where(Recall.id < before)
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(Recall.id.desc()).limit(min(limit, PAGE_RECALLS))).all()
+            return [self._told(session, row, agency, role) for row in rows]
+
+    def show(self, recall_id: str, agency: str | None, role: Role | None = None) -> RecallTold:
+        """Give one recall, to its holder whole, to an addressee its own part.
+
+        Raises:
+            UnknownError: there is none, or the agency is neither: the two look alike.
+        """
+        with self._database.read() as session:
+            row = session.get(Recall, recall_id)
+            if row is not None and agency is not None:
+                is_holder = row.holder == agency and role != "addressee"
+                if not is_holder and session.get(RecallAddressee, (recall_id, agency)) is None:
+                    row = None
+                role = "holder" if is_holder else "addressee"
+            if row is None:
+                raise UnknownError(f"no recall {recall_id}")
+            return self._told(session, row, agency, role or "holder")
+
+    def of_exchange(self, exchange_id: str, agency: str | None) -> Sequence[RecallTold]:
+        """Give the recalls of the records that an exchange released, the oldest first, as one agency may see them."""
+        query = select(Recall).join(RecallExchange, RecallExchange.recall_id == Recall.id)
+        with self._database.read() as session:
+            rows = session.scalars(query.where(RecallExchange.exchange_id == exchange_id).order_by(Recall.id)).all()
+            return [
+                self._told(session, row, agency, "holder" if agency in {None, row.holder} else "addressee")
+                for row in rows
+            ]
+
+    def delivered(self, agency: str, recall_ids: Sequence[str]) -> None:
+        """Note that a system of an addressee has these recalls."""
+        if not recall_ids:
+            return
+        news = and_(
+            RecallAddressee.agency == agency,
+            RecallAddressee.recall_id.in_(recall_ids),
+            RecallAddressee.delivered_at.is_(None),
+        )
+        with self._database.write() as session:
+            session.execute(update(RecallAddressee).where(news).values(delivered_at=self._clock()))
+
+    def overdue(self) -> int:
+        """Count the addressees whose time has passed without a word."""
+        late = and_(RecallAddressee.state == "open", RecallAddressee.due_at <= self._clock())
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(RecallAddressee).where(late)) or 0
+
+    def cipher(self, row: Recall) -> PayloadCipher:
+        """Give what opens the statements of a recall."""
+        return self._payloads.of(row.id, row.wrapped_key, None)
+
+    def _told(self, session: Session, row: Recall, agency: str | None, role: Role) -> RecallTold:
+        return told_of(
+            row, self.cipher(row).decrypt(STATEMENT, row.statement), [*self._seen(session, row, agency, role)]
+        )
+
+    def _seen(self, session: Session, row: Recall, agency: str | None, role: Role) -> Iterator[Addressed]:
+        """Give the addressees: all to the holder and the nation, to an addressee itself."""
+        cipher, now = self.cipher(row), self._clock()
+        addressees = select(RecallAddressee).where(RecallAddressee.recall_id == row.id)
+        exchanges = select(RecallExchange.requester, RecallExchange.exchange_id).where(
+            RecallExchange.recall_id == row.id
+        )
+        if agency is not None and role == "addressee":
+            addressees = addressees.where(RecallAddressee.agency == agency)
+            exchanges = exchanges.where(RecallExchange.requester == agency)
+        held: dict[str, list[str]] = {}
+        for requester, exchange_id in session.execute(exchanges.order_by(RecallExchange.exchange_id)):
+            held.setdefault(requester, []).append(exchange_id)
+        for one in session.scalars(addressees.order_by(RecallAddressee.agency)):
+            yield Addressed(
+                agency=one.agency,
+                state=one.state,
+                exchanges=tuple(held.get(one.agency, ())),
+                due_at=one.due_at,
+                delivered_at=one.delivered_at,
+                acknowledged_at=one.acknowledged_at,
+                action=one.action,
+                acknowledgement=cipher.decrypt(signed_by(one.agency), one.acknowledgement).decode("ascii")
+                if one.acknowledgement
+                else None,
+                is_overdue=one.state == "open" and one.due_at is not None and one.due_at <= now,
+            )
+
+
+def signed_by(agency: str) -> str:
+    """Name the object that holds an addressee's statement."""
+    return f"acknowledgement:{agency}"
