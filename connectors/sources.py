@@ -22,6 +22,7 @@ from connectors.kinds.folder_index import FolderIndex
 from connectors.kinds.mirror_reach import mirrored
 from connectors.kinds.push import Inbox, PushConnector
 from connectors.kinds.queue_messages import Deliveries
+from connectors.mapped_records import MappedRecords
 from connectors.mapping import Mapped, RecordMapping
 from connectors.protocol import Connector, Found
 from connectors.quarantine import Quarantined
@@ -31,9 +32,6 @@ from connectors.source_file import SourceFile
 from connectors.tools import MappingTools
 from connectors.xml_signatures import read_trust
 
-MAPPED_MAX = 512
-"""How many mapped records a source remembers."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
@@ -42,7 +40,7 @@ class OpenSource:
     file: SourceFile
     connector: Connector
     mapping: RecordMapping | SignedMapping
-    _known: dict[tuple[object, ...], Mapped] = field(default_factory=dict, compare=False, repr=False)
+    _known: MappedRecords = field(default_factory=MappedRecords, compare=False, repr=False)
 
     def apply(self, found: Found) -> Mapped | Quarantined:
         """Map one record; unchanged bytes are not mapped again on the same day.
@@ -62,9 +60,7 @@ class OpenSource:
             return known
         mapped = self.mapping.apply(found)
         if isinstance(mapped, Mapped):
-            if len(self._known) >= MAPPED_MAX:
-                self._known.clear()
-            self._known[key] = mapped
+            self._known.keep(key, mapped)
         return mapped
 
     def close(self) -> None:

@@ -17,8 +17,10 @@ from ipx.jws import Json
 from ipx.sdjwt import Issued, Presentation, issue, verify
 
 CACHED_RECORDS: Final = 2048
-CACHED_BYTES: Final = 32 << 20
+CACHED_BYTES: Final = 16 << 20
 """Of their texts together; what is derived from them takes about three times as much beside it."""
+LARGEST_SHARE: Final = 4
+"""A record of more than one part in so many is sealed anew each time: kept, it would push out many others."""
 CACHED_SECONDS: Final = 300.0
 
 
@@ -48,7 +50,7 @@ class Seals:
             keys: seals and holders' own public keys.
             clock: dates what is sealed.
             cached_records: how many records are kept; the one not used for longest goes.
-            cached_bytes: how many bytes of them together, whatever their number.
+            cached_bytes: how many bytes of them together; a record of more than a quarter of that is not kept.
             cached_seconds: for how long; a seal never says an older time than this.
         """
         self._keys = keys
@@ -149,6 +151,8 @@ class Seals:
 
     def _keep(self, place: tuple[str, bytes], record: Issued | Presentation) -> None:
         size = len(record.jwt) + sum(map(len, record.disclosures.values()))
+        if size * LARGEST_SHARE > self._cached_bytes:
+            return
         with self._lock:
             self._drop(place)
             self._kept[place] = _Kept(time.monotonic() + self._cached_seconds, record, size)

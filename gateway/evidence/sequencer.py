@@ -139,6 +139,8 @@ class Sequencer:
                 return
             except Exception as error:  # noqa: BLE001  (the thread outlives any batch; its callers get the error)
                 _fail(batch, error)
+            finally:
+                del batch  # with it whatever its callers wrote: else an answer of megabytes stays until the next one
 
 
 def _fail(batch: Sequence[Ticket], error: Exception) -> None:

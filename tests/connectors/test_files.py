@@ -77,6 +77,18 @@ def test_a_record_is_fetched_by_its_key_with_the_bytes_of_its_file(drop, xml, de
     assert source.apply(found).fields["word"] == "Añejo"
 
 
+def test_a_record_of_megabytes_is_mapped_each_time_and_no_copy_stays(drop, xml, deadline):
+    drop.put("7.xml", mark(7, word="long " * 300_000))
+    drop.put("8.xml", mark(8))
+    source = xml()
+
+    def applied(key):
+        return source.apply(source.connector.fetch(RecordKey(key), deadline))
+
+    assert applied("7") is not applied("7")
+    assert applied("8") is applied("8")
+
+
 def test_absent_is_said_only_after_looking(drop, xml, deadline):
     drop.put("1.xml", mark(1))
     source = xml()

@@ -183,18 +183,29 @@ def test_a_seal_lasts_two_years(holder_keys, clock):
 
 
 def test_large_records_are_kept_while_there_is_room_for_their_bytes(holder_keys, clock):
-    seals = Seals(holder_keys, clock, cached_bytes=4000)
+    seals = Seals(holder_keys, clock, cached_bytes=8000)
 
     def sealed(number, length):
         claims = {**CLAIMS, "goods": "x" * length}
         return seals.seal("customs-xa", bytes([number]), claims, HIDDEN)
 
-    small, large = sealed(1, 10), sealed(2, 700)
+    small, large = sealed(1, 10), [sealed(number, 700) for number in (2, 3, 4)]
     assert sealed(1, 10) is small
-    assert sealed(2, 700) is large
+    assert [sealed(number, 700) for number in (2, 3, 4)] == large
 
-    sealed(3, 700)  # now the least used one goes
-    assert sealed(2, 700) is large
+    sealed(5, 700)
+    sealed(6, 700)  # now the least used one goes
+    assert sealed(4, 700) is large[-1]
     assert sealed(1, 10) is not small
-    whole = sealed(4, 5000)
-    assert sealed(4, 5000) is not whole
+
+
+def test_one_record_of_megabytes_does_not_push_out_all_others(holder_keys, clock):
+    seals = Seals(holder_keys, clock, cached_bytes=8000)
+    small = seals.seal("customs-xa", b"1", CLAIMS, HIDDEN)
+
+    def whole():
+        return seals.seal("customs-xa", b"2", {**CLAIMS, "goods": "x" * 3000}, HIDDEN)
+
+    assert whole() is not whole()
+    assert seals.beside("customs-xa", b"2") is None
+    assert seals.seal("customs-xa", b"1", CLAIMS, HIDDEN) is small

@@ -1,6 +1,8 @@
 """The queue by itself: forks of the process, and what its callers get when the work breaks."""
 
 import os
+import time
+import weakref
 
 import pytest
 
@@ -47,6 +49,28 @@ def test_an_unforeseen_error_reaches_the_caller_and_the_thread_goes_on():
     with pytest.raises(ZeroDivisionError):
         sequencer.submit(LEAF, 5)
     assert sequencer.submit(LEAF, 5).index == 0
+    sequencer.close()
+
+
+def test_what_callers_write_with_their_leaf_is_let_go_once_it_is_written():
+    """An answer may have megabytes, and the next leaf may be hours away."""
+    sequencer = Sequencer(settle)
+
+    class Answer:
+        def __call__(self, _connection):
+            """Write it."""
+
+    def append():
+        answer = Answer()
+        sequencer.submit(Leaf("exchange:2:final", b"{}", answer), 5)
+        return weakref.ref(answer)
+
+    held = append()
+    give_up = time.monotonic() + 30
+    while held() is not None and time.monotonic() < give_up:
+        time.sleep(0.001)  # its thread goes on after it has answered
+
+    assert held() is None
     sequencer.close()
 
 
