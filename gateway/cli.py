@@ -19,6 +19,7 @@ from gateway.commands.people import people_group
 from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
 from gateway.commands.quotas import quota_group
+from gateway.commands.recalls import recall_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
 from gateway.commands.tokens import token_group
@@ -54,6 +55,7 @@ for command in (
     policy_group,
     people_group,
     approval_group,
+    recall_group,
     keys_group,
     database_group,
     trust_group,

@@ -8,6 +8,7 @@ from ipx.commands.convert import convert
 from ipx.commands.exchange import exchange
 from ipx.commands.keygen import keygen
 from ipx.commands.mutual import mutual
+from ipx.commands.recall import recall
 from ipx.commands.request import request
 from ipx.commands.trouble import TeachingGroup
 from ipx.commands.trust import trust
@@ -32,6 +33,7 @@ def main() -> None:
 main.add_command(keygen)
 main.add_command(request)
 main.add_command(exchange)
+main.add_command(recall)
 main.add_command(verify)
 main.add_command(bundle)
 main.add_command(convert)

@@ -32,7 +32,7 @@ from ipx.keys import Signer, generate_signer
 from ipx.listing import Listed, Side, read_listed
 from ipx.problems import MalformedAnswerError, UnprovenError
 from ipx.report import Report
-from ipx.request import Ask, AskSeveral, asked_by, purpose_and_basis, sign_request
+from ipx.request import Ask, AskSeveral, asked_by, purpose_and_basis, sign_request, sign_statement
 from ipx.tokens import Grant, Tokens, purpose_grant
 from ipx.trust import Trust
 from ipx.waiting import Deadline, Patience, Time
@@ -42,6 +42,7 @@ ZIP = "application/zip"
 ASICE = "application/vnd.etsi.asic-e+zip"
 PAGE_LINES = 100
 _OK = 200
+_CREATED = 201
 _UNAUTHORIZED = 401
 _TRIES = 4
 """Calls of one request at most: the first, one after a nonce challenge, one after a new token, one after both."""
@@ -93,6 +94,11 @@ class Client:
         return sign_request(
             ask, client_id=self.client_id, gateway=self.gateway, key=self._key, now=self._channel.time.now()
         )
+
+    def sign_statement(self, members: Mapping[str, Json], *, typ: str) -> str:
+        """Sign something else that this client says and that is kept as evidence. Raises as `sign` does."""
+        now = self._channel.time.now()
+        return sign_statement(members, typ=typ, client_id=self.client_id, gateway=self.gateway, key=self._key, now=now)
 
     def request(self, ask: Ask | AskSeveral) -> Answer:
         """Ask for a record, or for one page of several, and verify the answer.
@@ -225,18 +231,22 @@ class Client:
             raise reply.problem(self._channel.time.now())
         return reply
 
-    def post(self, path: str, document: Mapping[str, Json], *, scope: str, seen: str | None = None) -> Reply:
+    def post(self, path: str, document: Mapping[str, Json] | str, *, scope: str, seen: str | None = None) -> Reply:
         """Send a document to something below `/v1` with a token for these scopes; `seen`: the version it is about.
+
+        A text is a signed statement and goes as it is.
 
         Raises:
             ProblemError: the gateway refused, with the problem that says why.
         """
-        headers = {"Accept": "application/json, application/problem+json", "Content-Type": "application/json"}
+        form, body = (
+            ("jose", document.encode("ascii")) if isinstance(document, str) else ("json", dump_json(dict(document)))
+        )
+        headers = {"Accept": "application/json, application/problem+json", "Content-Type": f"application/{form}"}
         if seen is not None:
             headers["If-Match"] = f'"{seen}"'
-        call = Call("POST", f"{self._resource}{path}", headers, dump_json(dict(document)))
-        reply = self._call(call, Grant(scope, self._resource))
-        if reply.status != _OK:
+        reply = self._call(Call("POST", f"{self._resource}{path}", headers, body), Grant(scope, self._resource))
+        if reply.status not in {_OK, _CREATED}:
             raise reply.problem(self._channel.time.now())
         return reply
 

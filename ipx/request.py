@@ -96,6 +96,29 @@ def sign_request(ask: Ask | AskSeveral, *, client_id: str, gateway: str, key: Si
     Raises:
         KeyFileError: the key is RSA, which serves to sign in but not to sign evidence.
     """
+    members: dict[str, Json] = {
+        "holder": ask.holder,
+        **({"record": ask.record} if isinstance(ask, Ask) else {"query": dict(ask.query)}),
+        "purpose": ask.purpose,
+        "legal_basis": ask.legal_basis,
+    }
+    if ask.groups:
+        members["groups"] = list(ask.groups)
+    if ask.case_ref is not None:
+        members["case_ref"] = ask.case_ref
+    if ask.person is not None:
+        members["person"] = ask.person
+    return sign_statement(members, typ=TYP, client_id=client_id, gateway=gateway, key=key, now=now)
+
+
+def sign_statement(
+    members: Mapping[str, Json], *, typ: str, client_id: str, gateway: str, key: Signer, now: datetime
+) -> str:
+    """Sign what a client says to its gateway: who, to whom, when, under a `jti` of its own, and these members.
+
+    Raises:
+        KeyFileError: the key is RSA, which serves to sign in but not to sign evidence.
+    """
     if key.alg not in {"Ed25519", "ES256"}:
         raise KeyFileError(
             f"a {key.alg} key signs a client in, but requests are evidence and need Ed25519 or ES256",
@@ -107,18 +130,9 @@ def sign_request(ask: Ask | AskSeveral, *, client_id: str, gateway: str, key: Si
         "jti": uuid7(),
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + int(LIFETIME.total_seconds()),
-        "holder": ask.holder,
-        **({"record": ask.record} if isinstance(ask, Ask) else {"query": dict(ask.query)}),
-        "purpose": ask.purpose,
-        "legal_basis": ask.legal_basis,
+        **members,
     }
-    if ask.groups:
-        payload["groups"] = list(ask.groups)
-    if ask.case_ref is not None:
-        payload["case_ref"] = ask.case_ref
-    if ask.person is not None:
-        payload["person"] = ask.person
-    return jws.sign(payload, key, typ=TYP)
+    return jws.sign(payload, key, typ=typ)
 
 
 def _require_reasons(purpose: str, legal_basis: str) -> None:

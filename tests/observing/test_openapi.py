@@ -26,7 +26,10 @@ def as_it_is(ctx, value):
     return str(value).encode()
 
 
-SCOPES = ("policies:read", "policies:edit", "policies:approve", "approvals:decide", "records:push", "audit:read")
+SCOPES = (
+    *("policies:read", "policies:edit", "policies:approve", "approvals:decide", "records:push", "records:recall"),
+    "audit:read",
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,7 @@ def test_real_answers_are_as_described(site, described):
         (f"/v1/exchanges/{number}", "/v1/exchanges/{exchange_id}", "exchange:request", CUSTOMS),
         ("/v1/exchanges?role=requester", "/v1/exchanges", "exchange:request", CUSTOMS),
         ("/v1/approvals", "/v1/approvals", "approvals:decide", OFFICE),
+        ("/v1/recalls?role=addressee", "/v1/recalls", "exchange:request", CUSTOMS),
         ("/v1/policies", "/v1/policies", "policies:read", OFFICE),
         ("/v1/policies/changes", "/v1/policies/changes", "policies:read", OFFICE),
         ("/v1/audit/exchanges", "/v1/audit/exchanges", "audit:read", OFFICE),
