@@ -1,9 +1,11 @@
 """Statements handed to the driver as they are say, store and refuse what the toolkit's own execution would."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, create_engine, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from gateway.agencies.models import Agency
@@ -44,7 +46,7 @@ def test_a_constant_of_the_statement_is_converted_too(database):
     at = datetime(2026, 1, 1, tzinfo=UTC)
     suspend = Prepared(update(Agency).where(Agency.code == bindparam("wanted")).values(suspended_at=at))
     with database.write_connection() as connection:
-        ADD.run_each(connection, [AGENCY, AGENCY | {"code": "court-xa"}])
+        ADD.run_at_once(connection, [AGENCY, AGENCY | {"code": "court-xa"}])
         suspend.run(connection, {"wanted": "court-xa"})
         found = [FIND.first(connection, {"wanted": code})[2] for code in ("customs-xa", "court-xa")]
 
@@ -59,7 +61,7 @@ def test_a_naive_instant_is_refused_here_too(database):
 def test_errors_are_those_of_the_toolkit_and_undo_what_they_belong_to(database):
     def add_twice():
         with database.write_connection() as connection:
-            ADD.run_each(connection, [AGENCY, AGENCY])
+            ADD.run_at_once(connection, [AGENCY, AGENCY])
 
     with pytest.raises(IntegrityError):
         add_twice()
@@ -76,3 +78,37 @@ def test_a_savepoint_undoes_its_own_part_only(database):
     with database.read_connection() as connection:
         assert FIND.all(connection, {"wanted": "court-xa"}) == []
         assert len(FIND.all(connection, {"wanted": "customs-xa"})) == 1
+
+
+def test_many_rows_are_one_statement_on_sqlite_and_none_is_forgotten(database):
+    rows = [AGENCY | {"code": f"agency-{number:03}"} for number in range(600)]
+    statements = []
+    with database.write_connection() as connection:
+        if database.is_sqlite:
+            connection.connection.dbapi_connection.set_trace_callback(statements.append)
+        touched = ADD.run_at_once(connection, rows)
+        codes = connection.scalars(select(Agency.code).order_by(Agency.code)).all()
+
+    assert touched == 600
+    assert codes == [row["code"] for row in rows]
+    if database.is_sqlite:
+        assert len(set(filter(re.compile("INSERT").match, statements))) == 3  # triggers repeat their cause
+
+
+def test_rows_that_are_there_already_do_not_count(database):
+    add_once = {
+        name: insert_into(Agency).values({name: bindparam(name) for name in AGENCY}).on_conflict_do_nothing()
+        for name, insert_into in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+    with database.write_connection() as connection:
+        ADD.run(connection, AGENCY)
+        assert Prepared(add_once).run_at_once(connection, [AGENCY, AGENCY | {"code": "court-xa"}]) == 1
+        assert ADD.run_at_once(connection, []) == 0
+
+
+def test_a_parameter_outside_of_the_values_is_refused():
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection, pytest.raises(ValueError, match="outside VALUES"):
+        Prepared(text("INSERT INTO t VALUES (:a) ON CONFLICT DO UPDATE SET b = :b")).run_at_once(
+            connection, [{"a": 1, "b": 2}]
+        )

@@ -4,11 +4,12 @@ PostgreSQL does this by itself; there each write is a transaction of its own.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,33 @@ BATCH_MAX: Final = 64
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Any]
+
+
+class NotTogetherError(Exception):
+    """Writes cannot be made by common statements: one of them is special. Nothing of them may be committed."""
+
+
+class Joint(ABC, Generic[Result]):
+    """A write that common statements can make together with others of its kind: few statements, however many writes.
+
+    Whoever holds SQLite's lock waits to be let in by the other threads of its process after each statement; under load
+    that is most of the time for which a transaction keeps every other process out.
+    """
+
+    @abstractmethod
+    def __call__(self, connection: Connection) -> Result:
+        """Make this write alone; what it raises is its own caller's."""
+
+    @classmethod
+    @abstractmethod
+    def together(cls, connection: Connection, writes: Sequence[Self]) -> Sequence[Result]:
+        """Make some writes, as each would be made alone one after the other, and give their results.
+
+        Whatever it raises, the transaction is rolled back and each write is made alone.
+
+        Raises:
+            NotTogetherError: one of them would not do the ordinary thing.
+        """
 
 
 @dataclass(eq=False, slots=True)
@@ -95,15 +123,37 @@ class GroupCommit:
 
     def _commit(self, items: list[_Item]) -> None:
         try:
-            with self._database.write_connection() as connection:
-                for item in items:
-                    _run_whole(connection, item)
+            if not self._commit_together(items):
+                with self._database.write_connection() as connection:
+                    for item in items:
+                        _run_whole(connection, item)
         except Exception as error:  # noqa: BLE001  (it belongs to the threads that wait, and is raised in each)
             _fail(items, error)
         except BaseException:
             # This thread is being ended; the others must not take what was not committed for done.
             _fail(items, StoreUnavailableError("the write was interrupted"))
             raise
+
+    def _commit_together(self, items: list[_Item]) -> bool:
+        """Commit where one write is alone, or all are joint ones of a kind; False: nothing was written."""
+        works: list[Any] = [item.work for item in items]
+        if len(works) == 1:
+            with self._database.write_connection() as connection:
+                items[0].result = works[0](connection)
+            return True
+        kind = type(works[0])
+        if not issubclass(kind, Joint) or any(type(work) is not kind for work in works):
+            return False
+        try:
+            with self._database.write_connection() as connection:
+                results = kind.together(connection, works)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001  (each is made alone now, and raises in its own thread what is its own)
+            return False
+        for item, result in zip(items, results, strict=True):
+            item.result = result
+        return True
 
 
 def _fail(items: list[_Item], error: Exception) -> None:

@@ -6,11 +6,14 @@ times what the database takes. Types are converted as elsewhere, and errors are 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Insert, Select, TextClause, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+
+ROWS_AT_ONCE: Final = 256
+"""SQLite takes 32,766 parameters in a statement."""
 
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete | TextClause
 Convert = Callable[[Any], Any]
@@ -47,6 +50,8 @@ class Prepared:
         """Take a statement, or one for each dialect by its name."""
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
+        self._wide: dict[int, str] = {}
+        """Texts for more rows than one, where parameters are given by position."""
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Run it; gives how many rows it touched.
@@ -57,10 +62,30 @@ class Prepared:
         compiled = self._for(connection.dialect)
         return int(_execute(connection, compiled.text, compiled.values(values)).rowcount)
 
-    def run_each(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it once for each of some rows of values."""
+    def run_at_once(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run it for each of some rows of values; it has one `VALUES (…)`, with all of its parameters.
+
+        SQLite's driver lets other threads go on while it steps through a statement, and whoever holds the database's
+        lock then waits to be let in again. So there it is one statement for many rows. Drivers that take parameters by
+        name (PostgreSQL's) send the rows one after the other in one go.
+
+        Returns:
+            how many rows it touched.
+        """
+        if not rows:
+            return 0
         compiled = self._for(connection.dialect)
-        _execute(connection, compiled.text, [compiled.values(row) for row in rows], many=True)
+        values = [compiled.values(row) for row in rows]
+        if compiled.order is None:
+            return int(_execute(connection, compiled.text, values, many=True).rowcount)
+        touched = 0
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            chunk = values[start : start + ROWS_AT_ONCE]
+            text = self._wide.get(len(chunk))
+            if text is None:
+                text = self._wide[len(chunk)] = _repeat_values(compiled.text, len(chunk))
+            touched += int(_execute(connection, text, [value for row in chunk for value in row]).rowcount)
+        return touched
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Run it; gives the first row that comes, as a plain tuple."""
@@ -100,6 +125,19 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
         given={name: convert for name, convert in given.items() if convert is not None},
         got=got if any(got) else (),
     )
+
+
+def _repeat_values(text: str, times: int) -> str:
+    """Write the parenthesis behind `VALUES` as often as there are rows."""
+    start = text.index("(", text.index("VALUES"))
+    depth, end = 0, start
+    for end in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if depth == 0:
+            break
+    if "?" in text[:start] + text[end + 1 :]:
+        raise ValueError(f"a parameter outside VALUES: {text}")
+    return text[:start] + ", ".join([text[start : end + 1]] * times) + text[end + 1 :]
 
 
 def _execute(connection: Connection, text: str, values: Any, *, many: bool = False) -> Any:

@@ -1,7 +1,8 @@
 """Writing leaves: one transaction for a batch, and each of its items alone where the batch fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
 from gateway.db.engine import Database
+from gateway.db.group_commit import Joint
 from gateway.db.prepared import Prepared
 from gateway.errors import StoreUnavailableError
 from gateway.evidence.errors import DuplicateStepError, LogUnavailableError
@@ -118,8 +120,7 @@ class Batches:
             grown = store(
                 connection, self._shard, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch]
             )
-            for ticket in batch:
-                _write_callers_part(ticket.leaf, connection)
+            _write_callers_parts(connection, [ticket.leaf.then for ticket in batch if ticket.leaf.then is not None])
             note = self._keep_checkpoint(connection, grown)
         self._edges.keep(edge)
         return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
@@ -170,15 +171,26 @@ class _CallersError(Exception):
         self.error = error
 
 
-def _write_callers_part(leaf: Leaf, connection: Connection) -> None:
-    if leaf.then is None:
-        return
+def _write_callers_parts(connection: Connection, parts: Sequence[Callable[[Connection], None]]) -> None:
+    """Write what callers add to their leaves: joint parts of one kind together, the others one after the other."""
     try:
-        leaf.then(connection)
+        for kind, same in _by_kind(parts).items():
+            if len(same) > 1 and issubclass(kind, Joint):
+                kind.together(connection, same)
+            else:
+                for part in same:
+                    part(connection)
     except (OperationalError, InternalError, InterfaceError):
-        raise  # a full disk, a lost connection: no fault of this caller's
+        raise  # a full disk, a lost connection: no fault of a caller's
     except Exception as error:
         raise _CallersError(error) from error
+
+
+def _by_kind(parts: Sequence[Callable[[Connection], None]]) -> dict[type, list[Any]]:
+    kinds: dict[type, list[Any]] = {}
+    for part in parts:
+        kinds.setdefault(type(part), []).append(part)
+    return kinds
 
 
 def _refuse_duplicate(connection: Connection, leaf: Leaf) -> None:

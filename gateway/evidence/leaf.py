@@ -17,7 +17,8 @@ class Leaf:
     """Writes what belongs to this entry, in the transaction that logs it.
 
     It runs in the log's own thread, after other callers' and before the commit: statements only, no waiting. It may run
-    twice (the first time rolled back) where a neighbour of its batch fails.
+    twice (the first time rolled back) where a neighbour of its batch fails. Where it is a `Joint`, all of its kind in
+    a batch run together.
     """
 
 

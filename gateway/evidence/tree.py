@@ -145,8 +145,8 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
         digest = leaf_hash(entry)
         rows.append({"idx": shard.first + edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
         edge.append(digest)
-    _STORE_ENTRY.run_each(connection, rows)
-    _STORE_TILE.run_each(
+    _STORE_ENTRY.run_at_once(connection, rows)
+    _STORE_TILE.run_at_once(
         connection,
         [
             {"shard": shard.number, "lvl": place[0], "n": place[1], "w": tile.width, "data": tile.data}

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.db.engine import Database
+from gateway.db.group_commit import NotTogetherError
 from gateway.db.prepared import Prepared
 from gateway.errors import GatewayError
 from gateway.oauth.models import Seen
@@ -76,6 +77,13 @@ class ReplayStore(Protocol):
             StoreUnavailableError: it cannot be known; nothing may be done.
         """
 
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+        """Use up the keys of several requests at once.
+
+        Raises:
+            NotTogetherError: one was used before, or rolling back does not undo a use: ask for each request alone.
+        """
+
     def was_used(self, seen: SeenKey) -> bool:
         """Whether a key was used up before; a look only."""
 
@@ -114,6 +122,11 @@ class DatabaseReplayStore:
 
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         consume(connection, keys, now)
+
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+        del now
+        if _INSERT.run_at_once(connection, [{"k": seen.key, "exp": seen.until} for seen in keys]) != len(keys):
+            raise NotTogetherError
 
     def was_used(self, seen: SeenKey) -> bool:
         with self._database.read_connection() as connection:

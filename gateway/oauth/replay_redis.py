@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from gateway.db.group_commit import NotTogetherError
 from gateway.errors import SettingsError, StoreUnavailableError
 from gateway.oauth.replay import ReplayedError, SeenKey
 
@@ -58,6 +59,11 @@ class RedisReplayStore:
         conflict = int(self._ask(lambda: self._consume(keys=cast(Any, names), args=lifetimes)))
         if conflict:
             raise ReplayedError(keys[conflict - 1])
+
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+        """Refuse: what is used up here stays so, whatever becomes of the transaction."""
+        del connection, keys, now
+        raise NotTogetherError
 
     def was_used(self, seen: SeenKey) -> bool:
         return bool(self._ask(lambda: self._redis.exists(PREFIX + seen.key)))
