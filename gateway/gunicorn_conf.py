@@ -70,10 +70,16 @@ def ssl_context(_config: Any, make: Callable[[], ssl.SSLContext]) -> ssl.SSLCont
 
 
 def on_starting(server: Any) -> None:
-    """Before the first worker: close what a crash of this node left open."""
-    from gateway.worker import recover  # noqa: PLC0415  (the master must not import the application before forking)
+    """Before the first worker: close what a crash of this node left open, and load what all workers run.
+
+    Workers share the master's modules as long as nobody writes to their pages; the collector would, marking objects.
+    """
+    import gateway.wsgi  # noqa: PLC0415  (metrics need their folder first)
+    from gateway.worker import recover  # noqa: PLC0415
 
     recover(server.log)
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(_worker: Any) -> None:

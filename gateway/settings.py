@@ -174,8 +174,8 @@ def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
     log_key = env.str("LOG_KEY", validate=_is_place)
     trust_key = env.str("TRUST_KEY", default=None, validate=_is_place)
     node = env.str("NODE", default=platform.node())
-    holder_seconds = env.float("HOLDER_SECONDS", default=10.0)
-    exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0)
+    holder_seconds = env.float("HOLDER_SECONDS", default=10.0, validate=_is_wait)
+    exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0, validate=_is_wait)
     sources = env.path("SOURCES", default=var / "sources")
     record_types = env.path("RECORD_TYPES", default=None, validate=_is_folder)
     st96_schemas = env.path("ST96_SCHEMAS", default=None, validate=_is_folder)
@@ -383,6 +383,11 @@ def _is_not_negative(number: int) -> None:
 def _is_pause(seconds: float) -> None:
     if not 0 <= seconds <= 600:  # noqa: PLR2004  (ten minutes; NaN is neither)
         raise ValidationError("must be 0 to 600 seconds")
+
+
+def _is_wait(seconds: float) -> None:
+    if not 0 < seconds <= 600:  # noqa: PLR2004  (ten minutes; NaN is neither)
+        raise ValidationError("must be more than 0 and at most 600 seconds")
 
 
 def _is_duration(days_or_hours: float) -> None:

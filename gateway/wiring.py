@@ -30,6 +30,7 @@ from gateway.auditor.indexing import Indexer
 from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
+from gateway.auditor.recalls import RecallSearch
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
@@ -544,11 +545,12 @@ def _auditing(
     state: EvidenceState,
     clock: Clock,
 ) -> Auditing:
+    recalls = RecallReader(database, payloads, clock)
     rights = RightHashes(_derived(settings, b"rights"))
     return Auditing(
         search=Search(database, cases, rights),
         reader=ExchangeReader(
-            database, log, finished, Decisions(database, PastQuestions(database, payloads), policy_catalogue())
+            database, log, finished, Decisions(database, PastQuestions(database, payloads), policy_catalogue()), recalls
         ),
         looks=Looks(database, audit),
         saved=SavedSearches(database, clock),
@@ -558,6 +560,7 @@ def _auditing(
         flags=Flags(database, audit, clock),
         flag_finder=FlagFinder(database, audit, clock),
         subjects=Subjects(database, PartyKeys(_derived(settings, b"party-keys")), audit, clock),
+        recalls=RecallSearch(database, recalls, clock),
     )
 
 
@@ -829,6 +832,7 @@ def register(app: Flask, services: Services) -> None:
         (ExchangeReader, services.auditing.reader),
         (Looks, services.auditing.looks),
         (SavedSearches, services.auditing.saved),
+        (RecallSearch, services.auditing.recalls),
         (Indexer, services.auditing.indexer),
         (Statistics, services.auditing.statistics),
         (LogChecks, services.auditing.log_checks),

@@ -5,7 +5,7 @@ import sys
 import click
 
 from gateway.commands.context import json_option, show
-from gateway.doctor import examine
+from gateway.doctor.examination import examine
 
 
 @click.command("doctor")

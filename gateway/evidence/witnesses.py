@@ -85,10 +85,24 @@ class WitnessClient:
             key: of the log; its name is the log's origin.
         """
         try:
-            answer = self._call("GET", checkpoint_path(key.name))
-            checkpoint = Checkpoint.parse(open_note(answer.content, [key]).text)
+            return self.shown(key)
         except (WitnessError, NoteError):
             return None
+
+    def shown(self, key: NoteKey) -> Checkpoint | None:
+        """Like `latest`, and say why nothing can be shown; None: it has cosigned nothing of this log.
+
+        Raises:
+            WitnessDownError: it does not answer.
+            WitnessRefusedError: it answers with an error.
+            ipx.errors.NoteError: what it shows is not of this log's key.
+        """
+        answer = self._call("GET", checkpoint_path(key.name))
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise WitnessRefusedError(f"{self._name} answers {answer.status_code}")
+        checkpoint = Checkpoint.parse(open_note(answer.content, [key]).text)
         return checkpoint if checkpoint.origin == key.name else None
 
     @property

@@ -90,6 +90,9 @@ class ReplayStore(Protocol):
     def sweep(self, now: datetime) -> int:
         """Forget identifiers that age alone refuses. Returns how many."""
 
+    def is_durable(self) -> bool:
+        """Whether what was used stays used when the store is started again."""
+
     def close(self) -> None:
         """Give back the connections of its own."""
 
@@ -131,6 +134,9 @@ class DatabaseReplayStore:
     def was_used(self, seen: SeenKey) -> bool:
         with self._database.read_connection() as connection:
             return connection.scalar(select(Seen.exp).where(Seen.k == seen.key)) is not None
+
+    def is_durable(self) -> bool:
+        return True
 
     def close(self) -> None:
         """Do nothing: the database is closed by whom it belongs to."""

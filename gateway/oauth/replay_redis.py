@@ -73,6 +73,11 @@ class RedisReplayStore:
         del now
         return 0
 
+    def is_durable(self) -> bool:
+        """Whether it writes each use to its disk (`appendonly yes`), and the last writing went well."""
+        kept = self._ask(lambda: self._redis.info("persistence"))
+        return bool(kept.get("aof_enabled")) and kept.get("aof_last_write_status", "ok") == "ok"
+
     def close(self) -> None:
         self._redis.close()
 

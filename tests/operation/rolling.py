@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -195,15 +196,27 @@ def _await_more(traffic: Traffic, report: Report, count: int) -> None:
 
 
 @contextmanager
-def _redis(folder: Path):
+def redis_server(folder: Path):
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes"]
     process = subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL)
     try:
+        give_up = time.monotonic() + READY_SECONDS
+        while not _listens(port):
+            assert time.monotonic() < give_up, "Redis did not start"
+            time.sleep(0.02)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def main() -> int:
@@ -218,7 +231,7 @@ def main() -> int:
             demo.settings, database_url=first, checkpoint_database_url=second, has_consoles=False, drain_seconds=2.0
         )
         demo.prepare()
-        more = {"IPX_REDIS_URL": stack.enter_context(_redis(folder)), "IPX_DRAIN_SECONDS": "2"}
+        more = {"IPX_REDIS_URL": stack.enter_context(redis_server(folder)), "IPX_DRAIN_SECONDS": "2"}
         nodes, nginx = stack.enter_context(two_nodes(demo, demo.settings, folder, **more))
         worker = subprocess.Popen(
             [sys.executable, "-c", "from gateway.cli import main; main()", "worker"],

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.wiring import build
 from tests.operation import front
-from tests.operation.rolling import _redis, roll, two_nodes
+from tests.operation.rolling import redis_server, roll, two_nodes
 
 pytestmark = pytest.mark.skipif(not front.is_present(), reason="no nginx on this machine")
 
@@ -17,7 +17,7 @@ def test_nodes_are_restarted_one_by_one_under_load_and_no_call_fails(demo, setti
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server on this machine")
     with (
-        _redis(tmp_path) as redis,
+        redis_server(tmp_path) as redis,
         two_nodes(demo, settings, tmp_path, IPX_REDIS_URL=redis, IPX_DRAIN_SECONDS="4") as (nodes, nginx),
     ):
         assert "syntax is ok" in nginx.check()
