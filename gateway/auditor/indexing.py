@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import structlog
@@ -10,6 +12,7 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from gateway.auditor.daily_counts import Kind, change, kind_of, recount
 from gateway.auditor.hashes import RightHashes
 from gateway.auditor.models import ExchangeParty, ExchangeRight, ExchangeSearch, ExchangeVersions
 from gateway.auditor.one_exchange import payload_of
@@ -48,6 +51,7 @@ class Indexer:
         noted = 0
         while count := self._step():
             noted += count
+        recount(self._database)
         return noted
 
     def _step(self) -> int:
@@ -80,22 +84,28 @@ class Indexer:
             if row.state == "released":
                 parties += [{"exchange_id": row.id, **one} for one in _parties(objects.get("snapshot", b""))]
         try:
-            self._note(rows, {ExchangeRight: rights, ExchangeParty: parties}, versions)
+            self._note(ended, rows, {ExchangeRight: rights, ExchangeParty: parties}, versions)
         except IntegrityError:  # another process noted the same at this moment: the next round sees it
             return 0
         return len(rows)
 
-    def _note(self, rows: Rows, about: Mapping[type[About], Rows], versions: Collection[Versions]) -> None:
-        noted = {row["exchange_id"]: row["log_index"] for row in rows}
+    def _note(
+        self, ended: Sequence[Exchange], rows: Rows, about: Mapping[type[About], Rows], versions: Collection[Versions]
+    ) -> None:
+        noted = {row["exchange_id"]: row for row in rows}
         with self._database.write() as session:
-            known = select(ExchangeSearch.exchange_id, ExchangeSearch.log_index)
-            for found in session.execute(known.where(ExchangeSearch.exchange_id.in_(noted))):
-                if found.log_index > noted[found.exchange_id]:
-                    del noted[found.exchange_id]  # a later step of it was noted meanwhile
+            before = _known(session, noted)
+            for exchange, known in before.items():
+                if known.log_index > noted[exchange]["log_index"]:
+                    del noted[exchange]  # a later step of it was noted meanwhile
+                elif known.state is None:
+                    noted[exchange]["state"] = None  # its day is counted anew, and this with it
+            change(session, _changes(ended, noted, before))
             _note_versions(session, versions)
-            session.execute(delete(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(noted)))
-            for named in about:
-                session.execute(delete(named).where(named.exchange_id.in_(noted)))
+            # What another process notes at this moment stays, and is in the way of noting it again.
+            replaced = before.keys() & noted.keys()
+            for named in (ExchangeSearch, *about):
+                session.execute(delete(named).where(named.exchange_id.in_(replaced)))
             for table, found_rows in ((ExchangeSearch, rows), *about.items()):
                 fresh = [row for row in found_rows if row["exchange_id"] in noted]
                 if fresh:
@@ -154,6 +164,29 @@ def _parties(snapshot: bytes) -> Iterator[dict[str, Any]]:
     yield from ({"party": party, "is_sealed": is_sealed} for party, is_sealed in known.items())
 
 
+def _known(session: Session, exchanges: Collection[str]) -> dict[str, ExchangeSearch]:
+    """Give what is noted of exchanges, and keep others from changing it."""
+    query = select(ExchangeSearch).where(ExchangeSearch.exchange_id.in_(exchanges))
+    rows = session.scalars(query.order_by(ExchangeSearch.exchange_id).with_for_update()).all()
+    session.expunge_all()  # the rows are replaced beside the mapper
+    return {row.exchange_id: row for row in rows}
+
+
+def _changes(
+    ended: Sequence[Exchange], noted: Mapping[str, Mapping[str, Any]], before: Mapping[str, ExchangeSearch]
+) -> Counter[tuple[date, Kind]]:
+    """Say what is counted more and less once this is noted."""
+    changes: Counter[tuple[date, Kind]] = Counter()
+    for row in ended:
+        now, known = noted.get(row.id), before.get(row.id)
+        if now is None or now["state"] is None:
+            continue
+        changes[kind_of(row, now["state"], now["versions"])] += 1
+        if known is not None and known.state is not None:
+            changes[kind_of(row, known.state, known.versions)] -= 1
+    return changes
+
+
 def _reached(session: Session) -> int:
     reached = session.scalar(select(func.max(ExchangeSearch.log_index)))
     return -1 if reached is None else int(reached)
@@ -168,6 +201,7 @@ def _searched(row: Exchange, receipt: Mapping[str, Any], request: bytes) -> dict
         "legal_basis": asked.get("legal_basis"),
         "book": receipt.get("book"),
         "person": asked.get("person"),
+        "state": row.state,
         "versions": versions_id(_versions(receipt)),
         "withheld": [str(item["group"]) for item in withheld if isinstance(item, dict) and "group" in item]
         if isinstance(withheld, list)

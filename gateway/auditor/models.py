@@ -3,16 +3,34 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db.base import Base, UtcDateTime
+
+UNCOUNTED = text("state IS NULL")
+"""Of what is noted of an exchange: it is not among the counts of its day."""
 
 
 class ExchangeSearch(Base):
     """What stands in an exchange's signed request, its receipt and its snapshot, as far as auditors filter by it."""
 
     __tablename__ = "exchange_search"
+    __table_args__ = (
+        Index("ix_exchange_search_uncounted", "exchange_id", sqlite_where=UNCOUNTED, postgresql_where=UNCOUNTED),
+    )
 
     exchange_id: Mapped[str] = mapped_column(ForeignKey("exchange.id"), primary_key=True)
     log_index: Mapped[int] = mapped_column(BigInteger, index=True)
@@ -27,6 +45,24 @@ class ExchangeSearch(Base):
     """Who asked, as the requester's own system names them in its signed request; None: not said, or erased."""
     versions: Mapped[str | None] = mapped_column(String(32), index=True)
     """`exchange_versions.id` of the policy versions that the receipt names."""
+    state: Mapped[str | None] = mapped_column(String(16))
+    """In which `exchange_day` counts it; None: not counted yet, and its day is counted anew."""
+
+
+class ExchangeDay(Base):
+    """How many exchanges of one day (UTC, by when the request came) are noted that have all of this in common."""
+
+    __tablename__ = "exchange_day"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    requester: Mapped[str] = mapped_column(String(63), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(63), primary_key=True)
+    record_type: Mapped[str] = mapped_column(String(63), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(63), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    versions: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """`exchange_versions.id`; empty where none is noted."""
+    count: Mapped[int] = mapped_column(Integer)
 
 
 class ExchangeVersions(Base):

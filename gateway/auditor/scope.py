@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, or_, true
 
 from gateway.audit.models import AuditEntry
+from gateway.auditor.models import ExchangeDay
 from gateway.exchange.models import Exchange
 from gateway.oauth.guard import Caller
 from gateway.people.access import SignedIn
@@ -25,11 +26,11 @@ class Scope:
     agency: str | None
     """None: all agencies."""
 
-    def exchanges(self) -> ColumnElement[bool]:
-        """Select the exchanges in which the agency asked or was asked."""
+    def exchanges(self, table: type[Exchange] | type[ExchangeDay] = Exchange) -> ColumnElement[bool]:
+        """Select the exchanges, or the counts of those, in which the agency asked or was asked."""
         if self.agency is None:
             return true()
-        return or_(Exchange.requester == self.agency, Exchange.holder == self.agency)
+        return or_(table.requester == self.agency, table.holder == self.agency)
 
     def sides(self) -> Sequence[ColumnElement[bool]]:
         """Select the same in parts that have nothing in common: an index counts each of them, and none their union."""

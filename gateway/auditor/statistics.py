@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from gateway.auditor.models import ExchangeSearch, ExchangeVersions
+from gateway.auditor.daily_counts import Kind, holders_versions, tallied
 from gateway.auditor.scope import Scope
 from gateway.db.engine import Database
 from gateway.exchange.models import Exchange
@@ -74,18 +74,6 @@ class Figures:
         return [Cell(pair.requester, pair.holder, pair.count) for pair in self.pairs]
 
 
-class _Kind(NamedTuple):
-    """What exchanges have in common that are counted together."""
-
-    day: Any
-    """A date on PostgreSQL, its ISO form on SQLite."""
-    requester: str
-    holder: str
-    record_type: str
-    purpose: str
-    state: str
-
-
 class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -98,44 +86,39 @@ class Statistics:
             since: from this instant on.
             until: before this one.
         """
-        within = and_(scope.exchanges(), Exchange.received_at >= since, Exchange.received_at < until)
         with self._database.read() as session:
-            kinds = self._kinds(session, within)
+            tally = tallied(self._database, session, scope, since, until)
+            kinds, version_of = tally.kinds, holders_versions(session)
+            by_version = Counter[tuple[str, str]]()
+            for kind, count in kinds.items():
+                by_version[version_of.get(kind.versions, ""), kind.state] += count
+            within = and_(scope.exchanges(), Exchange.received_at >= since, Exchange.received_at < until)
             return Figures(
                 since=since,
                 until=until,
                 total=kinds.total(),
                 pairs=[Pair(one, other, count) for (one, other), count in _added(kinds, "requester", "holder")],
-                days=_days({str(day): count for (day,), count in _added(kinds, "day")}, since, until),
+                days=_days(tally.days, since, until),
                 outcomes=[Cell(one, other, count) for (one, other), count in _added(kinds, "record_type", "state")],
-                policies=[Cell(*row) for row in _by_version(session, within)],
+                policies=[Cell(*cell, count) for cell, count in sorted(by_version.items()) if cell[0] and count],
                 purposes=[Cell(one, other, count) for (one, other), count in _added(kinds, "requester", "purpose")],
                 holders=_holders(session, within, kinds),
             )
 
-    def _kinds(self, session: Session, within: ColumnElement[bool]) -> Counter[_Kind]:
-        """Read the exchanges once: how many there were of each day, pair, record type, purpose and outcome."""
-        day: Any = func.date(Exchange.received_at)
-        if not self._database.is_sqlite:
-            day = func.date(func.timezone("UTC", Exchange.received_at))
-        columns = (day, Exchange.requester, Exchange.holder, Exchange.record_type, Exchange.purpose, Exchange.state)
-        query = select(*columns, func.count()).where(within).group_by(*columns)
-        return Counter({_Kind(*row[:-1]): row[-1] for row in session.execute(query)})
 
-
-def _added(kinds: Counter[_Kind], *names: str) -> list[tuple[tuple[Any, ...], int]]:
+def _added(kinds: Counter[Kind], *names: str) -> list[tuple[tuple[Any, ...], int]]:
     """Add up what is alike in some members; in the order of their values."""
     sums: Counter[tuple[Any, ...]] = Counter()
     for kind, count in kinds.items():
         sums[tuple(getattr(kind, name) for name in names)] += count
-    return sorted(sums.items())
+    return sorted((values, count) for values, count in sums.items() if count)
 
 
-def _days(counts: Mapping[str, int], since: datetime, until: datetime) -> list[Day]:
+def _days(counts: Mapping[date, int], since: datetime, until: datetime) -> list[Day]:
     days: list[Day] = []
     moment = since
     while moment < until:
-        count = counts.get(moment.date().isoformat(), 0)
+        count = counts.get(moment.date(), 0)
         before = [known.count for known in days[-28:]]
         usual = median(before) if len(before) >= 7 else None  # noqa: PLR2004  (a week tells what is usual)
         is_unusual = usual is not None and count >= 10 and count > 3 * usual  # noqa: PLR2004  (said in `Day`)
@@ -144,28 +127,19 @@ def _days(counts: Mapping[str, int], since: datetime, until: datetime) -> list[D
     return days
 
 
-def _holders(session: Session, within: ColumnElement[bool], kinds: Counter[_Kind]) -> list[HolderTime]:
+_AT_HOLDER: Final[Any] = Exchange.timing_ms["holder"].as_float()
+"""Taken out of its JSON by the database; null where the holder was not called."""
+
+
+def _holders(session: Session, within: ColumnElement[bool], kinds: Counter[Kind]) -> list[HolderTime]:
     failures = {holder: count for (holder, state), count in _added(kinds, "holder", "state") if state == "failed"}
     found = []
     for (holder,), count in _added(kinds, "holder"):
-        newest = select(Exchange.timing_ms).where(within, Exchange.holder == holder, Exchange.timing_ms.is_not(None))
+        newest = select(_AT_HOLDER).where(within, Exchange.holder == holder, Exchange.timing_ms.is_not(None))
         newest = newest.order_by(Exchange.received_at.desc()).limit(TIMED_AT_MOST)
-        spent = [float(timing["holder"]) for timing in session.scalars(newest) if timing and "holder" in timing]
+        spent = [taken for taken in session.scalars(newest) if taken is not None]
         failed = failures.get(holder, 0)
         if spent or failed:
             usual, slowest = (round(median(spent), 1), round(max(spent), 1)) if spent else (0.0, 0.0)
             found.append(HolderTime(holder, count, usual, slowest, failed))
     return sorted(found, key=lambda one: one.median_ms, reverse=True)
-
-
-def _by_version(session: Session, within: ColumnElement[bool]) -> Sequence[Any]:
-    version = ExchangeVersions.holder
-    query = (
-        select(version, Exchange.state, func.count())
-        .select_from(Exchange)
-        .join(ExchangeSearch, ExchangeSearch.exchange_id == Exchange.id)
-        .join(ExchangeVersions, ExchangeVersions.id == ExchangeSearch.versions)
-        .where(within, version != "")
-    )
-    grouped = query.group_by(version, Exchange.state).order_by(version, Exchange.state)
-    return [tuple(found) for found in session.execute(grouped)]
