@@ -7,6 +7,7 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,10 @@ def on_starting(server: Any) -> None:
 
     Workers share the master's modules as long as nobody writes to their pages; the collector would, marking objects.
     """
-    import gateway.wsgi  # noqa: PLC0415  (metrics need their folder first)
-    from gateway.worker import recover  # noqa: PLC0415
+    from gateway.worker import recover  # noqa: PLC0415  (metrics need their folder first)
 
     recover(server.log)
+    import_module("gateway.wsgi")
     gc.collect()
     gc.freeze()
 

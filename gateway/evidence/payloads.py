@@ -17,6 +17,7 @@ from gateway.keywrap import KeyWrap
 KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,22 @@ class PayloadCipher:
     """To be stored in the exchange's row, both."""
     _key: bytes = field(repr=False)
 
-    def encrypt(self, name: str, data: bytes) -> bytes:
+    def encrypt(self, name: str, data: bytes) -> bytes | bytearray:
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + AESGCM(self._key).encrypt(nonce, data, self._context(name))
+        head = _VERSION + nonce
+        sealed = bytearray(len(head) + len(data) + _TAG_BYTES)
+        sealed[: len(head)] = head
+        with memoryview(sealed) as whole:  # encrypted in its place: an answer may have 15 MiB
+            AESGCM(self._key).encrypt_into(nonce, data, self._context(name), whole[len(head) :])
+        return sealed
 
-    def decrypt(self, name: str, sealed: bytes) -> bytes:
+    def decrypt(self, name: str, sealed: bytes | bytearray) -> bytes:
         """Open what `encrypt` made under this name.
 
         Raises:
             PayloadError: it was made for another exchange, under another name, or was changed since.
         """
-        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], memoryview(sealed)[1 + _NONCE_BYTES :]
         try:
             if sealed[:1] != _VERSION:
                 raise PayloadError(f"the object {name} of exchange {self.exchange_id} is of an unknown version")

@@ -183,9 +183,13 @@ class Journal:
         answer = answer_of(outcome)
         objects = objects_of(outcome, answer)
         stored = [
-            {"exchange_id": filed.exchange_id, "name": name, "ciphertext": filed.cipher.encrypt(name, data)}
-            for name, data in objects.items()
-            if data or name == DISCLOSURES
+            {
+                "exchange_id": filed.exchange_id,
+                "name": name,
+                # Taken out: what is encrypted need not be kept beside it.
+                "ciphertext": filed.cipher.encrypt(name, objects.pop(name)),
+            }
+            for name in [name for name, data in objects.items() if data or name == DISCLOSURES]
         ]
         finish = Finish(
             exchange_id=filed.exchange_id,

@@ -121,6 +121,7 @@ class Broker:
             return Failed(held.stage, held.reason, self._questions.snapshot(question))
 
         sealed = self._seals.seal(held)
+        del held  # the record as its holder gave it may have megabytes
         watch.reached(Step.SEAL)
         if isinstance(sealed, Unavailable):
             return Failed(sealed.stage, sealed.reason, self._questions.snapshot(question))
