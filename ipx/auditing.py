@@ -16,7 +16,7 @@ from ipx.waiting import utc_now
 OWN: Final = "audit:read"
 NATIONAL: Final = "audit:national"
 PAGE_ROWS: Final = 200
-Kind = Literal["exchanges", "acts", "flags"]
+Kind = Literal["exchanges", "acts", "flags", "recalls"]
 
 
 @dataclass(frozen=True, slots=True)

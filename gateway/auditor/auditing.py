@@ -8,6 +8,7 @@ from gateway.auditor.indexing import Indexer
 from gateway.auditor.log_checks import LogChecks
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
+from gateway.auditor.recalls import RecallSearch
 from gateway.auditor.saved import SavedSearches
 from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
@@ -26,3 +27,4 @@ class Auditing:
     flags: Flags
     flag_finder: FlagFinder
     subjects: Subjects
+    recalls: RecallSearch

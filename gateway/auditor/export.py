@@ -29,6 +29,23 @@ EXCHANGES: Final = (
     "log_index",
     "erased",
 )
+RECALLS: Final = (
+    "id",
+    "kind",
+    "holder",
+    "client",
+    "record_type",
+    "record",
+    "reason",
+    "order",
+    "made_at",
+    "due_at",
+    "acknowledged",
+    "addressed",
+    "overdue",
+    "addressees",
+    "log_index",
+)
 ACTS: Final = ("id", "at", "actor", "act", "subject", "detail", "log_index")
 
 

@@ -12,9 +12,11 @@ from marshmallow import fields as ma
 
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.models import OUTCOMES
+from gateway.exchange.recall_statements import KINDS
 from gateway.records.catalogue import CATALOGUE
 
 TEXT_CHARACTERS: Final = 500
+RECALL_STATES: Final = ("open", "overdue", "acknowledged", "disputed", "told")
 REPORT_DAYS: Final = 30
 MOST_REPORT_DAYS: Final = 400
 
@@ -63,6 +65,27 @@ class ExchangeFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class RecallFilter:
+    id: str | None = None
+    holder: str | None = None
+    addressee: str | None = None
+    kind: str | None = None
+    record_type: str | None = None
+    record: str | None = None
+    state: str | None = None
+    """Of an addressee: one of `RECALL_STATES`."""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def record_sha256(self) -> bytes | None:
+        return None if self.record is None else hashlib.sha256(self.record.encode()).digest()
+
+    def parameters(self) -> dict[str, str]:
+        return _parameters(self, tuple(field.name for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class ActFilter:
     actor: str | None = None
     act: str | None = None
@@ -71,11 +94,15 @@ class ActFilter:
     until: datetime | None = None
 
     def parameters(self) -> dict[str, str]:
-        return {
-            name: value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
-            for name in ("actor", "act", "subject", "since", "until")
-            if (value := getattr(self, name))
-        }
+        return _parameters(self, ("actor", "act", "subject", "since", "until"))
+
+
+def _parameters(wanted: ActFilter | RecallFilter, names: tuple[str, ...]) -> dict[str, str]:
+    return {
+        name: value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+        for name in names
+        if (value := getattr(wanted, name))
+    }
 
 
 class Instant(ma.Field[datetime]):
@@ -156,6 +183,21 @@ class ActFilterSchema(Schema):
     until = Instant(is_end=True)
 
 
+class RecallFilterSchema(Schema):
+    class Meta:  # noqa: D106  (marshmallow's own place for options)
+        unknown = RAISE
+
+    id = _text()
+    holder = _text()
+    addressee = _text()
+    kind = ma.String(validate=validate.OneOf(KINDS))
+    record_type = ma.String(validate=validate.OneOf(sorted(CATALOGUE.types)))
+    record = _text()
+    state = ma.String(validate=validate.OneOf(RECALL_STATES))
+    since = Instant()
+    until = Instant(is_end=True)
+
+
 def exchange_filter(given: Mapping[str, str]) -> ExchangeFilter:
     """Read a filter from the parameters of an address; empty ones, as a form sends them, count as not given.
 
@@ -185,6 +227,11 @@ def report_span(wanted: ExchangeFilter) -> tuple[datetime, datetime]:
 def act_filter(given: Mapping[str, str]) -> ActFilter:
     """Read a filter of acts, as `exchange_filter`."""
     return ActFilter(**_loaded(ActFilterSchema(), given))
+
+
+def recall_filter(given: Mapping[str, str]) -> RecallFilter:
+    """Read a filter of recalls, as `exchange_filter`."""
+    return RecallFilter(**_loaded(RecallFilterSchema(), given))
 
 
 def _loaded(schema: Schema, given: Mapping[str, str]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogEntry
 from gateway.exchange.finished import FinishedExchanges, step_of
 from gateway.exchange.models import RECEIVED, Exchange
+from gateway.exchange.recall_reading import RecallReader
+from gateway.exchange.recall_told import RecallTold
 from ipx.commitment import entry, receipt_commitment
 from ipx.encoding import b64url_bytes
 from ipx.errors import EvidenceError, FormatError
@@ -76,6 +78,8 @@ class Dossier:
     decided: DecidedAgain | None
     """None where it is not told to this reader, or cannot be."""
     related: Sequence[Related]
+    recalls: Sequence[RecallTold]
+    """Of the records that it released, the oldest first."""
     looks: Sequence[Look]
 
     def document(self) -> dict[str, Any]:
@@ -116,16 +120,25 @@ class Dossier:
                 }
                 for one in self.related
             ],
+            "recalls": [one.document() for one in self.recalls],
             "looked_at": [{"at": instant(look.at), "actor": look.actor, "act": look.act} for look in self.looks],
         }
 
 
 class ExchangeReader:
-    def __init__(self, database: Database, log: EvidenceLog, finished: FinishedExchanges, decisions: Decisions) -> None:
+    def __init__(
+        self,
+        database: Database,
+        log: EvidenceLog,
+        finished: FinishedExchanges,
+        decisions: Decisions,
+        recalls: RecallReader,
+    ) -> None:
         self._database = database
         self._log = log
         self._finished = finished
         self._decisions = decisions
+        self._recalls = recalls
 
     def require_seen(self, scope: Scope, exchange_id: str) -> None:
         """Let only those pass whose scope holds the exchange.
@@ -171,6 +184,7 @@ class ExchangeReader:
             proof=self._proof(row),
             decided=self._decisions.again(scope, row, request, receipt),
             related=related,
+            recalls=self._recalls.of_exchange(exchange_id, scope.agency),
             looks=looks,
         )
 

@@ -4,7 +4,15 @@ from flask import Blueprint, Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
-from gateway.auditor import exchange_pages, figure_pages, flag_pages, list_pages, saved_pages, subject_pages
+from gateway.auditor import (
+    exchange_pages,
+    figure_pages,
+    flag_pages,
+    list_pages,
+    recall_pages,
+    saved_pages,
+    subject_pages,
+)
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.words import FIELDS, WORDS
 from gateway.people.access import needs
@@ -21,6 +29,7 @@ def install(app: Flask) -> None:
         (
             Section("audit_pages.exchanges", _("Exchanges"), prefix="/audit/exchanges"),
             Section("audit_pages.acts", _("Acts")),
+            Section("audit_pages.recalls", _("Recalls"), prefix="/audit/recalls"),
             Section("audit_pages.flags", _("Flags"), prefix="/audit/flags"),
             Section("audit_pages.subjects", _("Persons")),
             Section("audit_pages.reports", _("Reports")),
@@ -41,6 +50,9 @@ def blueprint() -> Blueprint:
     pages.add_url_rule("/exchanges/<exchange_id>/evidence", "evidence", exchange_pages.evidence)
     pages.add_url_rule("/acts", "acts", list_pages.acts)
     pages.add_url_rule("/acts/file", "acts_file", list_pages.acts_file)
+    pages.add_url_rule("/recalls", "recalls", recall_pages.recalls)
+    pages.add_url_rule("/recalls/file", "recalls_file", recall_pages.recalls_file)
+    pages.add_url_rule("/recalls/<recall_id>", "recall", recall_pages.recall)
     pages.add_url_rule("/flags", "flags", flag_pages.flags)
     pages.add_url_rule("/flags/<flag_id>", "flag", flag_pages.flag)
     pages.add_url_rule("/flags/<flag_id>", "mark_flag", flag_pages.mark_flag, methods=["POST"])

@@ -1,13 +1,13 @@
 """Searches under a name: the address is the filter, so a saved one is a name for an address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from gateway.auditor.filters import act_filter, exchange_filter
+from gateway.auditor.filters import ActFilter, ExchangeFilter, RecallFilter, act_filter, exchange_filter, recall_filter
 from gateway.auditor.models import SavedSearch
 from gateway.auditor.scope import Scope
 from gateway.clock import Clock
@@ -15,7 +15,12 @@ from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from ipx.ids import uuid7
 
-KINDS: Final = ("exchanges", "acts")
+_FILTERS: Final[Mapping[str, Callable[[Mapping[str, str]], ExchangeFilter | ActFilter | RecallFilter]]] = {
+    "exchanges": exchange_filter,
+    "acts": act_filter,
+    "recalls": recall_filter,
+}
+KINDS: Final = tuple(_FILTERS)
 NAME_CHARACTERS: Final = 120
 MOST_OF_ONE_OWNER: Final = 200
 
@@ -75,7 +80,7 @@ class SavedSearches:
             raise InvalidInputError([Fault("/name", "length", f"1 to {NAME_CHARACTERS} characters")])
         if kind not in KINDS:
             raise InvalidInputError([Fault("/kind", "kind", f"one of {', '.join(KINDS)}")])
-        read = exchange_filter(query) if kind == "exchanges" else act_filter(query)
+        read = _FILTERS[kind](query)
         row = SavedSearch(
             id=uuid7(),
             owner=scope.actor,

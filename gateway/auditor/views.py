@@ -7,7 +7,7 @@ import svcs
 from flask import Blueprint, Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from gateway.auditor import export, flag_views, log_views, report_views, subject_views
+from gateway.auditor import export, flag_views, log_views, recall_views, report_views, subject_views
 from gateway.auditor.calls import answer, asked_scope, given_parameters, listed, page_asked
 from gateway.auditor.filters import act_filter, exchange_filter
 from gateway.auditor.handing_out import evidence_file, list_file
@@ -51,6 +51,7 @@ def blueprint() -> Blueprint:
     audit.add_url_rule("/searches/<saved_id>", view_func=forget, methods=["DELETE"])
     flag_views.add_to(audit)
     log_views.add_to(audit)
+    recall_views.add_to(audit)
     report_views.add_to(audit)
     subject_views.add_to(audit)
     return audit

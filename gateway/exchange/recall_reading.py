@@ -75,10 +75,11 @@ class RecallReader:
         query = select(Recall).join(RecallExchange, RecallExchange.recall_id == Recall.id)
         with self._database.read() as session:
             rows = session.scalars(query.where(RecallExchange.exchange_id == exchange_id).order_by(Recall.id)).all()
-            return [
-                self._told(session, row, agency, "holder" if agency in {None, row.holder} else "addressee")
-                for row in rows
-            ]
+            return [self.seen_by(session, row, agency) for row in rows]
+
+    def seen_by(self, session: Session, row: Recall, agency: str | None) -> RecallTold:
+        """Tell one that an agency made or was told of, as far as it concerns it; None: all of it."""
+        return self._told(session, row, agency, "holder" if agency in {None, row.holder} else "addressee")
 
     def delivered(self, agency: str, recall_ids: Sequence[str]) -> None:
         """Note that a system of an addressee has these recalls."""

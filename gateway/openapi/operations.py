@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields
 
-from gateway.auditor.filters import ActFilterSchema, ExchangeFilterSchema
+from gateway.auditor.filters import ActFilterSchema, ExchangeFilterSchema, RecallFilterSchema
 from gateway.auditor.flags import FILTERS
 from gateway.auditor.views import SavedSchema
 from gateway.exchange.approval_views import VerdictSchema
@@ -176,6 +176,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "callers.whoami": Operation("", {200: "Caller"}),
     "audit.exchanges": _listing("audit:read", "Page", query=ExchangeFilterSchema, problems=_AUDIT),
     "audit.acts": _listing("audit:read", "Page", query=ActFilterSchema, problems=_AUDIT),
+    "audit.recalls": _listing("audit:read", "Page", query=RecallFilterSchema, problems=_AUDIT),
+    "audit.recall": Operation("audit:read", {200: "Recall"}, problems=("not-found", *_AUDIT)),
+    "audit.export_recalls": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),
     "audit.flags": _listing("audit:read", "Page", query=dict.fromkeys(FILTERS, TEXT), problems=_AUDIT),
     "audit.flag": Operation("audit:read", {200: "Anything"}, problems=("not-found", *_AUDIT)),
     "audit.mark_flag": Operation(

@@ -41,6 +41,14 @@ _FILTERS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("act", "WORD", "this act, or all of one kind: client, policy, audit"),
         ("subject", "NAME", "done to this"),
     ),
+    "recalls": (
+        ("holder", "AGENCY", "made by this holder"),
+        ("addressee", "AGENCY", "of which this agency was told"),
+        ("kind", "WORD", "corrected, sealed, unsealed, recalled or erased"),
+        ("record-type", "TYPE", "of records of this type"),
+        ("record", "URN", "of this very record"),
+        ("state", "WORD", "open, overdue, acknowledged, disputed or told, at one addressee at least"),
+    ),
 }
 _TIMES = (
     ("since", "TIME", "from this day or instant on"),
@@ -125,6 +133,38 @@ def acts(*, connection: Connection, national: bool, limit: int, as_json: bool, *
     for line in table(rows):
         click.echo(line)
     click.echo(f"{len(page.items)} of {page.total} acts.")
+
+
+@audit.command("recalls")
+@connection_options
+@_filters("recalls")
+@_national
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@json_option
+def recalls(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """Find what holders corrected, sealed, called back or erased after it went out, and who has not acknowledged.
+
+    \b
+    Example: whose time has passed
+      ipx audit recalls --gateway https://gw.example --client customs-xa.audit --key audit.jwk --state overdue
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("recalls", _wanted(given), limit=limit)
+    if as_json:
+        print_json({"total": page.total, "items": [*page.items]})
+        return
+    rows: list[tuple[str, ...]] = [("TIME (UTC)", "RECALL", "KIND", "HOLDER", "TYPE", "DUE", "ACKNOWLEDGED")]
+    rows += [
+        (
+            *(str(item[name]) for name in ("made_at", "id", "kind", "holder", "record_type")),
+            str(item["due_at"] or "-") + (" overdue" if item["overdue"] else ""),
+            f"{item['acknowledged']} of {item['addressed']}",
+        )
+        for item in page.items
+    ]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(page.items)} of {page.total} recalls.")
 
 
 @audit.command("flags")

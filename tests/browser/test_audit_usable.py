@@ -6,11 +6,12 @@ import pytest
 
 from ipx.client import Client
 from ipx.keyfile import read_key
+from ipx.recalls import Recalls
 from ipx.request import Ask
 from tests.browser.conftest import NARROW, WIDE
 from tests.browser.test_usable import SMALLEST, reached_by_tab, wanted
 from tests.exchange.test_flags import planted_flag
-from tests.exchange.world import CUSTOMS
+from tests.exchange.world import CUSTOMS, OFFICE
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,16 @@ def paths(site):
         record = site.demo.urn("ipo-xa", "trademark", "202400017", site.services.holder_keys)
         answer = client.request(Ask(record, "border_enforcement", "XA Customs Cooperation Agreement 2025, art. 4"))
     site.services.auditing.indexer.catch_up()
-    names = {"exchange_id": answer.evidence.exchange, "flag_id": planted_flag(site.services)}
+    scopes = ["exchange:request", "records:recall"]
+    site.services.agencies.grant("ipo-xa", scopes, actor="test")
+    site.services.agencies.set_client_scopes(OFFICE, scopes, actor="test")
+    with Client(site.origin, OFFICE, read_key(site.demo.world.keys[OFFICE])) as client:
+        recall = Recalls(client).make(record, "recalled", "entered twice")
+    names = {
+        "exchange_id": answer.evidence.exchange,
+        "flag_id": planted_flag(site.services),
+        "recall_id": str(recall["id"]),
+    }
     found = []
     for rule in site.app.url_map.iter_rules():
         if rule.rule.startswith("/audit") and "GET" in rule.methods and "saved_id" not in rule.rule:

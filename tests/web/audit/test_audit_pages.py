@@ -11,6 +11,7 @@ from gateway.audit.models import AuditEntry
 from gateway.auditor.pages import blueprint
 from ipx import evidence
 from tests.exchange.test_flags import planted_flag
+from tests.exchange.test_recalls import allow, make
 from tests.exchange.test_subjects import OWNER, party
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 from tests.web.people import browser
@@ -75,7 +76,7 @@ def test_an_agency_s_auditor_sees_its_own_side_on_every_page(gateway, dora, exch
 
 def test_only_auditors_get_in(gateway, client, signed_in):
     paths = [
-        rule.rule.replace("<exchange_id>", "x").replace("<saved_id>", "x")
+        rule.rule.replace("<exchange_id>", "x").replace("<recall_id>", "x").replace("<saved_id>", "x")
         for rule in gateway.app.url_map.iter_rules()
         if rule.endpoint.startswith(f"{blueprint().name}.")
     ]
@@ -88,6 +89,27 @@ def test_only_auditors_get_in(gateway, client, signed_in):
             )
     stranger = browser(gateway)
     assert stranger.get("/audit/exchanges").status_code == 303
+
+
+def test_an_exchange_says_that_its_record_was_called_back_in_both_languages(gateway, carol, dora, exchanges):
+    own, _ = exchanges
+    allow(gateway, OFFICE)
+    recall_id = make(gateway, reason="entered twice").json()["id"]
+    day = f"{gateway.services.clock():%Y-%m-%d}"
+
+    english, chinese = (text_of(dora.get(f"/audit/exchanges/{own}?lang={lang}")) for lang in ("en", "zh_Hans_CN"))
+    dora.get("/audit/?lang=en")
+    opened = text_of(dora.get(f"/audit/recalls/{recall_id}"))
+    listed = text_of(carol.get("/audit/recalls?state=open"))
+
+    assert f"by the holder on {day}" in english
+    assert "0 of 1 acknowledged" in english
+    assert f"持有机构于 {day} 作出" in chinese
+    assert "1 个机构中 0 个已确认" in chinese
+    assert "entered twice" in opened
+    assert own in opened
+    assert recall_id in listed
+    assert carol.get("/audit/recalls?state=lost").status_code == 422
 
 
 def test_looks_are_on_record_and_shown_to_the_next_auditor(gateway, carol, dora, exchanges):

@@ -8,7 +8,8 @@ from gateway.auditor.scope import NATIONAL, OWN, Scope
 from ipx.channel import Call
 from ipx.tokens import Grant
 from tests.exchange.test_flags import planted_flag
-from tests.exchange.world import CUSTOMS, OFFICE
+from tests.exchange.test_recalls import allow, make
+from tests.exchange.world import COURT, CUSTOMS, OFFICE
 from tests.web.admin.conftest import person, shared
 from tests.web.people import browser
 
@@ -28,6 +29,9 @@ class World:
         for code in ("customs-xa", "ipo-xa"):
             services.agencies.grant(code, [OWN, NATIONAL], actor="test")
         services.agencies.set_client_scopes(CUSTOMS, ["exchange:request", OWN, NATIONAL], actor="test")
+        allow(gateway, OFFICE)
+        gateway.ask(COURT, purpose="court_proceeding", case_ref="4/2026")
+        of_the_court = make(gateway).json()["id"]
         saved = services.auditing.saved
         dora, jo, carol = (
             Scope("person:dora", "customs-xa"),
@@ -38,12 +42,14 @@ class World:
             "exchange_id": gateway.ask(case_ref="CX-118").evidence.exchange,
             "flag_id": planted_flag(services),
             "saved_id": saved.save(dora, "Own", "exchanges", {"purpose": "border_enforcement"}).id,
+            "recall_id": make(gateway).json()["id"],
         }
         foreign = gateway.ask(OFFICE, "ipo-xb", "trademark", "2023889012", purpose="examination").evidence.exchange
         self.foreign = {
             "exchange_id": foreign,
             "flag_id": planted_flag(services, "ipo-xa", "ipo-xb", "new_pair"),
             "saved_id": saved.save(jo, "Hidden of the court", "exchanges", {}, is_shared=True).id,
+            "recall_id": of_the_court,
         }
         saved.save(carol, "Hidden of the nation", "exchanges", {}, is_shared=True)
         services.auditing.indexer.catch_up()
@@ -142,6 +148,10 @@ def test_cursors_and_filters_of_the_nation_are_no_use_to_an_agency_s_auditor(wor
 
     assert person("carol").get(older).status_code == 200
     assert person("dora").get(older).status_code == 422
+    recall_ids = (world.own["recall_id"], world.foreign["recall_id"])
+    for query in ("", "addressee=ipo-xa", "addressee=court-xa", "state=open"):
+        page = person("dora").get(f"/audit/recalls?{query}").get_data(as_text=True)
+        assert [number in page for number in recall_ids] == [query in {"", "state=open"}, False]
     for query in ("requester=ipo-xa", f"id={world.foreign['exchange_id']}", "holder=ipo-xb"):
         for path in ("/audit/exchanges", "/audit/exchanges/file", "/audit/flags"):
             if path.endswith("flags") and query.startswith("id"):
