@@ -10,7 +10,7 @@ import click
 from gateway.commands.context import fail, json_option, reported, services, show
 from gateway.commands.policy_folders import CHANGE_COLUMNS, change_row, collected, operator
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import KEEP, Keep
+from gateway.governance.merging import KEEP, Keep
 from gateway.governance.proposals import STATES, Change
 from gateway.policy_api.documents import change_document, emergency_document, plain, version_document
 from policies.engine import explain

@@ -13,7 +13,7 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, GatewayError, InvalidInputError, UnknownError
-from gateway.governance.changes import require_base, require_version, visible, written
+from gateway.governance.change_rows import require_base, require_version, visible, written
 from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
 from gateway.governance.errors import BaseMovedError, NotInStateError, OwnChangeError
 from gateway.governance.models import Activation, ChangeRequest, ShadowDifference, ShadowTally

@@ -6,34 +6,27 @@ Nothing here puts anything in force. Every act is written with its audit entry a
 version at once do not overwrite each other: the second is told.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.audit.models import AuditEntry
 from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
-from gateway.errors import Fault, InvalidInputError, UnknownError
+from gateway.errors import InvalidInputError
+from gateway.governance.change_evidence import keep_evidence
+from gateway.governance.change_input import read_tests, require_place, require_words
+from gateway.governance.change_rows import back_to_draft, require_base, require_seen, visible, written
 from gateway.governance.editors import POLICY_APPROVER, POLICY_EDITOR, Editor
-from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
-from gateway.governance.evidence import EvidenceRuns, Proposal, Tell, unheard
-from gateway.governance.models import Activation, ChangeEvidence, ChangeRequest
-from gateway.governance.proposals import OPEN, STATES, Change, evidence_digest, read_change
-from gateway.governance.service import Policies, text_of
-from policies.engine import ENGINE_VERSION, PolicyRef, PolicyText, revision_of
-from policies.policy_tests import PolicyTest, PolicyTestError, read_test
-from policies.reference import CODE, GATEWAY_AUTHORITY, TIERS, Tier
-
-Keep = Literal["ours", "theirs"]
-"""Whose version of what two changes changed: the draft's, or the one that came into force."""
-
-KEEP: Final[tuple[Keep, ...]] = get_args(Keep)
-TITLE_CHARACTERS: Final = 200
-REASON_CHARACTERS: Final = 4000
+from gateway.governance.evidence import EvidenceRuns, Tell, unheard
+from gateway.governance.merging import Keep, merged
+from gateway.governance.models import Activation, ChangeRequest
+from gateway.governance.proposals import OPEN, Change, proposal_of, read_change
+from gateway.governance.service import Policies
+from policies.engine import PolicyRef, PolicyText, revision_of
+from policies.reference import Tier
 
 
 class Changes:
@@ -57,9 +50,9 @@ class Changes:
             NotEntitledError: this is not the editor's tier and owner.
             InvalidInputError: tier, owner, title or reason cannot be taken.
         """
-        _require_place(tier, owner)
+        require_place(tier, owner)
         editor.require(tier, owner, POLICY_EDITOR)
-        _require_words(title, reason)
+        require_words(title, reason)
         with self._database.write() as session:
             base = self._policies.newest_of(session, tier, owner)
             now = self._clock()
@@ -164,7 +157,7 @@ class Changes:
             NotInStateError: it is scheduled, active or over.
             InvalidInputError: a text does not pass gate, lint or validation, or a test cannot be read; says which.
         """
-        _require_words(title, reason)
+        require_words(title, reason)
         with self._database.read() as session:
             row = visible(session, editor, change_id)
             tier, owner = cast("Tier", row.tier), row.owner
@@ -174,7 +167,7 @@ class Changes:
             for policy_id, cedar in (policies or {}).items()
             if cedar is not None
         ]
-        read = _read_tests(tests or {}, tier, owner)
+        read = read_tests(tests or {}, tier, owner)
         self._policies.checked(texts)  # takes a child process, so before the transaction
         with self._database.write() as session:
             row = self._held(session, editor, change_id, version, ("draft", "checked", "reviewed"))
@@ -193,7 +186,7 @@ class Changes:
             row.title = title if title is not None else row.title
             row.reason = reason if reason is not None else row.reason
             row.contributors = list(dict.fromkeys([*row.contributors, editor.actor]))
-            _back_to_draft(row, "")
+            back_to_draft(row, "")
             return self._written(session, row, editor, "policy.change_saved", {"policies": sorted(policies or {})})
 
     def withdraw(self, editor: Editor, change_id: int, *, version: int) -> Change:
@@ -226,14 +219,14 @@ class Changes:
             if (newest.id if newest else 0) == row.base:
                 return read_change(session, self._policies, row)
             base = session.get(Activation, row.base) if row.base else None
-            manifest, faults = _merged(
+            manifest, faults = merged(
                 self._manifest(session, base), self._manifest(session, newest), row.manifest, "policies", keep
             )
-            tests, more = _merged(self._tests(session, base), self._tests(session, newest), row.tests, "tests", keep)
+            tests, more = merged(self._tests(session, base), self._tests(session, newest), row.tests, "tests", keep)
             if faults or more:
                 raise InvalidInputError([*faults, *more])
             row.manifest, row.tests, row.base = manifest, tests, newest.id if newest else 0
-            _back_to_draft(row, "taken over to what is in force now")
+            back_to_draft(row, "taken over to what is in force now")
             return self._written(session, row, editor, "policy.change_rebased", {"base": row.base, "keep": keep})
 
     def require_visible(self, editor: Editor, change_id: int) -> None:
@@ -261,37 +254,14 @@ class Changes:
             UnknownError, NotEntitledError, ChangedMeanwhileError, NotInStateError: as `save` does.
         """
         with self._database.read() as session:
-            proposal = self._proposal(session, self._collectable(session, editor, change_id, version))
+            proposal = proposal_of(session, self._policies, self._collectable(session, editor, change_id, version))
         collected = self._runs.collect(proposal, tell)
         with self._database.write() as session:
             row = self._held(
                 session, editor, change_id, version, ("draft", "checked", "reviewed"), POLICY_EDITOR, POLICY_APPROVER
             )
             self._require_base(session, row)
-            hashes = {}
-            for one in collected.kinds:
-                session.add(
-                    ChangeEvidence(
-                        change_id=row.id,
-                        run=row.version,
-                        kind=one.kind,
-                        engine_version=ENGINE_VERSION,
-                        is_passed=one.is_passed,
-                        result=one.result,
-                        sha256=one.sha256,
-                        created_at=self._clock(),
-                    )
-                )
-                hashes[one.kind] = one.sha256
-            proposed = self._policies.revisions_of(session, row.manifest.values())
-            tests = self._policies.tests_of(session, row.tests.values())
-            digest = evidence_digest(collected.book, list(proposed.values()), list(tests.values()), hashes)
-            is_passed = all(one.is_passed for one in collected.kinds)
-            row.evidence_run = row.version
-            row.evidence_sha256 = digest if is_passed else None
-            row.widened = list(collected.widened)
-            row.asked_at = None
-            row.state, row.note = ("checked", "") if is_passed else ("draft", "the evidence does not pass")
+            digest, is_passed = keep_evidence(self._policies, session, row, collected, self._clock())
             return self._written(
                 session, row, editor, "policy.change_checked", {"evidence_sha256": digest, "passed": is_passed}
             )
@@ -313,7 +283,7 @@ class Changes:
     def _collectable(self, session: Session, editor: Editor, change_id: int, version: int) -> ChangeRequest:
         row = visible(session, editor, change_id)
         editor.require(row.tier, row.owner, POLICY_EDITOR, POLICY_APPROVER)
-        _require_seen(session, row, version, ("draft", "checked", "reviewed"))
+        require_seen(session, row, version, ("draft", "checked", "reviewed"))
         self._require_base(session, row)
         return row
 
@@ -328,7 +298,7 @@ class Changes:
     ) -> ChangeRequest:
         row = visible(session, editor, change_id, is_held=True)
         editor.require(row.tier, row.owner, *(roles or (POLICY_EDITOR,)))
-        _require_seen(session, row, version, states)
+        require_seen(session, row, version, states)
         return row
 
     def _require_base(self, session: Session, row: ChangeRequest) -> None:
@@ -346,156 +316,3 @@ class Changes:
     def _tests(self, session: Session, base: Activation | None) -> dict[str, int]:
         rows = self._policies.tests_of(session, base.tests) if base else {}
         return {name: row.id for name, row in rows.items()}
-
-    def _proposal(self, session: Session, row: ChangeRequest) -> Proposal:
-        tier = cast("Tier", row.tier)
-        documents = self._policies.tests_of(session, row.tests.values())
-        return Proposal(
-            tier,
-            row.owner,
-            tuple(text_of(one) for one in self._policies.revisions_of(session, row.manifest.values()).values()),
-            tuple(stored_test(one.document, tier, row.owner) for one in documents.values()),
-        )
-
-
-def visible(session: Session, editor: Editor, change_id: int, *, is_held: bool = False) -> ChangeRequest:
-    """Give the row of a change request to whose business it is; `is_held`: until the transaction ends.
-
-    Raises:
-        UnknownError: there is none, as far as this editor may know.
-    """
-    row = session.get(ChangeRequest, change_id, with_for_update=is_held)
-    if row is None or not editor.covers(row.tier, row.owner):
-        raise UnknownError(f"no change request {change_id}")
-    return row
-
-
-def require_base(policies: Policies, session: Session, row: ChangeRequest) -> None:
-    """Pass a change request that is about what is in force now.
-
-    Raises:
-        BaseMovedError: something else came into force since.
-    """
-    newest = policies.newest_of(session, row.tier, row.owner)
-    if (newest.id if newest else 0) != row.base:
-        raise BaseMovedError(f"change {row.id} is about activation {row.base}, in force is {newest and newest.id}")
-
-
-def written(
-    policies: Policies,
-    audit: AuditTrail,
-    clock: Clock,
-    session: Session,
-    row: ChangeRequest,
-    actor: str,
-    act: str,
-    detail: Mapping[str, Any],
-) -> Change:
-    """Count a change of the request, write it with its audit entry, and give it as it is now."""
-    row.version += 1
-    row.changed_at = clock()
-    session.flush()
-    change = read_change(session, policies, row)
-    told = {"tier": row.tier, "owner": row.owner, "state": row.state, "version": row.version}
-    audit.record(session, actor, act, f"change:{row.id}", {**told, **detail})
-    return change
-
-
-def stored_test(document: str, tier: Tier, owner: str) -> PolicyTest:
-    """Read a test as it is stored."""
-    return read_test(json.loads(document), tier, owner)
-
-
-def require_version(session: Session, row: ChangeRequest, version: int) -> None:
-    """Pass who saw the present version.
-
-    Raises:
-        ChangedMeanwhileError: somebody did something since; says who did what to which policies.
-    """
-    if row.version == version:
-        return
-    entries = session.scalars(
-        select(AuditEntry).where(AuditEntry.subject == f"change:{row.id}").order_by(AuditEntry.at, AuditEntry.id)
-    )
-    acts = [
-        " ".join((entry.actor, entry.act.rpartition("_")[2], *entry.detail.get("policies", ())))
-        for entry in entries
-        if entry.detail.get("version", 0) > version
-    ]
-    since = f"; since then: {', '.join(acts)}" if acts else ""
-    raise ChangedMeanwhileError(f"change {row.id} is at version {row.version}, not {version}{since}")
-
-
-def _require_seen(session: Session, row: ChangeRequest, version: int, states: Sequence[str]) -> None:
-    require_version(session, row, version)
-    if row.state not in states:
-        raise NotInStateError(f"change {row.id} is {row.state}")
-
-
-def _back_to_draft(row: ChangeRequest, note: str) -> None:
-    row.state, row.note = "draft", note
-    row.evidence_sha256, row.evidence_run, row.asked_at, row.widened = None, None, None, []
-    row.shadow_from = row.activate_at = row.scheduled_by = None
-
-
-def _merged(
-    base: Mapping[str, int], theirs: Mapping[str, int], ours: Mapping[str, int], kind: str, keep: Keep | None
-) -> tuple[dict[str, int], list[Fault]]:
-    """Merge two changes of one set: what only one side changed is taken from it."""
-    merged: dict[str, int] = {}
-    faults = []
-    for name in sorted({*base, *theirs, *ours}):
-        old, their, our = base.get(name), theirs.get(name), ours.get(name)
-        is_conflict = our != old and their not in (old, our)
-        if is_conflict and keep is None:
-            faults.append(
-                Fault(
-                    f"/{kind}/{name}",
-                    "changed_on_both_sides",
-                    "somebody else's change came into force: keep ours or theirs",
-                )
-            )
-        chosen = their if our == old or (is_conflict and keep == "theirs") else our
-        if chosen is not None:
-            merged[name] = chosen
-    return merged, faults
-
-
-def _read_tests(documents: Mapping[str, Mapping[str, Any] | None], tier: Tier, owner: str) -> list[PolicyTest]:
-    found, faults = [], []
-    for name, document in documents.items():
-        if document is None:
-            continue
-        try:
-            test = read_test(document, tier, owner)
-        except PolicyTestError as error:
-            faults.append(Fault(f"/tests/{name}{error.pointer}", "test", error.problem))
-            continue
-        found.append(test)
-        if test.name != name:
-            faults.append(Fault(f"/tests/{name}/name", "test", f"is not {name}, the name it is saved under"))
-    if faults:
-        raise InvalidInputError(faults)
-    return found
-
-
-def _require_place(tier: str, owner: str) -> None:
-    if tier not in TIERS:
-        raise InvalidInputError([Fault("/tier", "unknown_tier", f"one of {', '.join(TIERS)}")])
-    if CODE.fullmatch(owner) is None or (tier == "guardrail") != (owner == GATEWAY_AUTHORITY):
-        raise InvalidInputError(
-            [Fault("/owner", "owner", f"an agency's code, and {GATEWAY_AUTHORITY} for guardrails alone")]
-        )
-
-
-def _require_words(title: str | None, reason: str | None) -> None:
-    faults = []
-    if title is not None and not 0 < len(title.strip()) <= TITLE_CHARACTERS:
-        faults.append(Fault("/title", "length", f"1 to {TITLE_CHARACTERS} characters"))
-    if reason is not None and len(reason) > REASON_CHARACTERS:
-        faults.append(Fault("/reason", "length", f"at most {REASON_CHARACTERS} characters"))
-    if faults:
-        raise InvalidInputError(faults)
-
-
-__all__ = ["OPEN", "STATES", "Change", "Changes"]

@@ -20,7 +20,8 @@ from gateway.clock import Clock
 from gateway.db.base import Base, UtcDateTime
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
-from gateway.governance.changes import Changes, visible
+from gateway.governance.change_rows import visible
+from gateway.governance.changes import Changes
 from gateway.governance.editors import Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotEntitledError, NotInStateError
 from gateway.web import problem

@@ -11,8 +11,9 @@ from typing import Any, Final, cast
 
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import Change, Changes, stored_test
+from gateway.governance.changes import Changes
 from gateway.governance.editors import Editor
+from gateway.governance.proposals import Change, stored_test
 from gateway.governance.service import Policies
 from policies.engine import PolicyRef, PolicyText, revision_of
 from policies.policy_tests import PolicyTest, PolicyTestError, read_test

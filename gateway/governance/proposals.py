@@ -5,15 +5,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.governance.evidence import Proposal
 from gateway.governance.models import Activation, ChangeEvidence, ChangeRequest, PolicyRevision, PolicyTestRow, Review
-from gateway.governance.service import Policies, manifest_text
+from gateway.governance.service import Policies, manifest_text, text_of
 from policies.engine import PolicyRef, PolicyText, revision_of
-from policies.reference import TIERS
+from policies.policy_tests import PolicyTest, read_test
+from policies.reference import TIERS, Tier
 
 STATES: Final = (
     *("draft", "checked", "reviewed", "scheduled", "shadow", "active", "superseded"),
@@ -177,6 +179,23 @@ def read_change(session: Session, policies: Policies, row: ChangeRequest) -> Cha
         created_at=row.created_at,
         changed_at=row.changed_at,
     )
+
+
+def proposal_of(session: Session, policies: Policies, row: ChangeRequest) -> Proposal:
+    """Give all that would be in force for a change request's tier and owner, to collect evidence about."""
+    tier = cast("Tier", row.tier)
+    documents = policies.tests_of(session, row.tests.values())
+    return Proposal(
+        tier,
+        row.owner,
+        tuple(text_of(one) for one in policies.revisions_of(session, row.manifest.values()).values()),
+        tuple(stored_test(one.document, tier, row.owner) for one in documents.values()),
+    )
+
+
+def stored_test(document: str, tier: Tier, owner: str) -> PolicyTest:
+    """Read a test as it is stored."""
+    return read_test(json.loads(document), tier, owner)
 
 
 def reviewers_needed(row: ChangeRequest) -> int:

@@ -9,7 +9,7 @@ from gateway.audit.service import AuditTrail
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import require_base, require_version, visible, written
+from gateway.governance.change_rows import require_base, require_version, visible, written
 from gateway.governance.editors import POLICY_APPROVER, Editor
 from gateway.governance.errors import EvidenceChangedError, NotInStateError, OwnChangeError
 from gateway.governance.models import ChangeRequest, Review

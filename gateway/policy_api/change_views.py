@@ -8,10 +8,10 @@ from flask import Blueprint, Response, request
 
 from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.governance.activations import Activations
-from gateway.governance.changes import Change, Changes
+from gateway.governance.changes import Changes
 from gateway.governance.collecting import Collecting, Progress
 from gateway.governance.editors import Editor
-from gateway.governance.proposals import STATES
+from gateway.governance.proposals import STATES, Change
 from gateway.governance.reviews import Reviews
 from gateway.policy_api.callers import (
     APPROVE,

@@ -2,7 +2,8 @@
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from gateway.governance.changes import KEEP, REASON_CHARACTERS, TITLE_CHARACTERS
+from gateway.governance.change_input import REASON_CHARACTERS, TITLE_CHARACTERS
+from gateway.governance.merging import KEEP
 from gateway.web.numbers import MOST
 from policies.reference import TIERS
 

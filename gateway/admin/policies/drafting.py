@@ -12,10 +12,12 @@ from gateway.admin.policies.drawing import DrawnPolicy, draw
 from gateway.admin.policies.register import register
 from gateway.admin.policies.words import change_state_words, phase_words, words_for_templates
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import KEEP, STATES, Change, Changes
+from gateway.governance.changes import Changes
 from gateway.governance.collecting import Collecting, CollectingFailedError
 from gateway.governance.editors import Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
+from gateway.governance.merging import KEEP
+from gateway.governance.proposals import STATES, Change
 from gateway.people.access import current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
 from gateway.web.pages import is_partial, render_form

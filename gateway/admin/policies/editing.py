@@ -26,8 +26,9 @@ from gateway.admin.policies.inputs import (
 from gateway.admin.policies.register import may_edit, register
 from gateway.admin.policies.words import input_problem, words_for_templates
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import Change, Changes
+from gateway.governance.changes import Changes
 from gateway.governance.errors import ChangedMeanwhileError, NotInStateError
+from gateway.governance.proposals import Change
 from gateway.people.access import current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue
 from gateway.web.headers import allow_editor, nonce

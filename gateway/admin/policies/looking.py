@@ -15,8 +15,9 @@ from gateway.admin.policies.words import words_for_templates
 from gateway.errors import Fault, InvalidInputError, UnknownError
 from gateway.exchange.sight import Sight
 from gateway.governance.books import PolicyBooks
-from gateway.governance.changes import Change, Changes
+from gateway.governance.changes import Changes
 from gateway.governance.editors import Editor
+from gateway.governance.proposals import Change
 from gateway.governance.rights import Answer, Rights
 from gateway.people.access import SignedIn, current_person, needs
 from gateway.records.policy_catalogue import policy_catalogue

@@ -11,7 +11,7 @@ from gateway.admin.policies.drafting import WORKERS, editor, entries, hindrance,
 from gateway.admin.policies.register import register
 from gateway.admin.policies.words import change_state_words, word, words_for_templates
 from gateway.errors import Fault, InvalidInputError
-from gateway.governance.changes import Change, Changes
+from gateway.governance.changes import Changes
 from gateway.governance.errors import (
     BaseMovedError,
     ChangedMeanwhileError,
@@ -19,6 +19,7 @@ from gateway.governance.errors import (
     NotInStateError,
     OwnChangeError,
 )
+from gateway.governance.proposals import Change
 from gateway.governance.reviews import Reviews
 from gateway.people.access import current_person, needs, needs_fresh_sign_in
 from gateway.records.policy_catalogue import policy_catalogue
