@@ -20,7 +20,8 @@ from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.records.policy_catalogue import policy_catalogue
-from gateway.web.problem import ERRORS, PROBLEMS
+from gateway.web.problem import ERRORS
+from gateway.web.problem_kinds import PROBLEMS
 from ipx.cli import main as agency
 from policies.schema import cedar_schema
 

@@ -7,7 +7,8 @@ from gateway.evidence.leaf import Logged
 from gateway.exchange.finished import Finished
 from gateway.exchange.outcomes import problem_of
 from gateway.exchange.stored_answer import StoredAnswer
-from gateway.web.problem import PROBLEMS, page_of
+from gateway.web.problem import page_of
+from gateway.web.problem_kinds import PROBLEMS
 from ipx.encoding import b64url
 
 

@@ -20,6 +20,7 @@ from gateway.oauth.metadata import Metadata
 from gateway.oauth.replay import ReplayedError
 from gateway.oauth.server import GatewayAuthorizationServer
 from gateway.web import problem
+from gateway.web.problem_kinds import PROBLEMS
 
 KEY_SET_SECONDS = 300
 KEYS_PATH = "/oauth/clients/<client_id>/keys"
@@ -173,7 +174,7 @@ def _challenge(slug: str, parameters: list[str], reason: Reason | None) -> Respo
     headers = {"WWW-Authenticate": f"DPoP {', '.join(parameters)}"}
     if flask.request.path.startswith("/oauth/"):
         response = _private({"error": reason.error, "error_description": detail} if reason else {})
-        response.status_code = problem.PROBLEMS[slug].status
+        response.status_code = PROBLEMS[slug].status
         response.headers.update(headers)
         return response
     return problem.answer(slug, detail=detail, code=reason.code if reason else None, headers=headers)

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from gateway.openapi.operations import GUARDED, OPERATIONS, Operation
 from gateway.openapi.shapes import SHAPES
 from gateway.web.deprecation import DEPRECATED
-from gateway.web.problem import PROBLEMS
+from gateway.web.problem_kinds import PROBLEMS
 
 ABOUT: Final = (
     "Records of intellectual property, released by their holders' policies and signed by their holders, with evidence "

@@ -13,7 +13,8 @@ from gateway.clock import utc_now
 from gateway.errors import Fault
 from gateway.web import about, assets, headers, language, navigation
 from gateway.web.labels import label, problem_cure, problem_title
-from gateway.web.problem import PROBLEMS, show_problems_as_pages, trace_id
+from gateway.web.problem import show_problems_as_pages, trace_id
+from gateway.web.problem_kinds import PROBLEMS
 
 PAGES: Final = ("/admin", "/audit", "/account", "/sign-in", "/sign-out", "/set-up", "/about")
 """Paths below which an error is a page whatever the caller says it accepts."""

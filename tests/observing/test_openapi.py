@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from gateway.cli import main
 from gateway.openapi.document import path_of, routes
 from gateway.openapi.operations import OPERATIONS
-from gateway.web.problem import PROBLEMS
+from gateway.web.problem_kinds import PROBLEMS
 from ipx.channel import Call
 from ipx.errors import EvidenceError
 from ipx.tokens import Grant, purpose_grant

@@ -6,7 +6,7 @@ from itertools import groupby
 import pytest
 
 from gateway.web.labels import _PROBLEMS
-from gateway.web.problem import PROBLEMS
+from gateway.web.problem_kinds import PROBLEMS
 from tests.web.catalogues import GATEWAY, catalogues, slice_of, texts
 
 PLACE = re.compile(r"%\(([a-z_]+)\)[sd]")
