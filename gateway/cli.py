@@ -20,6 +20,7 @@ from gateway.commands.policies import policy_group
 from gateway.commands.quarantine import quarantine_group
 from gateway.commands.quotas import quota_group
 from gateway.commands.recalls import recall_group
+from gateway.commands.seal_keys import seal_key_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
 from gateway.commands.tokens import token_group
@@ -52,6 +53,7 @@ for command in (
     source_group,
     quarantine_group,
     holder_key_group,
+    seal_key_group,
     policy_group,
     people_group,
     approval_group,
