@@ -6,17 +6,19 @@ from typing import Any, Final
 
 import z3  # type: ignore[import-untyped]
 
-from policies.analysis import FALSE, TRUE, Analysis, NotAnalysedError
+from policies.analysis import Analysis
 from policies.book import PolicyBook, Slice
 from policies.cedar import CedarRefusedError, policy_set
 from policies.compiled import CompiledPolicy
 from policies.diff import CHECK_MS, Comparison, Found, Pair, Severity, duties, names_of, slices_of
 from policies.documents import OutsideCatalogueError
+from policies.formulas import FALSE, TRUE
 from policies.hearing import Hearing
 from policies.matrix import plain_record
 from policies.question import Agency, Question, Record
 from policies.reference import Tier
 from policies.schema import PERSONAL, RELEASE, RecordType
+from policies.universes import NotAnalysedError
 
 _OPEN: Final = "everything"
 """Stands in for the holders' permits where guardrails alone are compared."""

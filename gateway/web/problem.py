@@ -1,4 +1,4 @@
-"""The one table that turns errors into kinds of problems, their documents (RFC 9457), and the pages that explain them."""
+"""The one table that turns errors into kinds of problems, their documents (RFC 9457), the pages that explain them."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
