@@ -28,6 +28,7 @@ from gateway.evidence.models import LogCheckpoint
 from gateway.evidence.published import PublishedShards
 from gateway.evidence.state import Confirmation, EvidenceState
 from gateway.exchange.models import PENDING, RECEIVED, Exchange
+from gateway.exchange.recall_reading import RecallReader
 from gateway.intake.following import Following
 from gateway.web import problem
 
@@ -79,7 +80,7 @@ class Standing(Collector):
         for part in (*health.needed(), *health.beside()):
             works.add_metric([part.name], float(part.works))
         yield works
-        for read in (self._log, self._exchanges, self._beats, self._sources):
+        for read in (self._log, self._exchanges, self._recalls, self._beats, self._sources):
             try:
                 yield from list(read())
             except GatewayError:
@@ -128,6 +129,14 @@ class Standing(Collector):
             waiting.add_metric([state], count)
             oldest.add_metric([state], self._age(since) if since else 0.0)
         yield from (waiting, oldest)
+
+    def _recalls(self) -> Iterator[Metric]:
+        late = GaugeMetricFamily(
+            "ipx_acknowledgements_overdue", "Addressees of recalls that have not answered in time", labels=["holder"]
+        )
+        for holder, count in svcs.flask.get(RecallReader).overdue().items():
+            late.add_metric([holder], count)
+        yield late
 
     def _beats(self) -> Iterator[Metric]:
         ages = GaugeMetricFamily(

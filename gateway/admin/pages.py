@@ -3,7 +3,19 @@
 from flask import Blueprint, Flask
 from flask_babel import lazy_gettext as _
 
-from gateway.admin import agencies, clients, home, keys, quarantine, quotas, settings_page, sources, tokens, waiting
+from gateway.admin import (
+    agencies,
+    clients,
+    home,
+    keys,
+    quarantine,
+    quotas,
+    recalls,
+    settings_page,
+    sources,
+    tokens,
+    waiting,
+)
 from gateway.web import labels, navigation
 from gateway.web.navigation import Section
 
@@ -38,10 +50,17 @@ def install(app: Flask) -> None:
             Section("admin.agencies", _("Agencies"), KEEPERS, "/admin/agencies", also=("/admin/clients",)),
             Section("admin.keys", _("Keys"), KEEPERS, "/admin/keys"),
             Section("admin.sources", _("Sources"), KEEPERS, "/admin/sources"),
+            Section("admin.recalls", _("Recalls"), recalls.SEERS),
         ),
     )
     labels.register("field", FIELDS)
-    for provider in (home.waiting_approvals, keys.waiting_keys, sources.waiting_sources, quarantine.waiting_records):
+    for provider in (
+        home.waiting_approvals,
+        recalls.waiting_recalls,
+        keys.waiting_keys,
+        sources.waiting_sources,
+        quarantine.waiting_records,
+    ):
         waiting.add(app, provider)
 
 
@@ -59,6 +78,6 @@ def install_tools(app: Flask) -> None:
 
 def blueprint() -> Blueprint:
     pages = Blueprint("admin", __name__, url_prefix="/admin", template_folder="templates")
-    for part in (home, agencies, clients, quotas, keys, sources, quarantine, tokens, settings_page):
+    for part in (home, agencies, clients, quotas, keys, sources, quarantine, recalls, tokens, settings_page):
         part.add_routes(pages)
     return pages

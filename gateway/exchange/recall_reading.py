@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from gateway.clock import Clock
@@ -93,11 +93,32 @@ class RecallReader:
         with self._database.write() as session:
             session.execute(update(RecallAddressee).where(news).values(delivered_at=self._clock()))
 
-    def overdue(self) -> int:
-        """Count the addressees whose time has passed without a word."""
-        late = and_(RecallAddressee.state == "open", RecallAddressee.due_at <= self._clock())
+    def overdue(self) -> dict[str, int]:
+        """Count by holder the addressees whose time has passed without a word; holders without any are left out."""
+        counted = (
+            select(Recall.holder, func.count())
+            .join(RecallAddressee, RecallAddressee.recall_id == Recall.id)
+            .where(self._late())
+            .group_by(Recall.holder)
+        )
         with self._database.read() as session:
-            return session.scalar(select(func.count()).select_from(RecallAddressee).where(late)) or 0
+            found: dict[str, int] = dict(session.execute(counted).all())
+        return found
+
+    def standing(self, agency: str) -> tuple[int, int, int]:
+        """Count what an agency is to acknowledge, how much of it is overdue, and overdue answers to its own recalls."""
+        count = select(func.count()).select_from(RecallAddressee)
+        own = count.where(RecallAddressee.agency == agency, RecallAddressee.state == "open")
+        made = select(Recall.id).where(Recall.holder == agency)
+        with self._database.read() as session:
+            return (
+                session.scalar(own) or 0,
+                session.scalar(own.where(self._late())) or 0,
+                session.scalar(count.where(self._late(), RecallAddressee.recall_id.in_(made))) or 0,
+            )
+
+    def _late(self) -> ColumnElement[bool]:
+        return and_(RecallAddressee.state == "open", RecallAddressee.due_at <= self._clock())
 
     def cipher(self, row: Recall) -> PayloadCipher:
         """Give what opens the statements of a recall."""

@@ -205,7 +205,7 @@ def test_an_addressee_that_stays_silent_is_overdue_once_and_the_log_says_so(demo
 
     now[0] += timedelta(hours=25)
 
-    assert (early, reader.overdue(), recalls.go_round(), recalls.go_round()) == (0, 1, 1, 0)
+    assert (early, reader.overdue(), recalls.go_round(), recalls.go_round()) == (0, {"ipo-xa": 1}, 1, 0)
     assert [act for act, _, leaf in acts(gateway, recall_id) if leaf] == ["record.sealed", "recall.overdue"]
     assert reader.show(recall_id, "ipo-xa").is_overdue
     gateway.close()

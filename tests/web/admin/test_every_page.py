@@ -40,6 +40,7 @@ OPEN_TO = {
     "admin.replace_source": {"alice"},
     "admin.suspend_source": ADMINISTRATORS,
     "admin.quarantine": KEEPERS,
+    "admin.recalls": KEEPERS | {"otto"},
     "admin.token_debugger": NATIONAL,
     "admin.settings": NATIONAL,
     "admin.diagnostics": NATIONAL,
