@@ -67,6 +67,7 @@ from gateway.exchange.facts import CaseRegister, Representations
 from gateway.exchange.finished import FinishedExchanges
 from gateway.exchange.holders import Holders
 from gateway.exchange.journal import Journal
+from gateway.exchange.large_records import LargeRecords
 from gateway.exchange.lifting import Lifting
 from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
@@ -452,6 +453,7 @@ class Intake:
     """What comes in from holders: fetched, pushed, quarantined, followed."""
 
     holders: Holders
+    large: LargeRecords
     seals: Seals
     pushed: PushedRecords
     quarantine: Quarantine
@@ -463,6 +465,7 @@ class Intake:
 def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: HolderKeys, clock: Clock) -> Intake:
     tools = mapping_tools()
     seals = Seals(holder_keys, clock)
+    large = LargeRecords()
     pushed = PushedRecords(
         database,
         wrap,
@@ -478,6 +481,7 @@ def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: 
         holder_keys,
         tools,
         clock,
+        large,
         secrets=settings.secrets,
         variables={**variables_in_environment(), "IPX_SOURCES": str(settings.sources)},
         state=settings.source_state,
@@ -488,6 +492,7 @@ def _intake(settings: Settings, database: Database, wrap: KeyWrap, holder_keys: 
     following = Following(database, holders, quarantine, clock)
     return Intake(
         holders,
+        large,
         seals,
         pushed,
         quarantine,
@@ -840,6 +845,7 @@ def register(app: Flask, services: Services) -> None:
         (Subjects, services.auditing.subjects),
         (Cursors, Cursors(_derived(services.settings, b"cursors"))),
         (Padding, Padding()),
+        (LargeRecords, services.intake.large),
     ]
     for kind, service in provided:
         svcs.flask.register_value(app, kind, service)

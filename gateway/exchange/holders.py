@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +26,7 @@ from gateway.agencies.models import Source
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.evidence.keys import HolderKeys
+from gateway.exchange.large_records import LargeRecords
 from gateway.records.catalogue import CATALOGUE
 from gateway.records.record_ids import (
     RecordId,
@@ -95,6 +96,7 @@ class Holders:
         keys: HolderKeys,
         tools: MappingTools,
         clock: Clock,
+        large: LargeRecords,
         *,
         secrets: Mapping[str, str],
         variables: Mapping[str, str],
@@ -110,6 +112,7 @@ class Holders:
             keys: open the names of records.
             tools: of the record catalogue.
             clock: stamps what is fetched.
+            large: whose turn it is among large records.
             secrets: what `${secret:NAME}` stands for.
             variables: what `${NAME}` stands for.
             state: a folder for derived data that outlives the process.
@@ -121,6 +124,7 @@ class Holders:
         self._keys = keys
         self._tools = tools
         self._clock = clock
+        self._large = large
         self._secrets = secrets
         self._variables = variables
         self._state = state
@@ -150,6 +154,10 @@ class Holders:
         opened = self.opened(source, deadline)
         if isinstance(opened, Unavailable):
             return opened
+        place = (source.name, key)
+        waited = self._large.take(place, None)  # for others of ours, which is not its holder's time
+        if waited:
+            deadline = replace(deadline, ends_at=deadline.ends_at + waited)
         match opened.connector.fetch(RecordKey(key), deadline):
             case Absent() as absent:
                 return absent
@@ -157,6 +165,7 @@ class Holders:
                 log.warning("holder failed", source=source.name, reason=str(reason))
                 return Unavailable("holder", str(reason))
             case Found() as found:
+                self._large.take(place, len(found.raw))
                 return self._apply(opened, found, key, source, record)
 
     def search(self, source: SourceRef, wanted: RowFilter, deadline: Deadline) -> HeldRecords | Unavailable:

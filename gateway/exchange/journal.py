@@ -116,7 +116,7 @@ class Journal:
         """Commit the row; gives the id of the exchange instead where these bytes were answered before."""
         exchange_id = uuid7()
         cipher = self._payloads.new(exchange_id, key)
-        sealed_request = cipher.encrypt("request", request.raw.encode("ascii"))
+        sealed_request = bytes(cipher.encrypt("request", request.raw.encode("ascii")))
         now = self._clock()
 
         def require_fresh() -> None:

@@ -22,6 +22,7 @@ from gateway.exchange.errors import (
     StaleRequestError,
 )
 from gateway.exchange.finished import Finished, FinishedExchanges
+from gateway.exchange.large_records import LargeRecords
 from gateway.exchange.mutual_log import PAGE_ROWS, MutualLog
 from gateway.exchange.outcomes import NO_PROBLEM
 from gateway.exchange.padding import Padding
@@ -106,12 +107,13 @@ def _asked(watch: Stopwatch) -> Response:
         return problem.answer("unsupported-media-type", detail=f"The body is a signed request: {MEDIA_TYPE}")
     if request.content_length is None or request.content_length > REQUEST_BYTES:
         return problem.answer("too-large", detail=f"A signed request has at most {REQUEST_BYTES} bytes")
-    finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
-    watch.exchange_id, watch.outcome = finished.exchange_id, finished.outcome
-    svcs.flask.get(Padding).wait(finished, watch)
-    watch.reached(Step.ANSWER)
-    meters.timed(watch.spent_ms())
-    response = _preferred(finished) or _answer(finished, status_of(finished))
+    with svcs.flask.get(LargeRecords).exchange():
+        finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
+        watch.exchange_id, watch.outcome = finished.exchange_id, finished.outcome
+        svcs.flask.get(Padding).wait(finished, watch)
+        watch.reached(Step.ANSWER)
+        meters.timed(watch.spent_ms())
+        response = _preferred(finished) or _answer(finished, status_of(finished))
     if finished.pending is not None and "respond-async" in request.headers.get("Prefer", ""):
         response.headers["Preference-Applied"] = "respond-async"
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in watch.spent_ms().items())
