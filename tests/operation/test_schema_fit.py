@@ -10,7 +10,7 @@ from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.db.migrate import Fit
 from gateway.errors import SettingsError, StoreUnavailableError
-from gateway.wiring import _require_tables
+from gateway.wiring.tables import require_tables
 
 CONTRACTING = {
     "drop_table",
@@ -41,19 +41,19 @@ def test_tables_fit_exactly_are_too_old_expanded_or_changed_beyond_this_program(
     migrate.upgrade(database, "0014")
     assert migrate.fit(database) is Fit.TOO_OLD
     with pytest.raises(SettingsError, match="run `ipx-gateway db upgrade`"):
-        _require_tables(database)
+        require_tables(database)
 
     migrate.upgrade(database)
     assert migrate.fit(database) is Fit.EXACT
 
     set_to(database, "9001", oldest=migrate.newest())
     assert migrate.fit(database) is Fit.NEWER
-    _require_tables(database)
+    require_tables(database)
 
     set_to(database, "9002", oldest="9002")
     assert migrate.fit(database) is Fit.TOO_NEW
     with pytest.raises(SettingsError, match="run the later version, or restore a backup"):
-        _require_tables(database)
+        require_tables(database)
 
 
 def test_the_floor_follows_the_migrations_up_and_down(database):
