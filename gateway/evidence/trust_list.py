@@ -160,7 +160,8 @@ class TrustLists:
             if key["kid"] == current and key["valid_until"] is not None:
                 raise UnpublishableError(f"the receipt key {current} was replaced before; a key that ended stays ended")
             is_over = key["kid"] != current and key["valid_until"] is None
-            listed.append({**key, "valid_until": max(now, key["valid_from"] + 1)} if is_over else key)
+            # What it signed in this very second, before this list was made, was signed in time.
+            listed.append({**key, "valid_until": max(now, key["valid_from"]) + 1} if is_over else key)
         if all(key["kid"] != current for key in known):
             listed.append(
                 _member(

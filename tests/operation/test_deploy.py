@@ -62,6 +62,31 @@ def test_every_volume_and_network_is_declared(compose):
         assert set(service.get("networks", [])) <= compose["networks"].keys()
 
 
+def test_nodes_get_the_time_that_they_take_to_end(compose, manifests):
+    lasts = 30 + 5  # IPX_EXCHANGE_SECONDS where nothing is said, and what gunicorn_conf adds
+    base, objects = manifests
+    literals = dict(literal.split("=", 1) for literal in base["configMapGenerator"][0]["literals"])
+    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "Deployment"]
+
+    for name in GATEWAYS:
+        service = compose["services"][name]
+        assert _seconds(service["stop_grace_period"]) > float(service["environment"]["IPX_DRAIN_SECONDS"]) + lasts
+    for pod in pods:
+        assert pod["terminationGracePeriodSeconds"] > float(literals["IPX_DRAIN_SECONDS"]) + lasts
+
+
+def _seconds(text):
+    return float(text.removesuffix("s"))
+
+
+def test_every_process_fits_into_the_connections_of_the_server(compose):
+    settings = compose["services"]["worker"]["environment"]
+    each = int(settings["IPX_DATABASE_POOL"]) + int(settings["IPX_DATABASE_OVERFLOW"])
+    most = re.search(r"max_connections=(\d+)", " ".join(compose["services"]["postgres"]["command"]))
+
+    assert (2 * 2 + 1) * each < int(most[1])
+
+
 @pytest.fixture(scope="module")
 def manifests():
     folder = ROOT / "deploy" / "kubernetes"
