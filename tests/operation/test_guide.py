@@ -62,6 +62,7 @@ def test_token_and_seal_keys_change_while_the_gateway_serves(kept, tmp_path):
     guide.run("end a token key at once", tmp_path, environ | {"KID": before})
     said = guide.run("renew a seal key", tmp_path, environ)
     gateway.services.holder_keys._forget()  # five seconds later
+    gateway.services.sign_in.keys._load()  # half a second later
 
     assert gateway.services.holder_keys.seal("ipo-xa").kid != seal
     assert seal in said
