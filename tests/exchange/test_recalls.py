@@ -18,7 +18,7 @@ from ipx.ids import uuid7
 from ipx.problems import ProblemError
 from ipx.request import Ask
 from ipx.tokens import Grant
-from tests.exchange.approving import put
+from tests.exchange.approving import ask_contact, grant, only_task, put
 from tests.exchange.test_bundle_commands import runner
 from tests.exchange.test_queries import BASIS, PURPOSE, SEIZED, several
 from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR, Gateway
@@ -192,6 +192,39 @@ def test_what_is_being_answered_while_the_record_is_called_back_is_not_released(
     assert gateway.count("exchange_record") == 0
     assert gateway.receipt(answer)["outcome"] == "denied"
     gateway.close()
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_what_is_released_between_the_look_and_the_log_is_called_back_too(recalling, monkeypatch):
+    first = recalling.ask().evidence.exchange
+    record, between = recalling.services.audit.record, []
+
+    def late(session, actor, act, *rest, **options):
+        if act == "record.recalled":
+            between.append(recalling.ask().evidence.exchange)  # the recall has looked, and holds no log yet
+        return record(session, actor, act, *rest, **options)
+
+    monkeypatch.setattr(recalling.services.audit, "record", late)
+
+    told = make(recalling).json()["addressees"]
+
+    assert sorted(told[0]["exchanges"]) == sorted([first, *between])
+    with pytest.raises(ErasedError):
+        recalling.services.finished.read(between[0])
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_what_waits_for_an_officer_is_not_released_after_the_recall(recalling):
+    put(recalling)
+    pending = ask_contact(recalling).evidence.exchange
+    task = only_task(recalling)
+
+    assert make(recalling).json()["addressees"] == []
+    assert recalling.services.finished.read(pending).outcome == "pending"
+    grant(recalling, task)
+
+    ended = recalling.services.finished.read(pending)
+    assert (ended.outcome, ended.reason) == ("denied", "record_recalled")
 
 
 def test_an_addressee_that_stays_silent_is_overdue_once_and_the_log_says_so(demo, settings):
