@@ -1,5 +1,8 @@
 """The table of contents of the server: which blueprints there are, and what holds for all of them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import svcs
 from flask import Flask, Response, jsonify
 from flask_babel import gettext
@@ -30,9 +33,17 @@ from gateway.wiring import Services, register
 BODY_BYTES = 1 << 20
 
 
+class Gateway(Flask):
+    """Flask without asynchronous views: there are none, and each hook of each call is else looked at for being one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take every view and hook as it is."""
+        return func
+
+
 def create_app(services: Services) -> Flask:
     """Build the Flask application over ready-made services."""
-    app = Flask("gateway", static_folder=None)
+    app = Gateway("gateway", static_folder=None)
     app.url_map.converters["int"] = ColumnInteger
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
@@ -96,7 +96,8 @@ class FilesConnector:
     def _at_hand(self, key: RecordKey) -> Found | Absent | Failed | None:
         """Answer on the caller's own thread where the index is current and the file lies on a disk of this machine."""
         try:
-            return self._answer(key) if self._is_current(key) else None
+            candidates = self._current(key)
+            return self._answer(candidates) if candidates else None
         except (FileGoneError, UnreadableError):
             return None
         except sqlite3.Error as error:
@@ -123,12 +124,14 @@ class FilesConnector:
 
     def _fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
         for is_last in (False, True):
-            if not self._is_current(key):
+            candidates = self._current(key)
+            if not candidates:
                 refreshed = self._refresh(deadline)
                 if isinstance(refreshed, Failed):
                     return refreshed
+                candidates = self._index.under_key(key)
             try:
-                return self._answer(key)
+                return self._answer(candidates)
             except (FileGoneError, UnreadableError):
                 self._listing = None
                 if is_last:
@@ -186,17 +189,16 @@ class FilesConnector:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._index.close()
 
-    def _is_current(self, key: RecordKey) -> bool:
-        """Whether the index can answer for this key without listing the folder again. It never can say "absent"."""
+    def _current(self, key: RecordKey) -> list[tuple[Entry, IndexedFile]]:
+        """What the index has under this key, where it can answer without listing the folder again: never "absent"."""
         mtime_ns = self._folder.mtime_ns()
         if self._listing is None or mtime_ns is None or mtime_ns != self._listed_mtime_ns:
-            return False
+            return []
         candidates = self._index.under_key(key)
-        return bool(candidates) and all(self._folder.stamp(file.name) == file.stamp for _, file in candidates)
+        return candidates if all(self._folder.stamp(file.name) == file.stamp for _, file in candidates) else []
 
-    def _answer(self, key: RecordKey) -> Found | Absent | Failed:
+    def _answer(self, candidates: Sequence[tuple[Entry, IndexedFile]]) -> Found | Absent | Failed:
         listing = self._listing
-        candidates = self._index.under_key(key)
         if listing is None:
             raise FileGoneError("not listed")
         places = [container(file.name) for _, file in candidates]
@@ -234,7 +236,7 @@ class FilesConnector:
             yield self._found(entry, file, raw, findings, is_alone=len(entries) == 1)
 
     def _findings(
-        self, entry: Entry, file: IndexedFile, candidates: list[tuple[Entry, IndexedFile]]
+        self, entry: Entry, file: IndexedFile, candidates: Sequence[tuple[Entry, IndexedFile]]
     ) -> tuple[Reason, ...]:
         for other, other_file in candidates:
             if other == entry or other.is_deleted:

@@ -18,14 +18,13 @@ from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
 from connectors.errors import SourceFault, SourceFileError, SourceRefusedError
 from connectors.formats.document import WHITE_SPACE
-from connectors.formats.rows import Row
 from connectors.kinds.failure_log import log_failure
 from connectors.kinds.sql_account import Dialect, dialect_of
 from connectors.kinds.sql_changes import ChangeReader
 from connectors.kinds.sql_filter import PushDown
 from connectors.kinds.sql_key import KeyColumn
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
-from connectors.kinds.sql_rows import TooManyChildrenError, row_json, with_children
+from connectors.kinds.sql_rows import RowIdentities, TooManyChildrenError, row_json, with_children
 from connectors.kinds.sql_tables import Layout, read_layout
 from connectors.kinds.sql_watermark import Progress
 from connectors.mapping import RecordMapping
@@ -118,6 +117,7 @@ class SqlConnector:
         self._running = 0
         self._prepared: Prepared | None = None
         self._newest: datetime | None = None
+        self._identities = RowIdentities(mapping)
 
     def look(self) -> Failed | None:
         """Reach the database if that is possible now, and check it.
@@ -212,7 +212,7 @@ class SqlConnector:
         found = []
         for row in members:
             raw = row_json(row)
-            identity = self._mapping.identify(Row(self._mapping.format.parse(raw).records()[0].members))
+            identity = self._identities.of(raw)
             found.append(
                 Found(
                     raw=raw,

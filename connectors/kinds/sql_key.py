@@ -1,6 +1,6 @@
 """The key of a record, turned back into what its key column holds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,14 +10,13 @@ from sqlalchemy.engine import Connection
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import WHITE_SPACE
 from connectors.kinds.sql_account import Dialect
+from connectors.kinds.sql_lists import IN_LIST, one_of, values_of
 from connectors.kinds.sql_tables import Layout
 from connectors.protocol import RecordKey
 from connectors.source_file import SourceFile
 
 INTEGER_DIGITS = 18
 """Most digits that every 64-bit column holds."""
-
-IN_LIST = 500
 
 
 class KeyColumn:
@@ -37,6 +36,7 @@ class KeyColumn:
         self._dialect = dialect
         self._prefix = ""
         self._is_trimmed = False
+        self._queries: dict[int, sa.Select[Any]] = {}
         for step in entry.get("use", []):
             match step:
                 case "trim" if not self._prefix:
@@ -59,25 +59,27 @@ class KeyColumn:
         """
         forms = self._forms(key)
         if forms:
-            yield self._by_form, {"forms": forms}
+            yield self._by_form(len(forms)), values_of(forms)
             if self._is_trimmed and self.column.is_text:
                 yield self._by_trimmed, {"form": forms[0]}
 
-    @cached_property
-    def _by_form(self) -> sa.Select[Any]:
-        forms = sa.bindparam("forms", expanding=True, type_=self._clause.type)
-        return sa.select(self._table).where(self._is_one_of(forms)).limit(2)
+    def _by_form(self, count: int) -> sa.Select[Any]:
+        query = self._queries.get(count)
+        if query is None:
+            query = self._queries[count] = sa.select(self._table).where(self._is_one_of(count)).limit(2)
+        return query
 
     @cached_property
     def _by_trimmed(self) -> sa.Select[Any]:
         bare = self._dialect.exact(self._dialect.trimmed(self._clause, WHITE_SPACE))
         return sa.select(self._table).where(bare == sa.bindparam("form", type_=sa.String())).limit(2)
 
-    def _is_one_of(self, forms: Sequence[str | int] | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
+    def _is_one_of(self, count: int) -> sa.ColumnElement[bool]:
         """The bare column lets the database use its index; what it finds beyond the very texts does not count."""
-        if not self.column.is_text:
-            return self._clause.in_(forms)
-        return sa.and_(self._clause.in_(forms), self._dialect.exact(self._clause).in_(forms))
+        exact = self._dialect.exact(self._clause)
+        if not self.column.is_text or exact is self._clause:
+            return one_of(self._clause, count)
+        return sa.and_(one_of(self._clause, count), one_of(exact, count, type_=self._clause.type))
 
     def _forms(self, key: RecordKey) -> list[str | int]:
         """What the column may hold for this key, the plain form first; none if no column value could give this key."""
@@ -94,8 +96,10 @@ class KeyColumn:
         forms = [form for key in keys for form in self._forms(key)]
         found: set[RecordKey] = set()
         for start in range(0, len(forms), IN_LIST):
-            query = sa.select(self._clause).where(self._is_one_of(forms[start : start + IN_LIST]))
-            found.update(key for value in connection.scalars(query) if (key := self.from_source(value)) is not None)
+            part = forms[start : start + IN_LIST]
+            query = sa.select(self._clause).where(self._is_one_of(len(part)))
+            values = connection.scalars(query, values_of(part))
+            found.update(key for value in values if (key := self.from_source(value)) is not None)
         return found
 
     def from_source(self, value: Any) -> RecordKey | None:

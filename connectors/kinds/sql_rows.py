@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from hashlib import sha256
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,12 +17,13 @@ from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from connectors.formats.document import WHITE_SPACE
-from connectors.formats.rows import BINARY, UNDECODABLE
+from connectors.formats.rows import BINARY, UNDECODABLE, Row
 from connectors.kinds.sql_account import Undecodable
+from connectors.kinds.sql_lists import IN_LIST, one_of, shape_of, values_of
 from connectors.kinds.sql_tables import Child, Layout
+from connectors.mapping import Identity, RecordMapping
 
-IN_LIST = 500
-"""Most values of one IN list."""
+ROWS_REMEMBERED: Final = 4096
 
 
 class TooManyChildrenError(ConnectorError):
@@ -36,6 +38,25 @@ def row_json(members: dict[str, Any]) -> bytes:
     return json.dumps(
         members, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+class RowIdentities:
+    """Reads key and revision out of rows as their mapping does; a row that has not changed is not read again."""
+
+    def __init__(self, mapping: RecordMapping) -> None:
+        self._mapping = mapping
+        self._known: dict[bytes, Identity] = {}
+
+    def of(self, raw: bytes) -> Identity:
+        """Take a row as `row_json` writes it."""
+        digest = sha256(raw).digest()
+        identity = self._known.get(digest)
+        if identity is None:
+            identity = self._mapping.identify(Row(self._mapping.format.parse(raw).records()[0].members))
+            if len(self._known) >= ROWS_REMEMBERED:
+                self._known = {}
+            self._known[digest] = identity
+        return identity
 
 
 def with_children(connection: Connection, layout: Layout, rows: Sequence[dict[str, Any]]) -> None:
@@ -57,25 +78,26 @@ def with_children(connection: Connection, layout: Layout, rows: Sequence[dict[st
 
 
 def _child_rows(connection: Connection, child: Child, parents: Sequence[Any]) -> dict[Any, list[dict[str, Any]]]:
-    query = _child_query(child)
     wanted = list(dict.fromkeys(form for value in parents if value is not None for form in _forms(value, child)))
     found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for start in range(0, len(wanted), IN_LIST):
         part = wanted[start : start + IN_LIST]
-        for row in connection.execute(query, {"wanted": part, "most": (child.rows_max + 1) * len(part)}):
+        query = _child_query(child, shape_of(len(part)))
+        for row in connection.execute(query, {**values_of(part), "most": (child.rows_max + 1) * len(part)}):
             members = {name: _finite(value) for name, value in row._mapping.items()}  # noqa: SLF001  (SQLAlchemy's documented name)
             found[_joined(members[child.on.name])].append(members)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _child_query(child: Child) -> sa.Select[Any]:
+def _child_query(child: Child, count: int) -> sa.Select[Any]:
     """Build the query once: that costs more than running it."""
     table = child.table.clause
     on = table.c[child.on.name]
     order = [table.c[child.order.name]] if child.order else []
-    wanted = sa.bindparam("wanted", expanding=True, type_=on.type)
-    return sa.select(table).where(on.in_(wanted)).order_by(on, *order).limit(sa.bindparam("most", type_=sa.Integer()))
+    return (
+        sa.select(table).where(one_of(on, count)).order_by(on, *order).limit(sa.bindparam("most", type_=sa.Integer()))
+    )
 
 
 def _forms(value: Any, child: Child) -> list[Any]:

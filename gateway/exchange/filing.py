@@ -79,7 +79,7 @@ class Filing(Joint[Known | None]):
     """Raises where a request that was not filed before may not be filed now."""
     key: ClassKey
     row: Mapping[str, Any]
-    sealed_request: bytes
+    sealed_request: bytes | bytearray
 
     def __call__(self, connection: Connection) -> Known | None:
         """File it, or find the exchange that was filed before under its `jti`.
