@@ -1,6 +1,7 @@
 """What deploy/ says fits to what the program reads; container engines themselves do not run here."""
 
 import re
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_every_process_fits_into_the_connections_of_the_server(compose):
     most = re.search(r"max_connections=(\d+)", " ".join(compose["services"]["postgres"]["command"]))
 
     assert (2 * 2 + 1) * each < int(most[1])
+
+
+def test_the_pooler_gives_each_transaction_a_connection_and_no_more_than_the_server_has(compose):
+    file = ConfigParser(comment_prefixes=(";",))
+    file.read(ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini", "utf-8")
+    most = re.search(r"max_connections=(\d+)", " ".join(compose["services"]["postgres"]["command"]))
+
+    assert file["pgbouncer"]["pool_mode"] == "transaction"
+    assert int(file["pgbouncer"]["default_pool_size"]) < int(most[1]) - 3
+    assert file["pgbouncer"]["auth_type"] == "scram-sha-256"
 
 
 @pytest.fixture(scope="module")
