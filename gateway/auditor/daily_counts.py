@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -96,10 +96,10 @@ def tallied(database: Database, session: Session, scope: Scope, since: datetime,
     if first < since:
         first += _A_DAY
     if first >= last:
-        reader.add_exchanges(tally, _within([(since, until)]))
+        reader.add_exchanges(tally, [(since, until)])
         return tally
     uncounted = {day for day in reader.uncounted_days() if first.date() <= day < last.date()}
-    reader.add_exchanges(tally, _within([(since, first), (last, until), *map(_span, sorted(uncounted))]))
+    reader.add_exchanges(tally, [(since, first), (last, until), *map(_span, uncounted)])
     reader.add_counts(tally, first.date(), last.date(), uncounted)
     reader.mend(tally, lambda day: first.date() <= day < last.date() and day not in uncounted)
     return tally
@@ -127,15 +127,16 @@ class _Reader:
         for found, count in self._session.execute(select(day, func.sum(ExchangeDay.count)).where(seen).group_by(day)):
             tally.days[found] += int(count)
 
-    def add_exchanges(self, tally: Tally, which: ColumnElement[bool]) -> None:
-        """Add exchanges as they are."""
-        for day, kind, count in self._kinds(which, Exchange.state):
-            tally.add(day, kind, count)
+    def add_exchanges(self, tally: Tally, spans: Iterable[Span]) -> None:
+        """Add the exchanges of some times as they are."""
+        for span in _joined(spans):
+            for day, kind, count in self._kinds(_within(span), Exchange.state):
+                tally.add(day, kind, count)
 
     def mend(self, tally: Tally, is_counted: Callable[[date], bool]) -> None:
         """Put exchanges of counted days that the indexer has not noted in their newest state where they are now."""
-        reached = select(func.coalesce(func.max(ExchangeSearch.log_index), -1)).scalar_subquery()
-        newer = Exchange.log_index > reached
+        reached = self._session.scalar(select(func.max(ExchangeSearch.log_index)))
+        newer = Exchange.log_index > (-1 if reached is None else reached)
         for which, state, sign in (
             (Exchange.log_index.is_(None), Exchange.state, 1),
             (newer, Exchange.state, 1),
@@ -152,11 +153,12 @@ class _Reader:
             select(*columns, state, versions, func.count())
             .select_from(Exchange)
             .join(ExchangeSearch, ExchangeSearch.exchange_id == Exchange.id, isouter=True)
-            .where(which, self._scope.exchanges())
+            .where(which)
             .group_by(*columns, state, versions)
         )
-        for day, *kind, count in self._session.execute(query):
-            yield _date(day), Kind(*kind), count
+        for side in self._scope.sides():
+            for day, *kind, count in self._session.execute(query.where(side)):
+                yield _date(day), Kind(*kind), count
 
 
 def holders_versions(session: Session) -> dict[str, str]:
@@ -170,7 +172,7 @@ def _uncounted(column: Any) -> Select[Any]:
 
 
 def _recount(session: Session, day: date, *, is_sqlite: bool) -> None:
-    of_day = _within([_span(day)])
+    of_day = _within(_span(day))
     state = select(Exchange.state).where(Exchange.id == ExchangeSearch.exchange_id).scalar_subquery()
     session.execute(
         update(ExchangeSearch)
@@ -203,16 +205,20 @@ def _span(day: date) -> Span:
     return midnight, midnight + _A_DAY
 
 
-def _within(spans: Iterable[Span]) -> ColumnElement[bool]:
-    """Select what was received in any of some times; those that follow each other are one."""
+def _within(span: Span) -> ColumnElement[bool]:
+    """Select what was received in a time."""
+    return and_(Exchange.received_at >= span[0], Exchange.received_at < span[1])
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Make one of those that follow each other, and leave out those that are empty."""
     joined: list[Span] = []
     for since, until in sorted(one for one in spans if one[0] < one[1]):
         if joined and joined[-1][1] == since:
             joined[-1] = joined[-1][0], until
         else:
             joined.append((since, until))
-    at = Exchange.received_at
-    return or_(false(), *(and_(at >= since, at < until) for since, until in joined))
+    return joined
 
 
 def _date(found: Any) -> date:
