@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gateway.commands.context import actor, fail, json_option, reported, services, show
+from gateway.errors import Fault, InvalidInputError
 from gateway.governance.collecting import Progress
 from gateway.governance.editors import Editor
 from gateway.governance.folders import Folder, read_folder, write_folder
@@ -26,10 +27,21 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 
 
 def folder_of(path: Path) -> Folder:
-    """Read the policies and tests below a folder; other files of a repository are left alone."""
+    """Read the policies and tests below a folder; other files of a repository are left alone.
+
+    Raises:
+        InvalidInputError: a file is no text, or as `read_folder` raises it.
+    """
     found = [*path.glob("guardrails/*.cedar"), *path.glob("holder/*/*.cedar"), *path.glob("egress/*/*.cedar")]
     found += path.glob("tests/*/*.json")
-    return read_folder({file.relative_to(path).as_posix(): file.read_text("utf-8") for file in found})
+    texts: dict[str, str] = {}
+    for file in found:
+        name = file.relative_to(path).as_posix()
+        try:
+            texts[name] = file.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidInputError([Fault("", "encoding", f"{name} is no text in UTF-8")]) from error
+    return read_folder(texts)
 
 
 def operator() -> Editor:

@@ -96,6 +96,12 @@ def test_a_replay_goes_no_further_back_than_it_is_told(said, asked, folder):
     assert "0 replayed" in said("replay", folder, "--days", 0)
 
 
+def test_a_folder_that_cannot_be_read_is_refused_in_a_sentence(said, folder):
+    (folder / "holder" / "ipo-xa" / f"{MARK}.cedar").write_bytes(b"\xff\xfe")
+
+    assert f"holder/ipo-xa/{MARK}.cedar is no text in UTF-8" in said("replay", folder, fails=True)
+
+
 def test_a_made_up_question_is_explained_by_the_policies_in_force(explained):
     told = explained({"question": QUESTION})
 
