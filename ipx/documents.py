@@ -12,6 +12,7 @@ from ipx.query import Query
 REQUEST_TYP: Final = "ipx-request+jwt"
 RECORD_TYP: Final = "ipx-record+sd-jwt"
 RECEIPT_TYP: Final = "ipx-receipt+jwt"
+RECALLS_TYP: Final = "ipx-recalls+jwt"
 
 _OUTCOMES: Final = frozenset[Outcome](get_args(Outcome))
 

@@ -75,7 +75,7 @@ class Receipts:
         """Take what every receipt carries.
 
         Args:
-            signer: the receipt key, used for nothing else.
+            signer: the receipt key, used for nothing else than receipts and what is stated of them.
             issuer: this gateway's origin; its name in the trust list.
             log_origin: the log in which the receipts' entries stand.
             clock: dates receipts.
@@ -94,6 +94,11 @@ class Receipts:
             SignerUnavailableError: it cannot.
         """
         require_ready(self._signer)
+
+    def statement(self, members: Mapping[str, Json], *, typ: str) -> str:
+        """Sign something else that the gateway states of receipts: it, when, and these members."""
+        payload = {"iss": self._issuer, "iat": int(self._clock().timestamp()), **members}
+        return jws.sign(payload, self._signer, typ=typ)
 
     def make(self, ending: Ending, *, prior: str | None = None) -> Receipt:
         """Sign a receipt and make its log entry.

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.errors import OthersRecordError
+from gateway.exchange.recall_list import RecallList
 from gateway.exchange.recall_reading import PAGE_RECALLS, RecallReader
 from gateway.exchange.recall_statements import STATEMENT_BYTES, RecallStatements
 from gateway.exchange.recall_told import ROLES
@@ -22,6 +23,7 @@ MAKING: Final = "records:recall"
 """Scope of a holder's client that may call back."""
 READING: Final = "exchange:request"
 MEDIA_TYPE: Final = "application/jose"
+PART_DIGITS: Final = 7
 _STATES: Final = ("all", "open")
 
 problem.register(OthersRecordError, "not-allowed")
@@ -31,6 +33,7 @@ def blueprint() -> Blueprint:
     recalls = Blueprint("recalls", __name__, url_prefix="/v1/recalls")
     recalls.add_url_rule("", view_func=make, methods=["POST"])
     recalls.add_url_rule("", view_func=own_side)
+    recalls.add_url_rule("/signed", view_func=signed)
     recalls.add_url_rule("/<recall_id>", view_func=look)
     recalls.add_url_rule("/<recall_id>/acknowledgements", view_func=acknowledge, methods=["POST"])
     return recalls
@@ -84,6 +87,17 @@ def look(recall_id: str) -> Response:
     if told.holder != caller.agency:
         recalls.delivered(caller.agency, [told.id] if told.addressees[0].delivered_at is None else [])
     return _answer(told.document())
+
+
+def signed() -> Response:
+    """Give a part of the gateway's signed list of recalls, which names receipts by their hashes: for verifiers."""
+    svcs.flask.get(Guard).authenticate(request, ())
+    part = _query("part").get("part", "0")
+    if not (part.isascii() and part.isdigit() and len(part) < PART_DIGITS):
+        raise InvalidInputError([Fault("/part", "part", "the number of a part, from 0")], slug="invalid-request")
+    response = Response(svcs.flask.get(RecallList).part(int(part)), content_type=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def acknowledge(recall_id: str) -> Response:

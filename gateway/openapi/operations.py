@@ -150,6 +150,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         problems=("not-allowed",),
     ),
+    "recalls.signed": Operation(
+        "",
+        {200: ("application/jose",)},
+        query={"part": {"type": "integer", "minimum": 0}},
+        problems=("invalid-request", "not-found"),
+    ),
     "recalls.look": Operation("exchange:request", {200: "Recall"}, problems=("not-found", "not-allowed")),
     "recalls.acknowledge": Operation(
         "exchange:request",

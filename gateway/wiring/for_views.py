@@ -35,6 +35,7 @@ from gateway.exchange.large_records import LargeRecords
 from gateway.exchange.mutual_log import MutualLog
 from gateway.exchange.padding import Padding
 from gateway.exchange.questions import Registered
+from gateway.exchange.recall_list import RecallList
 from gateway.exchange.recall_reading import RecallReader
 from gateway.exchange.recall_statements import RecallStatements
 from gateway.exchange.recalls import Recalls
@@ -131,6 +132,7 @@ def register(app: Flask, services: Services) -> None:
         (RecallStatements, services.recalling.statements),
         (RecallReader, services.recalling.reader),
         (Recalls, services.recalling.recalls),
+        (RecallList, RecallList(services.database, services.receipts)),
         (PushedRecords, services.intake.pushed),
         (Following, services.intake.following),
         (FinishedExchanges, services.finished),

@@ -1,9 +1,13 @@
 """`ipx recall`: call back a record that was given out, and answer for one that was called back."""
 
+from pathlib import Path
+
 import click
 
+from ipx import recall_list
 from ipx.commands.connection import Connection, connection_options
 from ipx.commands.printing import json_option, print_json, printable, table
+from ipx.commands.trouble import CommandError
 from ipx.jws import Json
 from ipx.recalls import ACTIONS, KINDS, Recall, Recalls, Role
 
@@ -89,6 +93,26 @@ def show(*, connection: Connection, recall_id: str, as_json: bool) -> None:
     with connection.client(None) as client:
         found = Recalls(client).show(recall_id)
     _print(found, as_json=as_json)
+
+
+@recall.command("fetch")
+@connection_options
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the list goes.")
+def fetch(*, connection: Connection, out: Path) -> None:
+    """Keep the gateway's signed list of recalls, for `ipx verify --recalls`: it names receipts by their hashes.
+
+    \b
+    Example:
+      ipx recall fetch --out recalls.json --gateway https://gw.example --client customs-xa.intake --key intake.jwk
+      ipx verify bundle.zip --trust trust.json --recalls recalls.json
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        kept = recall_list.fetch(client)
+    try:
+        out.write_bytes(kept)
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
+    click.echo(f"Kept in {out}. Check evidence against it: ipx verify FILE --trust trust.json --recalls {out}")
 
 
 @recall.command("acknowledge")

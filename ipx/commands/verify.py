@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ipx import asice, evidence, trustfile
+from ipx import asice, evidence, recall_list, trustfile
 from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.commands.trouble import CommandError, NoTrustError
 from ipx.errors import EvidenceError
@@ -30,8 +30,14 @@ CONTAINER = (
     envvar="IPX_TRUST",
     help="The trust file that you pinned. Nothing inside an answer can stand in for it.",
 )
+@click.option(
+    "--recalls",
+    "recalls_path",
+    type=click.Path(path_type=Path),
+    help="The gateway's signed list, kept by `ipx recall fetch`: says whether the record was called back since.",
+)
 @json_option
-def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
+def verify(*, answer: Path, trust_path: Path | None, recalls_path: Path | None, as_json: bool) -> None:
     """Check an answer offline: who asked, who answered, what was disclosed, and that it is in the log.
 
     ANSWER is what `ipx request --out` kept, a problem document with a receipt, an evidence bundle (zip), or an ASiC-E
@@ -48,9 +54,12 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
     trust = _trust(trust_path)
     try:
         data = answer.read_bytes()
+        kept = None if recalls_path is None else recalls_path.read_bytes()
         report = evidence.verify(data, trust, now=datetime.now(UTC))
+        recalls = None if kept is None else recall_list.read(kept, trust)
+        since = [] if recalls is None else [recalls.sentence(report.receipt)]
     except OSError as error:
-        raise CommandError(f"{answer} cannot be read: {error.strerror}", "Check the file's name.") from error
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}", "Check the file's name.") from error
     except EvidenceError as error:
         if as_json:
             print_json({"holds": False, "reason": str(error), "check": type(error).__name__})
@@ -59,12 +68,19 @@ def verify(*, answer: Path, trust_path: Path | None, as_json: bool) -> None:
             click.echo("The first check that fails ends the verification. Do not rely on this answer.")
         raise click.exceptions.Exit(REFUSED) from error
     if as_json:
-        print_json(as_document(report))
+        print_json({**as_document(report), **_since(report, recalls)})
         return
     click.echo(f"Holds: exchange {printable(report.exchange)}, {report.outcome}.")
-    for sentence in [*report.sentences(), *([CONTAINER] if asice.is_container(data) else [])]:
+    for sentence in [*report.sentences(), *since, *([CONTAINER] if asice.is_container(data) else [])]:
         for line in table([("-", sentence)]):
             click.echo(line)
+
+
+def _since(report: Report, recalls: recall_list.RecallList | None) -> dict[str, Json]:
+    if recalls is None:
+        return {}
+    found: list[Json] = [{"kind": one.kind, "on": one.day} for one in recalls.of(report.receipt)]
+    return {"recalls": found, "recalls_as_of": _text(recalls.as_of)}
 
 
 def as_document(report: Report) -> dict[str, Json]:

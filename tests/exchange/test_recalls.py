@@ -10,10 +10,13 @@ from sqlalchemy import text
 from gateway.cli import main
 from gateway.clock import utc_now
 from gateway.evidence.errors import ErasedError
-from ipx import container, jws
+from gateway.exchange import recall_list as recall_list_service
+from ipx import container, evidence, jws, recall_list
 from ipx.answers import Denied
 from ipx.channel import Call
+from ipx.documents import Receipt
 from ipx.encoding import b64url_bytes
+from ipx.errors import EvidenceError
 from ipx.ids import uuid7
 from ipx.problems import ProblemError
 from ipx.request import Ask
@@ -129,6 +132,10 @@ def test_the_bundle_of_what_was_called_back_proves_it_without_its_fields(recalli
     make(recalling, kind=kind)
     bare = recalling.services.bundles.members(released.evidence.exchange)
 
+    now = recalling.services.clock() + timedelta(days=1)
+    proved = evidence.verify(recalling.services.bundles.build(released.evidence.exchange), recalling.trust, now=now)
+    assert (proved.exchange, proved.disclosed) == (released.evidence.exchange, 0)
+    assert proved.erased > 0
     assert whole[container.RECORD].count(b"~") > 1
     assert bare[container.RECORD].count(b"~") == 1
     assert bare[container.RECEIPT] == whole[container.RECEIPT]
@@ -447,3 +454,49 @@ def test_both_sides_work_from_a_shell_and_the_operator_looks_on(recaller, tmp_pa
     assert "acknowledged deleted" in shown.output
     rows = [json.loads(line) for line in operator.output.splitlines()]
     assert next(row for row in rows if row["id"] == recall_id)["acknowledged"].startswith("1 of ")
+
+
+def test_a_verifier_says_when_the_record_was_called_back_by_a_list_that_the_gateway_signs(
+    recaller, tmp_path, monkeypatch
+):
+    run = runner(recaller, tmp_path, monkeypatch)
+    asked = ("--purpose", "border_enforcement", "--legal-basis", "XA Customs Cooperation Agreement 2025, art. 4")
+    run("request", "--record", recaller.urn(), *asked, "--out", "before.json")
+    made = make(recaller)
+    run("request", "--record", recaller.urn(), *asked, "--out", "after.json")
+
+    fetched = run("recall", "fetch", "--out", "recalls.json")
+    check = ("--trust", "trust.json", "--recalls", "recalls.json")
+    before = run("verify", "before.json", *check, calls=False)
+    after = run("verify", "after.json", *check, calls=False)
+    typed = run("verify", "before.json", *check, "--json", calls=False)
+
+    day = f"{recaller.services.clock():%Y-%m-%d}"
+    assert made.status == 201
+    assert {one.exit_code for one in (fetched, before, after, typed)} == {0}, fetched.output + before.output
+    assert "Holds: " in before.output
+    assert f"recalled by the holder on {day}" in " ".join(before.output.split())
+    assert "was not called back" in " ".join(after.output.split())
+    assert json.loads(typed.output)["recalls"] == [{"kind": "recalled", "on": day}]
+
+
+def test_a_list_of_recalls_is_taken_whole_and_signed_or_not_at_all(recaller, monkeypatch):
+    exchanges = [recaller.ask() for _ in range(3)]
+    make(recaller)
+    monkeypatch.setattr(recall_list_service, "PART_ITEMS", 2)
+    whole = json.loads(recall_list.fetch(recaller.client(CUSTOMS)))["recalls"]
+    trust = recaller.trust
+
+    def read(parts):
+        return recall_list.read(json.dumps({"recalls": parts}).encode(), trust)
+
+    assert len(whole) > 1
+    receipt = Receipt.read(
+        exchanges[0].evidence.receipt, jws.parse_object(b64url_bytes(exchanges[0].evidence.receipt.split(".")[1]))
+    )
+    assert [one.kind for one in read(whole).of(receipt)] == ["recalled"]
+    for broken in (whole[:-1], whole[1:], [], ["x"], [whole[0][:-2] + "AA", *whole[1:]]):
+        with pytest.raises(EvidenceError):
+            read(broken)
+    assert refused(lambda: call(recaller, "GET", "/signed?part=999"))[:2] == (404, "not-found")
+    assert refused(lambda: call(recaller, "GET", "/signed?part=x"))[:2] == (400, "invalid-request")
