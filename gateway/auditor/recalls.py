@@ -1,6 +1,6 @@
 """Recalls as auditors find them: those their agency made or was told of, all of the nation; an addressee's own part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,15 +61,16 @@ class RecallSearch:
             row = session.scalar(select(Recall).where(Recall.id == recall_id, _visible(scope)))
             if row is None:
                 raise UnknownError(f"no recall {recall_id}")
-            return self._reader.seen_by(session, row, scope.agency)
+            [found] = self._reader.seen_by(session, [row], scope.agency)
+        return found
 
     def _newest(
         self, session: Session, scope: Scope, matches: ColumnElement[bool], after: int | None, limit: int
-    ) -> list[RecallTold]:
+    ) -> Sequence[RecallTold]:
         query = select(Recall).where(matches).order_by(Recall.id.desc()).limit(limit)
         if after is not None:
             query = query.where(Recall.id < str(UUID(int=after)))
-        return [self._reader.seen_by(session, row, scope.agency) for row in session.scalars(query)]
+        return self._reader.seen_by(session, session.scalars(query).all(), scope.agency)
 
     def _conditions(self, scope: Scope, wanted: RecallFilter) -> Iterator[ColumnElement[bool]]:
         for column, value in (

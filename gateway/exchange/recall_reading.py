@@ -1,10 +1,10 @@
 """Recalls read again: to the holder whole, to an addressee its own part, to the gateway's own people all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.clock import Clock
 from gateway.db.engine import Database
@@ -51,7 +51,7 @@ class RecallReader:
             query = query.where(Recall.id < before)
         with self._database.read() as session:
             rows = session.scalars(query.order_by(Recall.id.desc()).limit(min(limit, PAGE_RECALLS))).all()
-            return [self._told(session, row, agency, role) for row in rows]
+            return self._tell(session, rows, agency, None if role == "holder" else role)
 
     def show(self, recall_id: str, agency: str | None, role: Role | None = None) -> RecallTold:
         """Give one recall, to its holder whole, to an addressee its own part.
@@ -61,25 +61,21 @@ class RecallReader:
         """
         with self._database.read() as session:
             row = session.get(Recall, recall_id)
-            if row is not None and agency is not None:
-                is_holder = row.holder == agency and role != "addressee"
-                if not is_holder and session.get(RecallAddressee, (recall_id, agency)) is None:
-                    row = None
-                role = "holder" if is_holder else "addressee"
-            if row is None:
-                raise UnknownError(f"no recall {recall_id}")
-            return self._told(session, row, agency, role or "holder")
+            [told] = self._tell(session, [row], agency, role) if row is not None else [None]
+        if told is None or (agency not in {None, told.holder} and not told.addressees):
+            raise UnknownError(f"no recall {recall_id}")
+        return told
 
     def of_exchange(self, exchange_id: str, agency: str | None) -> Sequence[RecallTold]:
         """Give the recalls of the records that an exchange released, the oldest first, as one agency may see them."""
         query = select(Recall).join(RecallExchange, RecallExchange.recall_id == Recall.id)
         with self._database.read() as session:
             rows = session.scalars(query.where(RecallExchange.exchange_id == exchange_id).order_by(Recall.id)).all()
-            return [self.seen_by(session, row, agency) for row in rows]
+            return self.seen_by(session, rows, agency)
 
-    def seen_by(self, session: Session, row: Recall, agency: str | None) -> RecallTold:
-        """Tell one that an agency made or was told of, as far as it concerns it; None: all of it."""
-        return self._told(session, row, agency, "holder" if agency in {None, row.holder} else "addressee")
+    def seen_by(self, session: Session, rows: Sequence[Recall], agency: str | None) -> Sequence[RecallTold]:
+        """Tell what an agency made whole, and its own part of the others; None: all of it."""
+        return self._tell(session, rows, agency)
 
     def delivered(self, agency: str, recall_ids: Sequence[str]) -> None:
         """Note that a system of an addressee has these recalls."""
@@ -124,29 +120,37 @@ class RecallReader:
         """Give what opens the statements of a recall."""
         return self._payloads.of(row.id, row.wrapped_key, None)
 
-    def _told(self, session: Session, row: Recall, agency: str | None, role: Role) -> RecallTold:
-        return told_of(
-            row, self.cipher(row).decrypt(STATEMENT, row.statement), [*self._seen(session, row, agency, role)]
-        )
+    def _tell(
+        self, session: Session, rows: Sequence[Recall], agency: str | None, role: Role | None = None
+    ) -> Sequence[RecallTold]:
+        """Put together recalls with their addressees: all where the agency is the holder, else itself alone."""
+        whole = {row.id for row in rows if agency is None or (row.holder == agency and role != "addressee")}
+        partly = {row.id for row in rows} - whole
 
-    def _seen(self, session: Session, row: Recall, agency: str | None, role: Role) -> Iterator[Addressed]:
-        """Give the addressees: all to the holder and the nation, to an addressee itself."""
-        cipher, now = self.cipher(row), self._clock()
-        addressees = select(RecallAddressee).where(RecallAddressee.recall_id == row.id)
-        exchanges = select(RecallExchange.requester, RecallExchange.exchange_id).where(
-            RecallExchange.recall_id == row.id
+        def seen(recall_id: InstrumentedAttribute[str], whose: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+            return or_(recall_id.in_(whole), and_(recall_id.in_(partly), whose == agency))
+
+        held: dict[tuple[str, str], list[str]] = {}
+        exchanges = select(RecallExchange.recall_id, RecallExchange.requester, RecallExchange.exchange_id).where(
+            seen(RecallExchange.recall_id, RecallExchange.requester)
         )
-        if agency is not None and role == "addressee":
-            addressees = addressees.where(RecallAddressee.agency == agency)
-            exchanges = exchanges.where(RecallExchange.requester == agency)
-        held: dict[str, list[str]] = {}
-        for requester, exchange_id in session.execute(exchanges.order_by(RecallExchange.exchange_id)):
-            held.setdefault(requester, []).append(exchange_id)
+        for recall_id, requester, exchange_id in session.execute(exchanges.order_by(RecallExchange.exchange_id)):
+            held.setdefault((recall_id, requester), []).append(exchange_id)
+        told: dict[str, list[RecallAddressee]] = {}
+        addressees = select(RecallAddressee).where(seen(RecallAddressee.recall_id, RecallAddressee.agency))
         for one in session.scalars(addressees.order_by(RecallAddressee.agency)):
-            yield Addressed(
+            told.setdefault(one.recall_id, []).append(one)
+        return [self._told(row, told.get(row.id, ()), held) for row in rows]
+
+    def _told(
+        self, row: Recall, addressees: Sequence[RecallAddressee], held: Mapping[tuple[str, str], Sequence[str]]
+    ) -> RecallTold:
+        cipher, now = self.cipher(row), self._clock()
+        found = [
+            Addressed(
                 agency=one.agency,
                 state=one.state,
-                exchanges=tuple(held.get(one.agency, ())),
+                exchanges=tuple(held.get((row.id, one.agency), ())),
                 due_at=one.due_at,
                 delivered_at=one.delivered_at,
                 acknowledged_at=one.acknowledged_at,
@@ -156,6 +160,9 @@ class RecallReader:
                 else None,
                 is_overdue=one.state == "open" and one.due_at is not None and one.due_at <= now,
             )
+            for one in addressees
+        ]
+        return told_of(row, cipher.decrypt(STATEMENT, row.statement), found)
 
 
 def signed_by(agency: str) -> str:
