@@ -11,6 +11,8 @@ from gateway.cli import main
 from gateway.clock import utc_now
 from gateway.evidence.errors import ErasedError
 from gateway.exchange import recall_list as recall_list_service
+from gateway.exchange.errors import OthersRecordError
+from gateway.oauth.guard import Caller
 from ipx import container, evidence, jws, recall_list
 from ipx.answers import Denied
 from ipx.channel import Call
@@ -500,3 +502,18 @@ def test_a_list_of_recalls_is_taken_whole_and_signed_or_not_at_all(recaller, mon
             read(broken)
     assert refused(lambda: call(recaller, "GET", "/signed?part=999"))[:2] == (404, "not-found")
     assert refused(lambda: call(recaller, "GET", "/signed?part=x"))[:2] == (400, "invalid-request")
+
+
+def test_a_supplier_calls_back_and_answers_in_nobody_s_name(recaller):
+    caller = Caller("supplier.system", "ipo-xa", "", frozenset(), None, (), None, "supplier-xa", "d", (), None)
+    statements = recaller.services.recalling.statements
+
+    for read in (statements.recall, statements.acknowledgement):
+        with pytest.raises(OthersRecordError):
+            read(statement(recaller), caller)
+
+
+def test_calling_back_needs_a_scope_of_its_own(recaller):
+    recaller.ask()
+
+    assert refused(lambda: call(recaller, "POST", "", statement(recaller), OFFICE))[:2] == (403, "insufficient-scope")
