@@ -11,12 +11,15 @@ from pathlib import Path
 
 import click
 
+from gateway.audit.service import AuditTrail
 from gateway.commands.context import actor, reported, services
 from gateway.commands.places import key_place
 from gateway.db import migrate
 from gateway.db.engine import Database
+from gateway.evidence.root_key import make_root, rewrap_root
 from gateway.evidence.signers import write_signer
 from gateway.keyplace import KeyPlace
+from gateway.keywrap import KeyWrap
 from gateway.settings import read_settings
 from gateway.wiring import own_signers
 from gateway.worker import Worker, let_go
@@ -78,6 +81,8 @@ def upgrade() -> None:
     before = migrate.current(database)
     migrate.upgrade(database)
     after = migrate.current(database)
+    if before is None:
+        make_root(database, settings.key_encryption_key)
     database.dispose()
     click.echo(f"tables are at {after}" + ("" if before == after else f" (were at {before or 'nothing'})"))
 
@@ -111,6 +116,38 @@ def make_key(file: Path) -> None:
     signer = generate_signer("Ed25519")
     write_signer(file, signer)
     click.echo(f"{file}  {signer.kid}")
+
+
+@keys_group.command("rewrap")
+@click.option(
+    "--to",
+    "file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of mode 0600 with the new key: 32 random bytes in base64.",
+)
+@reported
+def rewrap(file: Path) -> None:
+    """Change the key-encryption key, while everything goes on.
+
+    Store the new one safely first: `umask 077; openssl rand -base64 32 > kek-2`. Nodes that run go on; each start
+    from now on needs the new one.
+    """
+    if file.stat().st_mode & 0o077:
+        raise click.ClickException(f"others may read {file}; `chmod 600 {file}`")
+    try:
+        new = base64.b64decode(file.read_text("ascii").strip(), validate=True)
+        KeyWrap(new)  # of the right size
+    except ValueError as error:
+        raise click.ClickException(f"{file} holds no 32 bytes in base64") from error
+    built = services()
+    with built.database.write() as session:
+        try:
+            rewrap_root(session, built.settings.key_encryption_key, new)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        AuditTrail(built.log, built.clock).record(session, actor(), "key_encryption_key.changed", "gateway", {})
+    click.echo(f"changed; set IPX_KEY_ENCRYPTION_KEY to what {file} holds and start every node and worker again")
 
 
 @click.group("trust")

@@ -15,6 +15,7 @@ from gateway.doctor import outside, stores, surroundings
 from gateway.doctor.finding import Finding, Level
 from gateway.errors import GatewayError
 from gateway.evidence.state import Confirmation
+from gateway.keywrap import KeyWrapError
 from gateway.settings import Settings, read_settings
 from gateway.wiring import Services, build, own_signers, read_outsiders
 
@@ -49,6 +50,12 @@ def examine(clock: Clock = utc_now) -> Iterator[Finding]:
 def _running(settings: Settings, clock: Clock) -> Iterator[Finding]:
     try:
         services = build(settings, clock=clock)
+    except KeyWrapError as error:
+        yield Finding(
+            "key-encryption key", Level.ERROR, str(error),
+            "set IPX_KEY_ENCRYPTION_KEY to the one that `keys rewrap` changed to last; docs/operators.md, Rotate keys",
+        )  # fmt: skip
+        return
     except GatewayError as error:
         yield Finding(
             "log", Level.ERROR, str(error), "keep everything as it is; docs/operators.md, Back up and restore"

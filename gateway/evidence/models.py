@@ -161,6 +161,16 @@ class SigningKey(Base):
     revoked_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class RootKey(Base):
+    """One row: the key under which everything else is wrapped, itself wrapped under the key-encryption key."""
+
+    __tablename__ = "root_key"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class PayloadClassKey(Base):
     """A key that wraps the payload keys of one holder's exchanges of one retention class, filed in one month.
 

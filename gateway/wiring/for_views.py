@@ -149,7 +149,7 @@ def register(app: Flask, services: Services) -> None:
         (LogChecks, services.auditing.log_checks),
         (Flags, services.auditing.flags),
         (Subjects, services.auditing.subjects),
-        (Cursors, Cursors(derived_key(services.settings, b"cursors"))),
+        (Cursors, Cursors(derived_key(services.rooted, b"cursors"))),
         (Padding, Padding()),
         (LargeRecords, services.intake.large),
     ]

@@ -1,6 +1,8 @@
 """Everything that views and commands may ask for, constructed in the order in which one needs the other."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway.agencies.client_keys import ClientKeys
@@ -28,6 +30,7 @@ from gateway.evidence.log import EvidenceLog
 from gateway.evidence.payloads import Payloads
 from gateway.evidence.published import PublishedLog, PublishedShards
 from gateway.evidence.receipts import Receipts
+from gateway.evidence.root_key import read_root
 from gateway.evidence.shard import current_shard
 from gateway.evidence.state import EvidenceState
 from gateway.evidence.trust_list import TrustLists
@@ -85,6 +88,8 @@ class Services:
     """Everything that views and commands may ask for."""
 
     settings: Settings
+    rooted: Settings
+    """The same with the root key in place of the key-encryption key that wraps it: keys are derived from it."""
     clock: Clock
     listener: Listener | None
     database: Database
@@ -174,12 +179,10 @@ def build(
     containers = build_containers(settings, outsiders, clock)
     database = Database(settings.database_url, pool=settings.pool)
     require_tables(database)
-    wrap = KeyWrap(settings.key_encryption_key)
-    try:
+    with _let_go_on_failure(database):
+        rooted = replace(settings, key_encryption_key=read_root(database, settings.key_encryption_key))
         shard = current_shard(database, settings.log_origin, signers.log)
-    except GatewayError:
-        database.dispose()
-        raise
+    wrap = KeyWrap(rooted.key_encryption_key)
 
     checkpoint_database = Database(settings.checkpoint_database_url, pool=settings.pool)
     checkpoints = CheckpointStore(checkpoint_database)
@@ -217,12 +220,12 @@ def build(
     memory = RegisterMemory(database)
     clients = ClientRegister(database, memory, key_sets, clock)
     token_keys = TokenKeys(database, wrap, clock, acts=audit, times=key_times)
-    sign_in = build_sign_in(settings, database, memory, token_keys, replay, clients, audit, clock)
+    sign_in = build_sign_in(rooted, database, memory, token_keys, replay, clients, audit, clock)
 
     requests = Requests(clients, clock, settings.origin)
-    intake = build_intake(settings, database, wrap, holder_keys, clock)
+    intake = build_intake(rooted, database, wrap, holder_keys, clock)
     holders, sealing = intake.holders, intake.seals
-    seals = RecordSeals(sealing, PartyKeys(derived_key(settings, b"party-keys")), clock)
+    seals = RecordSeals(sealing, PartyKeys(derived_key(rooted, b"party-keys")), clock)
     questions = Questions(
         database,
         CaseRegister(database, holders, seals),
@@ -233,7 +236,7 @@ def build(
     class_keys = ClassKeys(database, wrap, clock)
     payloads = Payloads(wrap, class_keys)
     finished = FinishedExchanges(database, log, payloads)
-    cases = CaseHashes(derived_key(settings, b"case-refs"))
+    cases = CaseHashes(derived_key(rooted, b"case-refs"))
     receipts = Receipts(signers.receipt, settings.origin, log.origin, clock)
     journal = Journal(
         database,
@@ -265,6 +268,7 @@ def build(
     confirmations = build_confirmations(outsiders, database, log, shards, clock)
     return Services(
         settings=settings,
+        rooted=rooted,
         clock=clock,
         listener=listener,
         database=database,
@@ -281,7 +285,7 @@ def build(
         quotas=quotas,
         people=people,
         sign_ins=sign_ins,
-        desk=build_desk(settings, database, people, sign_ins, audit, replay, clock),
+        desk=build_desk(rooted, database, people, sign_ins, audit, replay, clock),
         client_keys=ClientKeys(database, audit, clock),
         key_sets=key_sets,
         key_warnings=KeyWarnings(database, audit, clock),
@@ -307,7 +311,7 @@ def build(
         containers=containers,
         mutual_log=MutualLog(database, cases),
         auditing=build_auditing(
-            settings,
+            rooted,
             database,
             log,
             audit,
@@ -338,3 +342,12 @@ def build(
         recovery=Recovery(database, journal, clock, settings.node),
         beats=Beats(database, clock, node=settings.node),
     )
+
+
+@contextmanager
+def _let_go_on_failure(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except GatewayError:
+        database.dispose()
+        raise

@@ -1,5 +1,6 @@
 """The doctor names what is wrong with a deployment, and what to do."""
 
+import base64
 import json
 import runpy
 import shutil
@@ -68,6 +69,10 @@ def test_what_would_refuse_a_start_is_found(told, settings):
 
     found, status = told(IPX_LOG_KEY=str(settings.receipt_key))
     assert (status, list(found)) == (2, ["settings and keys"])
+
+    found, status = told(IPX_KEY_ENCRYPTION_KEY=base64.b64encode(bytes(32)).decode())
+    assert (status, found["key-encryption key"]["level"]) == (2, "error")
+    assert "log" not in found
 
     checkpoints = Database(settings.checkpoint_database_url)
     with checkpoints.write() as session:

@@ -1,13 +1,18 @@
 """Every block of commands in docs/operators.md is run or says why not; keys are rotated so and what is old verifies."""
 
+import base64
 import json
+import shutil
 import stat
 from dataclasses import replace
 
 import pytest
 
 from gateway.clock import utc_now
+from gateway.db.engine import Database
+from gateway.evidence.root_key import make_root, read_root, rewrap_root
 from gateway.evidence.signers import read_signer
+from gateway.keywrap import KeyWrapError
 from gateway.worker import publish_trust
 from ipx.bundle import verify
 from ipx.errors import SignatureError
@@ -24,6 +29,7 @@ RUN = {
     *("make keys", "upgrade the tables", "what fills the disk"),
     *("rotate token keys", "end a token key at once", "make a receipt key", "publish the receipt key"),
     *("rotate the log key", "rotate the trust key", "renew a seal key", "change a holder's own key"),
+    "change the key-encryption key",
     *("change a client's key", "end a client's key at once", "end a holder's key at once"),
 }
 
@@ -110,6 +116,43 @@ def test_receipt_log_and_trust_keys_change_between_two_starts(kept, demo, settin
     assert public_key(after.http.get("/log/trust.jwk").json()).kid == read_signer(settings.trust_key).kid
     after.services.log.audit()
     after.close()
+
+
+def test_the_key_encryption_key_changes_while_the_gateway_serves(kept, demo, settings, tmp_path):
+    gateway, bundle, environ = kept
+    request = gateway.sign()
+    old = gateway.client().send(request)
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl not present")
+    guide.run("change the key-encryption key", tmp_path, environ)
+
+    still_verifies(gateway, bundle)
+    with pytest.raises(KeyWrapError, match="root-key"):
+        Gateway(demo, settings)
+    after = Gateway(
+        demo, replace(settings, key_encryption_key=base64.b64decode((tmp_path / "kek-2").read_text("ascii")))
+    )
+    assert after.client().send(request).evidence.receipt == old.evidence.receipt
+    assert after.urn() == gateway.urn()
+    still_verifies(after, bundle)
+    after.close()
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_new_tables_are_under_a_root_key_of_their_own(demo, settings, empty_database_url, tmp_path):
+    settings = replace(settings, database_url=empty_database_url)
+    guide.run("upgrade the tables", tmp_path, environment(demo, settings))
+    database = Database(empty_database_url)
+    kek = settings.key_encryption_key
+    root = read_root(database, kek)
+    make_root(database, kek)
+    again = read_root(database, kek)
+    with database.write() as session, pytest.raises(ValueError, match="is the old one"):
+        rewrap_root(session, kek, kek)
+    database.dispose()
+
+    assert root == again != kek
+    assert len(root) == len(kek)
 
 
 def test_keys_are_made_and_readable_by_their_owner_alone(tmp_path):
