@@ -17,6 +17,8 @@ XML, JSON = "application/xml", "application/json"
 
 def wants_xml(request: Request) -> bool:
     """Whether XML is named in `Accept` and liked better than JSON; `*/*` asks for JSON."""
+    if XML not in request.headers.get("Accept", ""):
+        return False
     named = {value.partition(";")[0].strip() for value, _ in request.accept_mimetypes}
     return XML in named and request.accept_mimetypes.quality(XML) > request.accept_mimetypes.quality(JSON)
 
