@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import resource
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, process_time
+
+from openpyxl import Workbook
 
 from connectors.deadline import Deadline
 from connectors.mapping import Mapped
@@ -71,9 +72,15 @@ def follow_large(place: str, megabytes: int) -> tuple[int, int, int]:
     count = _large_count(megabytes)
     text = "word " * (PAGE_BYTES // 5)
     source = _files(Path(place), "xml", lambda target: _write_xml(target, count, text=text, each=20))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _most_memory()
     mapped = _mapped(source)
-    return mapped, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return mapped, before, _most_memory()
+
+
+def _most_memory() -> int:
+    """Give the largest memory of this process so far, in KiB; `getrusage` counts what it was forked from as well."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
 
 
 def _large_count(megabytes: int) -> int:
@@ -124,6 +131,7 @@ _READ = {
     "xml": ('{format: xml, records: "/marks/mark"}', _NAMES),
     "json": ('{format: json, records: "marks"}', _NAMES),
     "csv": ("{format: csv}", _NAMES | {"each": '"@"', "text": "note"}),
+    "xlsx": ("{format: xlsx}", _NAMES | {"each": '"@"', "text": "note"}),
 }
 
 
@@ -148,7 +156,21 @@ def _write_csv(place: Path, count: int) -> None:
     (place / "marks.csv").write_text("no,filed,name,note\n" + "".join(rows))
 
 
-_FORMS: dict[str, Callable[[Path, int], None]] = {"xml": _write_xml, "json": _write_json, "csv": _write_csv}
+def _write_xlsx(place: Path, count: int) -> None:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(["no", "filed", "name", "note"])
+    for n in range(count):
+        sheet.append([f"{n:09}", "2024-01-10", f"MARK {n}", "a note"])
+    book.save(place / "marks.xlsx")
+
+
+_FORMS: dict[str, Callable[[Path, int], None]] = {
+    "xml": _write_xml,
+    "json": _write_json,
+    "csv": _write_csv,
+    "xlsx": _write_xlsx,
+}
 
 
 def _table(place: Path, rows: int) -> OpenSource:
