@@ -1,6 +1,6 @@
 """Figures and the log, as the auditor's console shows them; each figure leads to its exchanges."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 import svcs
 from flask import render_template
@@ -28,7 +28,13 @@ def reports() -> ResponseReturnValue:
     except InvalidInputError as error:
         return render_template("audit/reports.html", faults=error.faults, given=given, figures=None), 422
     figures = svcs.flask.get(Statistics).of(scope, since, until)
-    return render_template("audit/reports.html", figures=figures, given=given, span=_days_of(since, until))
+    return render_template(
+        "audit/reports.html",
+        figures=figures,
+        given=given,
+        span=_days_of(since, until),
+        days=[(day, _of_day(day.day, since, until)) for day in figures.days],
+    )
 
 
 @needs(ROLE)
@@ -58,3 +64,12 @@ def log() -> ResponseReturnValue:
 
 def _days_of(since: datetime, until: datetime) -> dict[str, str]:
     return {"since": instant(since), "until": instant(until)}
+
+
+def _of_day(day: date, since: datetime, until: datetime) -> dict[str, str]:
+    """Give the filter of what is counted of a day: all of it, or the part that lies in the time of the report."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    first, end = max(since, midnight), min(until, midnight + timedelta(days=1))
+    if end - first == timedelta(days=1):
+        return {"since": day.isoformat(), "until": day.isoformat()}
+    return _days_of(first, end)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
@@ -115,15 +115,16 @@ def _added(kinds: Counter[Kind], *names: str) -> list[tuple[tuple[Any, ...], int
 
 
 def _days(counts: Mapping[date, int], since: datetime, until: datetime) -> list[Day]:
+    """Give each day (UTC) of which any part lies in the time, the last one too; their counts add up to the total."""
     days: list[Day] = []
-    moment = since
-    while moment < until:
-        count = counts.get(moment.date(), 0)
+    day, last = since.astimezone(UTC).date(), (until - timedelta.resolution).astimezone(UTC).date()
+    while day <= last:
+        count = counts.get(day, 0)
         before = [known.count for known in days[-28:]]
         usual = median(before) if len(before) >= 7 else None  # noqa: PLR2004  (a week tells what is usual)
         is_unusual = usual is not None and count >= 10 and count > 3 * usual  # noqa: PLR2004  (said in `Day`)
-        days.append(Day(moment.date(), count, is_unusual))
-        moment += timedelta(days=1)
+        days.append(Day(day, count, is_unusual))
+        day += timedelta(days=1)
     return days
 
 

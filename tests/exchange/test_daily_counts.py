@@ -18,6 +18,7 @@ from ipx.encoding import b64url
 from ipx.ids import uuid7
 
 DAYS = 12
+INSTANT = timedelta.resolution
 NATION, CUSTOMS = Scope("person:carol", None), Scope("person:dora", "customs-xa")
 STATES = ("released", "denied", "pending", "failed")
 
@@ -104,7 +105,8 @@ class Past:
                 assert told(figures.policies) == Counter((version, one.state) for one, version in counted if version)
                 assert {one.holder: (one.median_ms, one.failed) for one in figures.holders} == times(rows)
                 days = Counter(one.received_at.date() for one in rows)
-                assert all(day.count == days[day.day] for day in figures.days)
+                assert {day.day: day.count for day in figures.days if day.count} == days
+                assert (figures.days[0].day, figures.days[-1].day) == (since.date(), (until - INSTANT).date())
 
 
 def told(cells, *names):

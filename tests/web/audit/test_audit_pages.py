@@ -186,6 +186,21 @@ def test_reports_count_what_there_is_and_lead_to_it(carol, exchanges):
     assert carol.get("/audit/reports?since=2020-01-01&until=2026-01-01").status_code == 422
 
 
+def test_part_of_a_day_is_counted_and_leads_to_what_was_counted(gateway, carol, exchanges):
+    now = gateway.services.clock()
+    first = (now - timedelta(days=2)).replace(hour=1, minute=2)
+    since, until = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (first, now + timedelta(hours=1)))
+    page = text_of(carol.get("/audit/reports", query_string={"since": since, "until": until}))
+    links = re.findall(r'href="(/audit/exchanges\?[^"]*)">(\d{4}-\d\d-\d\d)<.*?numeric">(\d+)', page)
+
+    assert {day for _, day, _ in links} >= {f"{now - timedelta(days=days):%Y-%m-%d}" for days in range(3)}
+    assert sum(int(count) for _, _, count in links) == len(exchanges)
+    for address, _, count in links:
+        assert re.search(rf"\b{count} exchanges?\.", text_of(carol.get(address))), address
+    assert carol.get(links[1][0]).request.args["since"] == links[1][1]  # a whole day is named by its day
+    assert carol.get(links[0][0]).request.args["since"] == since
+
+
 def test_a_later_head_is_proved_to_continue_an_earlier_one(gateway, carol):
     sizes = []
     for _ in range(2):
