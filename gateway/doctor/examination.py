@@ -63,14 +63,15 @@ def _running(settings: Settings, clock: Clock) -> Iterator[Finding]:
         return
     try:
         yield Finding("log", Level.OK, "continues what was published")
-        yield from _looked_at(services, clock)
+        yield from running(services, clock)
     except GatewayError as error:
         yield Finding("services", Level.ERROR, str(error), "see the part that is named; GET /health tells more")
     finally:
         services.close()
 
 
-def _looked_at(services: Services, clock: Clock) -> Iterator[Finding]:
+def running(services: Services, clock: Clock) -> Iterator[Finding]:
+    """Judge what only running services can tell: background work, those outside who confirm the log, sources."""
     services.replay.sweep(clock())
     newest = next(iter(services.beats.all()), None)
     if newest is None or newest.at < clock() - SILENT:

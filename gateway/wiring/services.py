@@ -188,7 +188,8 @@ def build(
     checkpoints = CheckpointStore(checkpoint_database)
     checkpoints.create_table()
     log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard)
-    log.open()
+    with _let_go_on_failure(database, checkpoint_database):
+        log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)
     trust_lists = TrustLists(
@@ -345,9 +346,10 @@ def build(
 
 
 @contextmanager
-def _let_go_on_failure(database: Database) -> Iterator[None]:
+def _let_go_on_failure(*databases: Database) -> Iterator[None]:
     try:
         yield
     except GatewayError:
-        database.dispose()
+        for database in databases:
+            database.dispose()
         raise

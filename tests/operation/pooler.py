@@ -40,13 +40,14 @@ def pgbouncer(server_url: str, **settings: str | int):
         text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
         assert count or name == "unix_socket_dir", f"{CONFIGURATION} says {name} no more"
     text = re.sub(r"(?m)^(auth_file|ipx) = .*\n", "", text)
-    reached = f"* = host={host} port={server_port} user={server.username}\n"
+    password = f" password={server.password}" if server.password else ""
+    reached = f"* = host={host} port={server_port} user={server.username}{password}\n"
     text = text.replace("[databases]\n", "[databases]\n" + reached)
     # Not in a folder of pytest's, which are closed to the user that PgBouncer becomes.
     with TemporaryDirectory(prefix="ipx-pgbouncer-") as folder:
         file = Path(folder, "pgbouncer.ini")
         if os.geteuid() == 0:
-            owner = pwd.getpwnam("postgres" if not host.startswith("/") else Path(host).owner())
+            owner = pwd.getpwnam("nobody" if not host.startswith("/") else Path(host).owner())
             text += f"user = {owner.pw_name}\n"
         file.write_text(text)
         Path(folder).chmod(0o755)

@@ -9,6 +9,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -20,10 +21,11 @@ from gateway.cli import main
 from gateway.clock import utc_now
 from gateway.db.engine import Database
 from gateway.demo.run import free_port
-from gateway.doctor import outside, stores, surroundings
+from gateway.doctor import examination, outside, stores, surroundings
 from gateway.doctor.finding import Level
 from gateway.evidence.outsiders import Authority as Stamper
 from gateway.evidence.outsiders import Outsiders, Witness
+from gateway.evidence.state import Confirmation, Standing
 from gateway.settings import Pool
 from ipx.keys import generate_signer
 from ipx.merkle import EMPTY_ROOT
@@ -240,6 +242,29 @@ def test_the_certificate_that_callers_see(tmp_path):
         server.server_close()
     assert look(now, issuer, f"https://localhost:{free_port()}").level is Level.WARNING
     assert list(surroundings.presented("http://127.0.0.1:8080", now)) == []
+
+
+@pytest.mark.parametrize(
+    ("standing", "level"),
+    [
+        (Confirmation.CURRENT, Level.OK),
+        (Confirmation.UNWITNESSED, Level.WARNING),
+        (Confirmation.OVERDUE, Level.ERROR),
+        (Confirmation.CONTRADICTED, Level.ERROR),
+    ],
+)
+def test_what_outsiders_do_not_confirm_and_sources_that_fail(one_gateway, monkeypatch, standing, level):
+    services = one_gateway.services
+    failing = [SimpleNamespace(source="court-xa-cases")] if level is not Level.OK else []
+    monkeypatch.setattr(services.evidence_state, "look", lambda: Standing(standing, reasons=("w1 is silent",)))
+    monkeypatch.setattr(services.intake.following, "failing", lambda: failing)
+
+    found = {one.check: one for one in examination.running(services, services.clock)}
+
+    assert found["witnesses and time-stamps"].level is level
+    assert (found["witnesses and time-stamps"].remedy == "") == (level is Level.OK)
+    assert found["sources"].level is (Level.WARNING if failing else Level.OK)
+    assert not failing or "court-xa-cases" in found["sources"].found
 
 
 def test_times_that_do_not_fit_and_a_node_that_waits_for_its_exchanges(demo, monkeypatch):
