@@ -1,7 +1,7 @@
 """`make load`: the gateway under ever more connections, with records of all sizes, beside the holder's own system.
 
-make load                                    a log of 100,000 entries, steps of ten seconds: some five minutes
-make load LOAD="--small"                     a log of 2,000, steps of a second: what CI runs
+make load                                    100,000 exchanges behind it, steps of ten seconds: some five minutes
+make load LOAD="--small"                     2,000, steps of a second: what CI runs
 make load LOAD="--aged 1000000 --write"      a million; the table and the plot go into docs/performance.md
 make load LOAD="--database postgresql"       on the server of IPX_TEST_POSTGRES_URL, or on one that is started
 """
@@ -27,14 +27,16 @@ from tests.load.steps import CONNECTIONS, climb, volley
 from tests.load.worlds import Gateway, direct, gateway
 
 AGED_CONNECTIONS = 32
-ROUNDS = 3
+ROUNDS = 5
 PACE_PER_SECOND = 100.0
 """What GovStack's Information Mediator must bear, each call within a second: over a thousand open connections."""
 
 
 @click.command()
 @click.option("--small", is_flag=True, help="Short steps and a young log: about a minute.")
-@click.option("--aged", type=click.IntRange(min=0), help="Entries of the older log; 100,000, or 2,000 with --small.")
+@click.option(
+    "--aged", type=click.IntRange(min=0), help="Exchanges of the older gateway; 100,000, or 2,000 with --small."
+)
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
 @click.option("--write", is_flag=True, help="Write table and plot into docs/performance.md.")
 def main(*, small: bool, aged: int | None, database: str, write: bool) -> None:
@@ -44,7 +46,8 @@ def main(*, small: bool, aged: int | None, database: str, write: bool) -> None:
     entries = entries if aged is None else aged
     _open_files(2 * max(CONNECTIONS) + 100)
     faults = Faults()
-    figures.heading(machine.describe())
+    described = machine.describe()
+    figures.heading(described)
     try:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="ipx-load-", ignore_cleanup_errors=True)))
@@ -52,7 +55,7 @@ def main(*, small: bool, aged: int | None, database: str, write: bool) -> None:
             run = _measure(stack, folder, postgres, seconds, entries, faults)
         report.tell(run)
         if write:
-            report.write(run, machine.describe(), database)
+            report.write(run, described, database)
     except NoPostgresError as error:
         raise click.UsageError(f"no PostgreSQL: {error}") from error
     except (DemoError, LoadError, ServerError) as error:
@@ -77,22 +80,22 @@ def _measure(
     figures.say(f"{open_connections} open connections at {PACE_PER_SECOND:.0f}/s")
     paced = volley(young, open_connections, paced_calls, faults, per_second=PACE_PER_SECOND)
     memory = young.server.worker_memory()
-    figures.say(f"preparing a gateway whose log has {entries:,} entries")
+    figures.say(f"preparing a gateway with {entries:,} exchanges behind it")
     old = stack.enter_context(gateway(folder / "old", postgres, entries))
     volley(old, 8, 200, faults)
-    return report.Run(steps, PACE_PER_SECOND, paced, memory, entries, _aged(young, old, seconds, faults))
+    ratio = _aged(young, old, seconds, faults)
+    return report.Run(steps, PACE_PER_SECOND, paced, memory, entries, AGED_CONNECTIONS, ratio)
 
 
 def _aged(young: Gateway, old: Gateway, seconds: float, faults: Faults) -> float:
-    """Measure the two in turns; the median of the rounds' own ratios."""
+    """Measure the two in turns, now the one first and now the other; the median of the rounds' own ratios."""
     ratios = []
+    count = round(100 * seconds) + AGED_CONNECTIONS
     for number in range(ROUNDS):
-        rates = []
-        for side in (young, old):
-            count = round(100 * seconds) + AGED_CONNECTIONS
-            rates.append(volley(side, AGED_CONNECTIONS, count, faults).per_second)
-        ratios.append(rates[1] / rates[0])
-        figures.say(f"round {number + 1} of {ROUNDS}: young log {rates[0]:.0f}/s, old log {rates[1]:.0f}/s")
+        sides = (young, old) if number % 2 == 0 else (old, young)
+        rates = {side: volley(side, AGED_CONNECTIONS, count, faults).per_second for side in sides}
+        ratios.append(rates[old] / rates[young])
+        figures.say(f"round {number + 1} of {ROUNDS}: young log {rates[young]:.0f}/s, old log {rates[old]:.0f}/s")
     return median(ratios)
 
 

@@ -13,6 +13,7 @@ from tests.load.steps import Row, Step
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "performance.md"
+NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 PLOTS: Final = ROOT / "docs" / "pictures"
 
 
@@ -26,6 +27,7 @@ class Run:
     memory: Memory | None
     """Of the larger worker after all steps."""
     aged_entries: int
+    aged_connections: int
     aged_ratio: float
     """Rate with the older log beside the rate with the young one."""
 
@@ -48,7 +50,7 @@ def tell(run: Run) -> None:
         figures.milliseconds(f"load-paced-{name}", value)
     figures.count("load-paced-errors", run.paced.errors)
     figures.count("load-paced-mixed", run.paced.mixed)
-    figures.heading(f"a log of {run.aged_entries:,} entries beside an empty one")
+    figures.heading(f"{run.aged_entries:,} exchanges in log and table beside none")
     figures.ratio("load-aged/young", run.aged_ratio)
     if run.memory is not None:
         figures.memory("load-worker-memory", run.memory.resident, run.memory.proportional, run.memory.peak)
@@ -73,39 +75,45 @@ def table(run: Run, machine: str, database: str, plot: str) -> str:
     """Write what people read."""
     day = datetime.now(UTC).date().isoformat()
     lines = [
-        f"Run on {day}, {database}: {machine}.",
+        f"Taken on {day} on {NAMES[database]}: {machine}.",
         "",
         "| connections | direct /s | through /s | through : direct | p50 ms | p95 ms | p99 ms | errors | mixed |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for step in run.steps:
         row = step.through
-        lines.append(
-            f"| {row.connections} | {step.direct.per_second:.0f} | {row.per_second:.0f} "
-            f"| {row.per_second / step.direct.per_second:.3f} | {row.p50_ms:.0f} | {row.p95_ms:.0f} | {row.p99_ms:.0f} "
-            f"| {row.errors} | {row.mixed} |"
-        )
-    row = run.paced
-    memory = (
-        "unknown"
-        if run.memory is None
-        else f"{run.memory.resident:.0f} MB resident ({run.memory.proportional:.0f} MB where what is shared is divided "
-        f"among those who share it), {run.memory.peak:.0f} MB at most"
-    )
-    said = (
-        f"{row.connections} open connections at an even {run.pace:.0f} calls a second: p50 {row.p50_ms:.0f} ms, "
-        f"p95 {row.p95_ms:.0f} ms, p99 {row.p99_ms:.0f} ms, {row.errors} errors, {row.mixed} mixed. "
-        f"With {run.aged_entries:,} entries in the log the rate is {run.aged_ratio:.2f} of that with an empty one. "
-        f"Largest worker: {memory}."
-    )
+        rates = f"{step.direct.per_second:.0f} | {row.per_second:.0f} | {row.per_second / step.direct.per_second:.3f}"
+        lines.append(_line(f"{row.connections}", rates, row))
+    paced = run.paced
+    lines.append(_line(f"{paced.connections}, at an even {run.pace:.0f}/s", f"| {paced.per_second:.0f} |", paced))
     lines += [
         "",
-        said,
+        _aged(run),
+        _memory(run.memory),
         "",
-        f"![Rate and time of a call by connections, {database}](pictures/{plot})",
+        f"![Rate and time of a call by connections, {NAMES[database]}](pictures/{plot})",
         "",
     ]
     return "\n".join(lines)
+
+
+def _line(what: str, rates: str, row: Row) -> str:
+    times = f"{row.p50_ms:.0f} | {row.p95_ms:.0f} | {row.p99_ms:.0f}"
+    return f"| {what} | {rates} | {times} | {row.errors} | {row.mixed} |"
+
+
+def _aged(run: Run) -> str:
+    behind = f"With {run.aged_entries:,} exchanges in the log and in the table"
+    return f"{behind} the rate over {run.aged_connections} connections is {run.aged_ratio:.2f} of that with none."
+
+
+def _memory(memory: Memory | None) -> str:
+    if memory is None:
+        return "This system does not tell how much memory a worker has."
+    return (
+        f"The larger worker then has {memory.resident:.0f} MB in memory, {memory.proportional:.0f} MB where pages that "
+        f"processes share are divided among them; at its most it had {memory.peak:.0f} MB."
+    )
 
 
 def _plot(run: Run, path: Path) -> None:

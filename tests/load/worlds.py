@@ -34,7 +34,7 @@ class Side(Protocol):
     ) -> Looked: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gateway:
     server: Served
     desk: Requester
@@ -51,7 +51,7 @@ class Gateway:
         return answers.through(calls, chosen, volley, faults)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Direct:
     server: Served
 
