@@ -93,6 +93,7 @@ def running(services: Services, clock: Clock) -> Iterator[Finding]:
         yield from outside.witnesses(outsiders, services.log.key, clock, http)
         if outsiders.authority is not None:
             yield outside.authority(outsiders.authority, clock, http)
+    yield stores.seals(services.database, services.settings, clock())
     failing = [one.source for one in services.intake.following.failing()]
     if failing:
         yield Finding("sources", Level.WARNING, f"failing: {', '.join(failing)}", "see `ipx-gateway source status`")

@@ -14,7 +14,9 @@ from gateway.clock import Clock
 from gateway.db import migrate
 from gateway.db.engine import Database, parse_url
 from gateway.doctor.finding import Finding, Level
+from gateway.doctor.surroundings import ENDS_SOON
 from gateway.errors import GatewayError, SettingsError
+from gateway.evidence.models import SigningKey
 from gateway.settings import Settings
 from gateway.wiring import replay_store
 
@@ -148,6 +150,26 @@ def replay(settings: Settings, database: Database) -> Finding:
     finally:
         kept.close()
     return Finding(name, Level.OK, "Redis, which keeps what it is told")
+
+
+def seals(database: Database, settings: Settings, now: datetime) -> Finding:
+    """Find seal keys that end while nobody can publish the next one by itself."""
+    name = "seal keys"
+    ends = (
+        select(SigningKey.owner, func.max(SigningKey.valid_until))
+        .where(SigningKey.role == "seal", SigningKey.revoked_at.is_(None))
+        .group_by(SigningKey.owner)
+    )
+    with database.read_connection() as connection:
+        soon = sorted(
+            owner for owner, until in connection.execute(ends) if until is not None and until < now + ENDS_SOON
+        )
+    if soon and settings.trust_key is None:
+        return Finding(
+            name, Level.WARNING, f"less than 30 days are left to those of {', '.join(soon)}",
+            "run `ipx-gateway seal-key renew HOLDER --key FILE` for each: verifiers must know the next one before its use",
+        )  # fmt: skip
+    return Finding(name, Level.OK, "renewed by the gateway" if settings.trust_key else "more than 30 days are left")
 
 
 def _share(first: Any, second: Any) -> bool:

@@ -267,6 +267,17 @@ def test_what_outsiders_do_not_confirm_and_sources_that_fail(one_gateway, monkey
     assert not failing or "court-xa-cases" in found["sources"].found
 
 
+def test_seal_keys_that_end_where_the_trust_key_is_offline(one_gateway):
+    one_gateway.ask()  # the first use of the seal of ipo-xa
+    database, now = one_gateway.services.database, utc_now()
+    offline = replace(one_gateway.settings, trust_key=None)
+    late = stores.seals(database, offline, now + timedelta(days=710))
+
+    assert (late.level, "ipo-xa" in late.found, "seal-key renew" in late.remedy) == (Level.WARNING, True, True)
+    assert stores.seals(database, offline, now).level is Level.OK
+    assert stores.seals(database, one_gateway.settings, now + timedelta(days=710)).level is Level.OK
+
+
 def test_times_that_do_not_fit_and_a_node_that_waits_for_its_exchanges(demo, monkeypatch):
     base = demo.settings
     assert surroundings.times(base).level is Level.OK
