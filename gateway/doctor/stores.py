@@ -167,7 +167,7 @@ def seals(database: Database, settings: Settings, now: datetime) -> Finding:
     if soon and settings.trust_key is None:
         return Finding(
             name, Level.WARNING, f"less than 30 days are left to those of {', '.join(soon)}",
-            "run `ipx-gateway seal-key renew HOLDER --key FILE` for each: verifiers must know the next one before its use",
+            "run `ipx-gateway seal-key renew HOLDER --key FILE` for each: verifiers must know it before its use",
         )  # fmt: skip
     return Finding(name, Level.OK, "renewed by the gateway" if settings.trust_key else "more than 30 days are left")
 
