@@ -39,7 +39,7 @@ def exchanges() -> ResponseReturnValue:
             ),
             "outcomes": [(name, labels.label("outcome", name)) for name in OUTCOMES],
         },
-        "saved": svcs.flask.get(SavedSearches).list(scope),
+        "saved": svcs.flask.get(SavedSearches).list(scope, "exchanges"),
         "is_open": bool(given),
     }
     try:
@@ -66,20 +66,21 @@ def acts() -> ResponseReturnValue:
     """Find administrative acts, sign-ins, refusals, and what auditors looked at."""
     scope = of_person(current_person())
     given = addresses.given()
+    shown: dict[str, Any] = {"given": given, "saved": svcs.flask.get(SavedSearches).list(scope, "acts")}
     try:
         wanted, after = act_filter(given), addresses.after("acts", scope, given)
     except InvalidInputError as error:
-        return render_template("audit/acts.html", faults=error.faults, page=None, given=given), 422
+        return render_template("audit/acts.html", faults=error.faults, page=None, **shown), 422
     page = svcs.flask.get(Search).acts(scope, wanted, after=after, limit=PAGE_ROWS)
     if after is None:
         svcs.flask.get(Looks).searched(scope, "acts", wanted.parameters(), page.total)
     return render_template(
         "audit/acts.html",
         page=page,
-        given=given,
         older=addresses.older("acts", scope, given, page.after),
         is_first=after is None,
         query=urlencode(wanted.parameters()),
+        **shown,
     )
 
 

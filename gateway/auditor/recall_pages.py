@@ -13,11 +13,13 @@ from gateway.auditor.filters import RECALL_STATES, recall_filter
 from gateway.auditor.handing_out import list_file
 from gateway.auditor.looking import Looks
 from gateway.auditor.recalls import RecallSearch
+from gateway.auditor.saved import SavedSearches
 from gateway.auditor.scope import of_person
 from gateway.auditor.search import PAGE_ROWS
 from gateway.errors import InvalidInputError
 from gateway.exchange.recall_statements import KINDS
 from gateway.people.access import current_person, needs
+from gateway.records.catalogue import CATALOGUE
 from gateway.web import labels
 
 
@@ -31,6 +33,10 @@ def recalls() -> ResponseReturnValue:
         "agencies": [(agency.code, agency.code) for agency in svcs.flask.get(Agencies).agencies()],
         "kinds": [(name, labels.label("recall", name)) for name in KINDS],
         "states": [(name, labels.label("recall_state", name)) for name in RECALL_STATES],
+        "record_types": sorted(
+            ((name, labels.label("record_type", name)) for name in CATALOGUE.types), key=lambda pair: pair[1]
+        ),
+        "saved": svcs.flask.get(SavedSearches).list(scope, "recalls"),
     }
     try:
         wanted, after = recall_filter(given), addresses.after("recalls", scope, given)

@@ -50,10 +50,13 @@ class SavedSearches:
         self._database = database
         self._clock = clock
 
-    def list(self, scope: Scope) -> Sequence[Saved]:
-        """Give one's own, and those that others of the same agency share, by name."""
+    def list(self, scope: Scope, kind: str | None = None) -> Sequence[Saved]:
+        """Give one's own, and those that others of the same agency share, by name; None: of every kind."""
+        query = select(SavedSearch).where(_visible(scope)).order_by(SavedSearch.name)
+        if kind is not None:
+            query = query.where(SavedSearch.kind == kind)
         with self._database.read() as session:
-            rows = session.scalars(select(SavedSearch).where(_visible(scope)).order_by(SavedSearch.name)).all()
+            rows = session.scalars(query).all()
         return [_saved(row, scope) for row in rows]
 
     def show(self, scope: Scope, saved_id: str) -> Saved:

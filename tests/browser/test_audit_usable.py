@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gateway.auditor.scope import Scope
 from ipx.client import Client
 from ipx.keyfile import read_key
 from ipx.recalls import Recalls
@@ -26,6 +27,8 @@ def paths(site):
     site.services.agencies.set_client_scopes(OFFICE, scopes, actor="test")
     with Client(site.origin, OFFICE, read_key(site.demo.world.keys[OFFICE])) as client:
         recall = Recalls(client).make(record, "recalled", "entered twice")
+    for kind in ("exchanges", "acts", "recalls"):  # each list offers to open and to delete one
+        site.services.auditing.saved.save(Scope("person:carol", None), f"My {kind}", kind, {})
     names = {
         "exchange_id": answer.evidence.exchange,
         "flag_id": planted_flag(site.services),

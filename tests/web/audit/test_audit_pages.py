@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gateway.audit.models import AuditEntry
 from gateway.auditor.pages import blueprint
+from gateway.auditor.scope import Scope
 from ipx import evidence
 from tests.exchange.test_flags import planted_flag
 from tests.exchange.test_recalls import allow, make
@@ -147,21 +148,46 @@ def test_older_exchanges_follow_and_a_cursor_of_another_filter_is_refused(gatewa
     assert carol.get(html.unescape(older).replace("customs-xa", "court-xa")).status_code == 422
 
 
-def test_a_search_is_saved_under_a_name_and_opened_again(carol, exchanges):
-    page = carol.get("/audit/exchanges?requester=customs-xa")
-    token = re.search(r'name="csrf_token" value="([^"]+)"', text_of(page))[1]
-    saved = carol.post(
-        "/audit/searches",
-        data={"csrf_token": token, "requester": "customs-xa", "name": "Customs", "shared": "yes"},
-        follow_redirects=True,
-    )
-    address = re.search(r'href="(/audit/searches/[^"]+)"', text_of(saved))[1]
-    opened = carol.get(address)
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("exchanges", {"requester": "customs-xa"}),
+        ("acts", {"act": "person.signed_in"}),
+        ("recalls", {"kind": "recalled", "record_type": "trademark", "state": "open"}),
+    ],
+)
+def test_a_search_of_any_list_is_saved_under_a_name_opened_again_and_deleted(carol, kind, wanted):
+    found = carol.get(f"/audit/{kind}", query_string=wanted)
+    action = re.search(r'action="(/audit/searches[^"]*)"', text_of(found))[1]
+    hidden = dict(re.findall(r'type="hidden" name="([a-z_]+)" value="([^"]*)"', text_of(found).split(action)[1]))
+    saved = carol.post(action, data={**hidden, "name": "Mine", "shared": "yes"}, follow_redirects=True)
+    address = re.search(r'href="(/audit/searches/[^"]+)">Mine<', text_of(saved))[1]
+    opened = carol.get(address, follow_redirects=True)
+    others = [text_of(carol.get(f"/audit/{other}")) for other in ("exchanges", "acts", "recalls") if other != kind]
+    chinese = text_of(carol.get(f"/audit/{kind}?lang=zh_Hans_CN"))
+    deleted = carol.post(f"{address}/delete", data={"csrf_token": hidden["csrf_token"]})
 
-    assert "saved as Customs" in text_of(saved)
-    assert opened.headers["Location"].endswith("/audit/exchanges?requester=customs-xa")
-    assert carol.post(f"{address}/delete", data={"csrf_token": token}).status_code == 303
+    assert "saved as Mine" in text_of(saved)
+    assert (opened.request.path, opened.request.args.to_dict()) == (f"/audit/{kind}", wanted)
+    assert not any(address in page for page in others)
+    assert "删除 Mine" in chinese
+    assert (deleted.status_code, deleted.headers["Location"]) == (303, f"/audit/{kind}")
     assert carol.get(address).status_code == 404
+    assert carol.post("/audit/searches?list=flags", data={**hidden, "name": "Flags"}).status_code == 404
+
+
+def test_a_saved_search_of_a_colleague_is_opened_and_only_its_owner_is_offered_to_delete_it(gateway, carol, dora):
+    searches = gateway.services.auditing.saved
+    of_jo, of_dora = (
+        searches.save(Scope(f"person:{name}", "customs-xa"), name, "recalls", {"state": "overdue"}, is_shared=True).id
+        for name in ("jo", "dora")
+    )
+    page = text_of(dora.get("/audit/recalls"))
+
+    assert f"/audit/searches/{of_jo}" in page
+    assert f"/audit/searches/{of_jo}/delete" not in page
+    assert f"/audit/searches/{of_dora}/delete" in page
+    assert f"/audit/searches/{of_jo}" not in text_of(carol.get("/audit/recalls"))
 
 
 def test_reports_count_what_there_is_and_lead_to_it(carol, exchanges):
