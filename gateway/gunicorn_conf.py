@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gateway import heap
+from gateway import cores, heap
 
 bind = os.environ.get("IPX_BIND", "127.0.0.1:8080")
 workers = int(os.environ.get("IPX_WORKERS", "2"))
@@ -48,6 +48,8 @@ if os.environ.get("IPX_METRICS_TOKEN") and METRICS_FOLDER not in os.environ:
     os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="ipx-metrics-")
 
 heap.keep_small()  # workers have it from the master
+
+IS_PINNED = cores.is_pinned(os.environ.get("IPX_PIN_WORKERS", "auto"), workers)
 
 COLLECT_AFTER = 20_000
 """How many objects more than were let go make the collector look for cycles."""
@@ -88,6 +90,18 @@ def on_starting(server: Any) -> None:
     import_module("gateway.wsgi")
     gc.collect()
     gc.freeze()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """In gunicorn's own process, before each worker: choose the core that fewest of those that live are kept to."""
+    if IS_PINNED:
+        worker.core = cores.least_used(getattr(other, "core", None) for other in server.WORKERS.values())
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """In a new worker, before it has any other thread."""
+    if IS_PINNED:
+        cores.keep_to(worker.core)
 
 
 def post_worker_init(_worker: Any) -> None:

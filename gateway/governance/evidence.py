@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from gateway import cores
 from gateway.governance.books import PolicyBooks
 from gateway.governance.replays import Replays
 from policies.cards import NoCard, card
@@ -119,7 +120,8 @@ class EvidenceRuns:
 
     def compare(self, old: PolicyBook, new: PolicyBook, tier: Tier, owner: str) -> Comparison:
         """Compare what two books make of one tier and owner, in a child process."""
-        return compare_apart(old, new, tier, owner, self._registry(), self._limits)
+        with cores.any_core():
+            return compare_apart(old, new, tier, owner, self._registry(), self._limits)
 
     def _lint(self, proposal: Proposal) -> Found:
         findings = [
