@@ -183,7 +183,10 @@ def test_each_exchange_has_its_turn_for_as_long_as_its_answer_is_made(gateway):
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
-@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system does not tell what is shared")
+@pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists() or not Path("/proc/thread-self/children").exists(),
+    reason="the system does not tell what is shared",
+)
 def test_workers_share_what_the_master_loaded(demo, settings):
     with serving(demo, settings) as (_, server):
         [worker] = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text("ascii").split()
