@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import ColumnElement, and_, literal, or_, select, true
 
 from gateway.audit.models import AuditEntry
 from gateway.auditor.models import ExchangeDay
-from gateway.exchange.models import Exchange
+from gateway.exchange.models import Exchange, Recall
 from gateway.oauth.guard import Caller
 from gateway.people.access import SignedIn
+from gateway.people.models import Person
+from policies.reference import TIERS
 
 OWN: Final = "audit:read"
 """Scope of a client that audits for its own agency."""
@@ -42,14 +44,22 @@ class Scope:
         )
 
     def acts(self) -> ColumnElement[bool]:
-        """Select the acts that an agency's own systems did, or that were done to the agency and what is its own."""
+        """Select what the agency's own systems and people did, and what was done to it and to what is its own.
+
+        Its own are its systems, its people with their sign-ins, its policies and the recalls that it made.
+        """
         if self.agency is None:
             return true()
         own = f"{self.agency}."
+        people = select(literal("person:") + Person.username).where(Person.agency_code == self.agency)
+        recalls = select(literal("recall:") + Recall.id).where(Recall.holder == self.agency)
         return or_(
-            AuditEntry.subject == self.agency,
+            AuditEntry.subject.in_([self.agency, *(f"{tier}/{self.agency}" for tier in TIERS)]),
             AuditEntry.subject.startswith(own, autoescape=True),
+            AuditEntry.subject.in_(people),
+            AuditEntry.subject.in_(recalls),
             AuditEntry.actor.startswith(own, autoescape=True),
+            AuditEntry.actor.in_(people),
             AuditEntry.actor == self.actor,
         )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.auditor.filters import recall_filter
+from gateway.auditor.filters import act_filter, recall_filter
 from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.errors import InvalidInputError, UnknownError
 from ipx.channel import Call
@@ -80,6 +80,20 @@ def test_every_filter_finds_and_misses(recalled):
         assert found(gateway, NATION, **other) == [], other
     with pytest.raises(InvalidInputError):
         recall_filter({"kinds": "recalled"})
+
+
+def test_the_holder_s_auditor_finds_what_became_of_a_recall_and_an_addressee_s_its_own_word_only(recalled):
+    gateway, recall_id, _ = recalled
+    made, said = ("record.recalled", OFFICE), ("recall.acknowledged", CUSTOMS)
+
+    def acts(scope):
+        wanted = act_filter({"subject": f"recall:{recall_id}"})
+        page = gateway.services.auditing.search.acts(scope, wanted, after=None, limit=50)
+        return {(one.act, one.actor) for one in page.items}
+
+    assert acts(NATION) == acts(HOLDER) == {made, said}
+    assert acts(OF_CUSTOMS) == {said}
+    assert acts(OF_COURT) == set()
 
 
 def test_an_exchange_shows_who_called_its_record_back_and_how_many_acknowledged(recalled):

@@ -159,6 +159,44 @@ def test_an_agency_s_auditor_sees_acts_on_its_own_things_only(gateway):
     assert subjects(Scope("person:x", "court")) == set()  # whose code another one begins with
 
 
+def test_an_agency_s_auditor_sees_what_its_people_did_and_their_sign_ins_and_nobody_else_s(gateway):
+    services = gateway.services
+    for username, agency in (("nina", "customs-xa"), ("paul", "court-xa"), ("lena", None)):
+        services.people.add(username, name=username, roles=[], agency=agency, actor="operator:tests")
+        meant = next(one for one in services.people.people() if one.username == username)
+        services.desk.locks.refuse(meant, factor="password", address="192.0.2.7")
+        services.agencies.grant("ipo-xb", ["introspect"], actor=f"person:{username}")
+        services.agencies.withdraw("ipo-xb", ["introspect"], actor=f"person:{username}")
+    search = services.auditing.search
+
+    def seen(scope, **wanted):
+        page = search.acts(scope, act_filter(wanted), after=None, limit=50)
+        assert page.total == len(page.items)
+        assert [one.id for one in page.items] == [one.id for one in search.every_act(scope, act_filter(wanted))]
+        return {(item.actor, item.subject) for item in page.items}
+
+    for username, scope in (("nina", OF_CUSTOMS), ("paul", OF_COURT)):
+        person, other = f"person:{username}", "person:paul" if username == "nina" else "person:nina"
+        assert seen(scope, act="person.sign_in_refused") == {("stranger", person)}
+        assert seen(scope, act="person.added") == {("operator:tests", person)}
+        assert seen(scope, actor=person) == {(person, "ipo-xb")}
+        for hidden in (other, "person:lena"):
+            assert seen(scope, actor=hidden) == seen(scope, subject=hidden) == set()
+    assert len(seen(NATION, act="person.sign_in_refused")) == 3
+
+
+def test_an_agency_s_auditor_sees_the_activation_of_its_own_policies(gateway):
+    def activated(scope):
+        page = gateway.services.auditing.search.acts(scope, act_filter({"act": "policy"}), after=None, limit=200)
+        return {item.subject for item in page.items if item.act == "policy.activated"}
+
+    assert {"holder/ipo-xa", "holder/ipo-xb"} <= activated(NATION)
+    assert (
+        activated(Scope("person:x", "ipo-xa")) == {one for one in activated(NATION) if one.endswith("/ipo-xa")} != set()
+    )
+    assert activated(Scope("person:x", "ipo")) == set()
+
+
 def test_one_exchange_is_shown_with_its_request_receipt_and_a_proof_made_anew(gateway, asked):
     found = gateway.services.auditing.reader.read(NATION, asked["mark"])
 
