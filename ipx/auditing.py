@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 from urllib.parse import quote, urlencode
 
 from ipx import evidence
@@ -68,10 +68,10 @@ class Auditor:
                 return
             cursor = page.next
 
-    def export(self, kind: Kind, wanted: Mapping[str, str], form: Literal["csv", "ndjson"]) -> bytes:
-        """Take all that is found as one file, as the gateway writes it; it notes the export in its log."""
+    def export(self, kind: Kind, wanted: Mapping[str, str], form: Literal["csv", "ndjson"], into: BinaryIO) -> None:
+        """Write all that is found into a file, as the gateway streams it; it notes the export in its log."""
         query = urlencode({**wanted, "format": form})
-        return self._client.get(f"/audit/{kind}/export?{query}", scope=self._scope, accept="*/*").body
+        self._client.download(f"/audit/{kind}/export?{query}", into, scope=self._scope)
 
     def flag(self, flag: str) -> dict[str, Json]:
         """Open one flag: its reason in words, what came of it, and the search that finds its exchanges.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import httpx
@@ -108,10 +109,14 @@ class Channel:
     def deadline(self) -> Deadline:
         return Deadline(self._patience.total_seconds, self.time)
 
-    def send(self, make: Callable[[], Call], deadline: Deadline) -> Reply:
+    def send(self, make: Callable[[], Call], deadline: Deadline, into: BinaryIO | None = None) -> Reply:
         """Send until an answer comes that settles the matter, pausing as Retry-After says.
 
-        `make` builds the call anew for each attempt, because a proof of possession serves once.
+        Args:
+            make: builds the call anew for each attempt, because a proof of possession serves once.
+            deadline: of all attempts.
+            into: where the body of a success goes, however large and however long it takes, instead of into the
+                answer; written from its beginning.
 
         Returns:
             The answer; a last «come back later» too, where coming back would end past the deadline.
@@ -125,7 +130,7 @@ class Channel:
             reply: Reply | None = None
             fault = "no time left"
             try:
-                reply = self._once(call, deadline)
+                reply = self._once(call, deadline, into)
             except httpx.RequestError as error:
                 fault = f"{type(error).__name__}: {error}"
             pause = back_off_seconds(attempt)
@@ -157,7 +162,7 @@ class Channel:
             raise reply.problem(self.time.now())
         return reply
 
-    def _once(self, call: Call, deadline: Deadline) -> Reply:
+    def _once(self, call: Call, deadline: Deadline, into: BinaryIO | None) -> Reply:
         left = deadline.seconds_left
         if left <= 0:
             raise httpx.ReadTimeout("the time for this call is over")
@@ -169,6 +174,12 @@ class Channel:
         )
         response = self._http.send(request, stream=True)
         try:
+            if into is not None and response.status_code == _OK:
+                into.seek(0)
+                into.truncate()
+                for chunk in response.iter_raw(65_536):
+                    into.write(chunk)
+                return Reply(response.status_code, response.headers, b"", call.url)
             body = bytearray()
             for chunk in response.iter_raw(65_536):
                 body += chunk

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -231,6 +231,17 @@ class Client:
             raise reply.problem(self._channel.time.now())
         return reply
 
+    def download(self, path: str, into: BinaryIO, *, scope: str) -> None:
+        """Write something below `/v1` into a file, however large it is.
+
+        Raises:
+            ProblemError: the gateway refused, with the problem that says why.
+        """
+        call = Call("GET", f"{self._resource}{path}", {"Accept": "*/*"})
+        reply = self._call(call, Grant(scope, self._resource), into)
+        if reply.status != _OK:
+            raise reply.problem(self._channel.time.now())
+
     def post(self, path: str, document: Mapping[str, Json] | str, *, scope: str, seen: str | None = None) -> Reply:
         """Send a document to something below `/v1` with a token for these scopes; `seen`: the version it is about.
 
@@ -274,7 +285,7 @@ class Client:
     def _resource(self) -> str:
         return f"{self.gateway}/v1"
 
-    def _call(self, call: Call, grant: Grant) -> Reply:
+    def _call(self, call: Call, grant: Grant, into: BinaryIO | None = None) -> Reply:
         """Call the API with a bound token; answer a nonce challenge, renew a dead token, at most `_TRIES` calls."""
         deadline = self._channel.deadline()
         tokens = self._signed_in(deadline)
@@ -286,7 +297,7 @@ class Client:
                 proof = prove(self._proof_key, call.method, call.url, now=now, nonce=self._nonce, token=token)
                 return replace(call, headers={**call.headers, "Authorization": f"DPoP {token}", "DPoP": proof})
 
-            reply = self._channel.send(make, deadline)
+            reply = self._channel.send(make, deadline, into)
             self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
             if reply.status != _UNAUTHORIZED:
                 break

@@ -351,29 +351,47 @@ def show(*, exchange: str, connection: Connection, national: bool, as_json: bool
 
 @audit.command("export")
 @connection_options
-@click.option("--acts", "of_acts", is_flag=True, help="Acts instead of exchanges.")
+@click.option("--acts", "kind", flag_value="acts", help="Acts instead of exchanges.")
+@click.option("--recalls", "kind", flag_value="recalls", help="Recalls instead of exchanges.")
 @_filters("exchanges")
 @_national
 @click.option("--actor", metavar="NAME", help="With --acts: done by this person or system.")
 @click.option("--act", metavar="WORD", help="With --acts: this act, or all of one kind.")
 @click.option("--subject", metavar="NAME", help="With --acts: done to this.")
+@click.option("--addressee", metavar="AGENCY", help="With --recalls: of which this agency was told.")
+@click.option(
+    "--kind", "of_kind", metavar="WORD", help="With --recalls: corrected, sealed, unsealed, recalled or erased."
+)
+@click.option("--state", metavar="WORD", help="With --recalls: open, overdue, acknowledged, disputed or told.")
 @click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
 def export(
     *,
     connection: Connection,
-    of_acts: bool,
+    kind: Kind | None,
+    of_kind: str | None,
     national: bool,
     form: Literal["csv", "ndjson"],
     out: Path,
     **given: str | None,
 ) -> None:
-    """Take all that is found as a file. The gateway notes in its log that you did."""
-    kind: Kind = "acts" if of_acts else "exchanges"
-    with connection.client(None) as client:
-        data = Auditor(client, is_national=national).export(kind, _wanted(given), form)
-    _write(out, data)
-    click.echo(f"{kind} are in {out} ({len(data)} bytes).")
+    """Take all that is found as a file, however many there are. The gateway notes in its log that you did.
+
+    \b
+    Example: every recall of this year that somebody has not acknowledged in time
+      ipx audit export --gateway https://gw.example --client customs-xa.audit --key audit.jwk \\
+          --recalls --state overdue --since 2026-01-01 --out overdue.csv
+    """  # noqa: D301  (click wants the character \b itself)
+    kind, unfinished = kind or "exchanges", out.with_name(f"{out.name}.part")
+    try:
+        with connection.client(None) as client, unfinished.open("wb") as file:
+            Auditor(client, is_national=national).export(kind, _wanted({**given, "kind": of_kind}), form, file)
+        unfinished.replace(out)
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    click.echo(f"{kind} are in {out} ({out.stat().st_size} bytes).")
 
 
 @audit.command("verify")

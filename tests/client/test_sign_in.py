@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
@@ -264,6 +265,19 @@ def test_an_answer_past_the_limit_is_cut_off(stub, time, patience, canned):
     with pytest.raises(MalformedAnswerError, match="more than 1000 bytes"):
         channel.get(f"{stub.origin}/large", channel.deadline())
     channel.close()
+
+
+def test_a_file_may_be_past_the_limit_and_holds_nothing_of_an_attempt_that_broke_off(stub, time, patience, canned):
+    channel, file = Channel(stub.origin, patience=replace(patience, body_bytes=1000), time=time.faculties()), BytesIO()
+    stub.next("GET /large", canned(200, b"y" * 7000, {"Content-Length": "9000"}), canned(200, b"x" * 5000))
+    stub.next("GET /none", canned(404, b'{"type":"about:blank","status":404}'))
+
+    got = channel.send(lambda: call("GET", f"{stub.origin}/large"), channel.deadline(), file)
+    refused = channel.send(lambda: call("GET", f"{stub.origin}/none"), channel.deadline(), file)
+    channel.close()
+
+    assert (got.status, file.getvalue()) == (200, b"x" * 5000)
+    assert refused.json()["status"] == 404
 
 
 def test_a_connection_that_closes_mid_answer_is_tried_again(stub, channel, canned):

@@ -65,6 +65,22 @@ def test_an_export_is_a_file_of_all_that_was_found(run, exchange, tmp_path):
     assert exchange in {line["id"] for line in lines}
 
 
+def test_acts_and_recalls_are_taken_as_files_and_a_refused_export_leaves_none(run, one_gateway, tmp_path):
+    acts = run("audit", "export", "--acts", "--act", "audit", "--out", "acts.csv")
+    recalls = run(*("audit", "export", "--recalls", "--kind", "erased", "--state", "open"), "--out", "recalls.csv")
+    refused = run("audit", "export", "--recalls", "--kind", "lost", "--out", "lost.csv")
+    nowhere = run("audit", "export", "--out", "no/such/folder.csv")
+
+    assert acts.exit_code == recalls.exit_code == 0, acts.output + recalls.output
+    assert "audit.exported" in (tmp_path / "acts.csv").read_text()
+    assert "recalls of customs-xa" in (tmp_path / "recalls.csv").read_text()
+    assert "kind=erased&state=open" in (tmp_path / "recalls.csv").read_text()
+    assert refused.exit_code != 0
+    assert "kind" in refused.output
+    assert not [*tmp_path.glob("lost.csv*")]
+    assert "cannot be written" in nowhere.output
+
+
 def test_what_is_outside_the_scope_is_not_there(run, one_gateway):
     foreign = one_gateway.ask(OFFICE, "ipo-xb", "trademark", "2023889012", purpose="examination").evidence.exchange
 
