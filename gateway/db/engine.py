@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import StoreUnavailableError
 from gateway.settings import Pool
@@ -27,6 +28,7 @@ BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up."""
 ROOM_BYTES = 8 << 20
 """With less left on its disk a SQLite database counts as full: what one batch of large answers may need."""
+_OUTGROWN = "outgrown"
 CONNECT_SECONDS = 5
 """How long PostgreSQL may take to accept a connection, where the address itself does not say."""
 
@@ -115,6 +117,14 @@ class Database:
         self.reader.dispose()
 
 
+def outgrown(connection: Connection) -> None:
+    """Have a connection closed when it is put back: megabytes went over it.
+
+    PostgreSQL's client keeps its buffers as large as they ever were; a pool of them would hold as many records.
+    """
+    connection.info[_OUTGROWN] = True
+
+
 def parse_url(url: str) -> URL:
     """Read a database URL; plain `postgresql://` means psycopg 3."""
     parsed = make_url(url)
@@ -191,7 +201,7 @@ def _translated() -> Iterator[None]:
 def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
     """Make an engine; without a pool, whoever takes a connection keeps it."""
     if pool is not None and url.get_backend_name() != "sqlite":
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=pool.size,
             max_overflow=pool.overflow,
@@ -199,6 +209,8 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             pool_pre_ping=True,
             connect_args=_postgres_arguments(url, pool),
         )
+        event.listen(engine, "checkin", _close_outgrown)
+        return engine
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     pooled: dict[str, Any] = (
@@ -223,6 +235,11 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             raw.execute(begin)
 
     return engine
+
+
+def _close_outgrown(_connection: Any, record: ConnectionPoolEntry) -> None:
+    if record.info.pop(_OUTGROWN, False):
+        record.invalidate()
 
 
 def _postgres_arguments(url: URL, pool: Pool) -> dict[str, Any]:

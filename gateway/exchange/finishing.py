@@ -8,11 +8,13 @@ from sqlalchemy import JSON, Connection, String, Table, bindparam, or_, select, 
 
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
+from gateway.db.engine import outgrown
 from gateway.db.group_commit import Joint, NotTogetherError
 from gateway.db.prepared import Prepared
 from gateway.evidence.models import LogEntry
 from gateway.exchange.errors import LostRaceError, RecalledMeanwhileError
 from gateway.exchange.filing import INSERT_PAYLOAD
+from gateway.exchange.large_records import LARGE_BYTES
 from gateway.exchange.models import Exchange
 from gateway.exchange.steps import Stopwatch
 
@@ -91,6 +93,8 @@ class Finish(Joint[None]):
                 raise RecalledMeanwhileError(self.exchange_id)
             raise LostRaceError(self.exchange_id)
         INSERT_PAYLOAD.run_at_once(connection, self.payloads)
+        if sum(len(payload["ciphertext"]) for payload in self.payloads) > LARGE_BYTES:
+            outgrown(connection)
         if self.also is not None:
             self.also(connection)
 

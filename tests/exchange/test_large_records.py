@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
+from gateway.exchange import finishing
 from gateway.exchange.large_records import LargeRecords
 from ipx.answers import Released
 from tests.exchange.servers import serving
@@ -180,6 +182,21 @@ def test_each_exchange_has_its_turn_for_as_long_as_its_answer_is_made(gateway):
     assert all(isinstance(answer, Released) for answer in answers)
     assert len(large._known) == 2  # the mark, and the other one
     assert (during, large._bytes) == (large._most, 0)
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_connection_over_which_megabytes_went_is_not_kept(gateway, monkeypatch):
+    """Its buffers would stay as large as that."""
+    closed = []
+    event.listen(gateway.services.database.writer, "close", lambda *_: closed.append(1))
+    answers = [gateway.ask()]
+    assert not closed
+
+    monkeypatch.setattr(finishing, "LARGE_BYTES", 1)
+    answers += [gateway.ask(), gateway.ask()]
+
+    assert len(closed) == 2
+    assert all(isinstance(answer, Released) for answer in answers)
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
