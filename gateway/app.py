@@ -61,6 +61,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(exchange_views.blueprint())
     app.register_blueprint(approval_views.blueprint())
     app.register_blueprint(recall_views.blueprint())
+    app.register_blueprint(recall_views.releases_blueprint())
     app.register_blueprint(auditor_views.blueprint())
     app.register_blueprint(intake_views.blueprint())
     app.register_blueprint(catalogue_views.blueprint())

@@ -1,6 +1,6 @@
 """Calling back what one gave out, and answering for what one was given: `/v1/recalls` for both sides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 from urllib.parse import quote, urlencode
 
@@ -81,13 +81,30 @@ class Recalls:
             is_open: only those that somebody is still to acknowledge, or disputes.
         """
         wanted = {"role": role, "state": "open" if is_open else "all", "limit": str(PAGE_ROWS)}
+        yield from self._pages("/recalls", wanted)
+
+    def releases(self, record: str) -> Iterator[dict[str, Json]]:
+        """Give every exchange by which a record of one's own was handed over, newest first: to whom, which groups.
+
+        Args:
+            record: its name.
+
+        Raises:
+            AskError: a malformed record name.
+            ForbiddenError: the record is another agency's.
+        """
+        if URN.fullmatch(record) is None:
+            raise AskError(f"{record!r} is no record name; one looks like urn:ipx:<holder>:<record type>:<number>")
+        yield from self._pages(f"/records/{quote(record, safe='')}/releases", {"limit": str(PAGE_ROWS)})
+
+    def _pages(self, path: str, wanted: Mapping[str, str]) -> Iterator[dict[str, Json]]:
         cursor: Json = None
         while True:
             query = urlencode({**wanted, **({"cursor": cursor} if isinstance(cursor, str) else {})})
-            page = self._client.get(f"/recalls?{query}", scope=READING).json()
+            page = self._client.get(f"{path}?{query}", scope=READING).json()
             items, cursor = page.get("items"), page.get("next")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise MalformedAnswerError(f"{self._client.gateway} gave no list of recalls")
+                raise MalformedAnswerError(f"{self._client.gateway} gave no list at {path}")
             yield from (item for item in items if isinstance(item, dict))
             if cursor is None:
                 return

@@ -1,4 +1,4 @@
-"""`/v1/recalls`: a holder calls a record back, everybody who was given it is told here and answers here."""
+"""`/v1/recalls`: a holder sees who was given a record, calls it back; everybody who has it is told and answers here."""
 
 import json
 from typing import Final
@@ -14,7 +14,9 @@ from gateway.exchange.recall_reading import PAGE_RECALLS, RecallReader
 from gateway.exchange.recall_statements import STATEMENT_BYTES, RecallStatements
 from gateway.exchange.recall_told import ROLES
 from gateway.exchange.recalls import Recalls
+from gateway.exchange.releases import PAGE_RELEASES, Releases
 from gateway.oauth.guard import Caller, Guard
+from gateway.records.record_ids import RecordIdError, parse_record_id
 from gateway.web import problem
 from gateway.web.cursors import Cursors
 from gateway.web.paging import link_next
@@ -37,6 +39,13 @@ def blueprint() -> Blueprint:
     recalls.add_url_rule("/<recall_id>", view_func=look)
     recalls.add_url_rule("/<recall_id>/acknowledgements", view_func=acknowledge, methods=["POST"])
     return recalls
+
+
+def releases_blueprint() -> Blueprint:
+    """Make the address of one record's releases, which stands below the record's own."""
+    of_records = Blueprint("releases", __name__, url_prefix="/v1/records")
+    of_records.add_url_rule("/<urn>/releases", view_func=releases)
+    return of_records
 
 
 def make() -> Response:
@@ -89,6 +98,27 @@ def look(recall_id: str) -> Response:
     return _answer(told.document())
 
 
+def releases(urn: str) -> Response:
+    """List by whom a record of the caller's own was received, when, which groups, and what became of its recalls."""
+    caller = _own_system()
+    try:
+        record = parse_record_id(urn)
+    except RecordIdError as error:
+        fault = Fault("/urn", "invalid", "must be urn:ipx:<agency>:<record type>:<local part>")
+        raise InvalidInputError([fault], slug="invalid-request") from error
+    if record.agency != caller.agency:
+        raise OthersRecordError(f"{caller.client_id} asks who was given a record of {record.agency}")
+    given = _query("limit", "cursor")
+    limit = _limit(given, PAGE_RELEASES)
+    cursors = svcs.flask.get(Cursors)
+    listed = {"list": "releases", "agency": caller.agency, "record": str(record)}
+    before = str(UUID(int=cursors.read(given["cursor"], listed))) if "cursor" in given else None
+    found = svcs.flask.get(Releases).of(record, before=before, limit=limit)
+    onward = None if len(found) < limit else cursors.write(UUID(found[-1].exchange_id).int, listed)
+    items = [one.document() for one in found]
+    return link_next(_answer({"items": items, "next": onward, "complete": onward is None}), "cursor", onward)
+
+
 def signed() -> Response:
     """Give a part of the gateway's signed list of recalls, which names receipts by their hashes: for verifiers."""
     svcs.flask.get(Guard).authenticate(request, ())
@@ -132,6 +162,13 @@ def _query(*names: str) -> dict[str, str]:
     if faults:
         raise InvalidInputError(faults, slug="invalid-request")
     return dict(request.args)
+
+
+def _limit(given: dict[str, str], most: int) -> int:
+    limit = given.get("limit", "50")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= most):
+        raise InvalidInputError([Fault("/limit", "limit", f"1 to {most}")], slug="invalid-request")
+    return int(limit)
 
 
 def _answer(body: object, status: int = 200) -> Response:

@@ -164,6 +164,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         problems=(*_STATED, "not-found", "illegal-transition"),
         example="eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImlweC1hY2tub3dsZWRnZW1lbnQrand0In0.e30.c2ln",
     ),
+    "releases.releases": _listing("exchange:request", "Releases", problems=("not-allowed",)),
     "records.push": Operation(
         "records:push",
         {200: "Pushed", 201: "Pushed"},

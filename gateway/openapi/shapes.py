@@ -121,6 +121,31 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
     ),
     "Recalls": _list(_ref("Recall")),
+    "Releases": _list(
+        _object(
+            exchange=_TEXT,
+            requester=_TEXT,
+            client=_TEXT,
+            purpose=_TEXT,
+            released_at=_INSTANT,
+            groups={"type": ["array", "null"], "items": {"type": "string"}},
+            withheld=_TEXTS,
+            of_several={"type": "boolean"},
+            receipt=_TEXT,
+            recalls={
+                "type": "array",
+                "items": _object(
+                    id=_TEXT,
+                    kind=_TEXT,
+                    made_at=_INSTANT,
+                    state={"enum": ["open", "acknowledged", "disputed", "told"]},
+                    overdue={"type": "boolean"},
+                    action=_MAYBE,
+                    acknowledged_at=_MAYBE,
+                ),
+            },
+        )
+    ),
     "Pushed": _object(record=_TEXT, source=_TEXT, as_of=_INSTANT, sha256=_TEXT),
     "Names": _object(names={"type": "object", "additionalProperties": _TEXT}),
     "RecordTypes": _list(_object(record_type=_TEXT, schema_version={}, label={"type": "object"})),

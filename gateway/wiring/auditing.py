@@ -31,6 +31,7 @@ from gateway.exchange.past import PastQuestions
 from gateway.exchange.recall_reading import RecallReader
 from gateway.exchange.recall_statements import RecallStatements
 from gateway.exchange.recalls import Recalls
+from gateway.exchange.releases import Releases
 from gateway.records.facts import PartyKeys
 from gateway.records.policy_catalogue import policy_catalogue
 from gateway.settings import Settings
@@ -77,6 +78,7 @@ class Recalling:
     statements: RecallStatements
     reader: RecallReader
     recalls: Recalls
+    releases: Releases
 
 
 def build_recalling(
@@ -91,4 +93,4 @@ def build_recalling(
     erasure = Erasure(database, payloads, class_keys, audit, clock)
     reader = RecallReader(database, payloads, clock)
     recalls = Recalls(database, statements, reader, payloads, erasure, audit, clock)
-    return Recalling(erasure, statements, reader, recalls)
+    return Recalling(erasure, statements, reader, recalls, Releases(database, payloads, clock))

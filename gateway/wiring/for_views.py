@@ -39,6 +39,7 @@ from gateway.exchange.recall_list import RecallList
 from gateway.exchange.recall_reading import RecallReader
 from gateway.exchange.recall_statements import RecallStatements
 from gateway.exchange.recalls import Recalls
+from gateway.exchange.releases import Releases
 from gateway.exchange.service import Broker
 from gateway.exchange.settling import Settling
 from gateway.exchange.sight import Sight
@@ -132,6 +133,7 @@ def register(app: Flask, services: Services) -> None:
         (RecallStatements, services.recalling.statements),
         (RecallReader, services.recalling.reader),
         (Recalls, services.recalling.recalls),
+        (Releases, services.recalling.releases),
         (RecallList, RecallList(services.database, services.receipts)),
         (PushedRecords, services.intake.pushed),
         (Following, services.intake.following),

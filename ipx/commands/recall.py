@@ -95,6 +95,49 @@ def show(*, connection: Connection, recall_id: str, as_json: bool) -> None:
     _print(found, as_json=as_json)
 
 
+@recall.command("releases")
+@connection_options
+@click.argument("record", metavar="URN")
+@json_option
+def releases(*, connection: Connection, record: str, as_json: bool) -> None:
+    """Show who was given a record of yours: when, which field groups, and what they said of recalls.
+
+    \b
+    Example: whom a recall would reach
+      ipx recall releases urn:ipx:ipo-xa:trademark:202400017 \\
+          --gateway https://gw.example --client ipo-xa.exchange --key exchange.jwk
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        found = [*Recalls(client).releases(record)]
+    if as_json:
+        print_json({"items": [*found]})
+        return
+    rows: list[tuple[str, ...]] = [("RELEASED (UTC)", "EXCHANGE", "TO", "PURPOSE", "RECALLS", "GROUPS")]
+    rows += [
+        (
+            *(str(one.get(name)) for name in ("released_at", "exchange", "requester", "purpose")),
+            _said(one.get("recalls")),
+            _words(one.get("groups")),
+        )
+        for one in found
+    ]
+    for line in table(rows):
+        click.echo(line)
+    click.echo(f"{len(found)} releases. Call it back: ipx recall make --record {record} --kind recalled --reason …")
+
+
+def _said(recalls: Json) -> str:
+    """Name each recall with what the addressee said of it."""
+    found = [one for one in recalls if isinstance(one, dict)] if isinstance(recalls, list) else []
+    return (
+        ", ".join(f"{one.get('kind')}: {'overdue' if one.get('overdue') else one.get('state')}" for one in found) or "-"
+    )
+
+
+def _words(groups: Json) -> str:
+    return " ".join(map(str, groups)) if isinstance(groups, list) else "erased"
+
+
 @recall.command("fetch")
 @connection_options
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the list goes.")
