@@ -43,6 +43,12 @@ class MappedRecords:
             while len(self._kept) > self._most or self._bytes > self._most_bytes:
                 self._bytes -= self._kept.popitem(last=False)[1][1]
 
+    def forget(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
+
 
 def _bytes_of(value: Json) -> int:
     """Say what a JSON value takes in memory; a text that stands in it twice counts twice."""

@@ -4,10 +4,8 @@
 """
 
 import base64
-import binascii
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
-from marshmallow import ValidationError
+from marshmallow.validate import OneOf
 
+from gateway import cores, setting_checks
 from gateway.errors import SettingsError
 from gateway.keyplace import KeyPlace, read_place
-from ipx.errors import NoteError
-from ipx.notekey import SIGNATURE_TYPES, NoteKey
+from ipx.notekey import NoteKey
 
 SECRET_PREFIX = "IPX_SECRET_"  # noqa: S105  (the prefix of names, not a secret)
 
@@ -83,6 +81,8 @@ class Settings:
     bind: str
     workers: int
     threads: int
+    pin_workers: str = "auto"
+    """Whether each worker keeps to one core: `on`, `off` or `auto` (`gateway.cores`)."""
     client_certificate_header: str | None = None
     """In which a trusted proxy hands on a client's certificate; None: the gateway's own socket, or no mutual TLS."""
     trusted_proxies: tuple[str, ...] = ()
@@ -164,57 +164,58 @@ def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
     """
     env = Env(eager=False, prefix="IPX_")
     var = Path(os.environ.get("IPX_VAR", "var"))
-    origin = env.str("ORIGIN", validate=_is_origin)
+    origin = env.str("ORIGIN", validate=setting_checks.is_origin)
     database_url = env.str("DATABASE_URL", default=f"sqlite:///{var / 'gateway.db'}")
     checkpoint_database_url = env.str(
         "CHECKPOINT_DATABASE_URL", default=f"sqlite:///{var / 'checkpoints' / 'checkpoints.db'}"
     )
-    key_encryption_key = env.str("KEY_ENCRYPTION_KEY", validate=_is_key)
-    receipt_key = env.str("RECEIPT_KEY", validate=_is_place)
-    log_key = env.str("LOG_KEY", validate=_is_place)
-    trust_key = env.str("TRUST_KEY", default=None, validate=_is_place)
+    key_encryption_key = env.str("KEY_ENCRYPTION_KEY", validate=setting_checks.is_key)
+    receipt_key = env.str("RECEIPT_KEY", validate=setting_checks.is_place)
+    log_key = env.str("LOG_KEY", validate=setting_checks.is_place)
+    trust_key = env.str("TRUST_KEY", default=None, validate=setting_checks.is_place)
     node = env.str("NODE", default=platform.node())
-    holder_seconds = env.float("HOLDER_SECONDS", default=10.0, validate=_is_wait)
-    exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0, validate=_is_wait)
+    holder_seconds = env.float("HOLDER_SECONDS", default=10.0, validate=setting_checks.is_wait)
+    exchange_seconds = env.float("EXCHANGE_SECONDS", default=30.0, validate=setting_checks.is_wait)
     sources = env.path("SOURCES", default=var / "sources")
-    record_types = env.path("RECORD_TYPES", default=None, validate=_is_folder)
-    st96_schemas = env.path("ST96_SCHEMAS", default=None, validate=_is_folder)
-    source_state = env.path("SOURCE_STATE", default=None, validate=_is_private_folder)
+    record_types = env.path("RECORD_TYPES", default=None, validate=setting_checks.is_folder)
+    st96_schemas = env.path("ST96_SCHEMAS", default=None, validate=setting_checks.is_folder)
+    source_state = env.path("SOURCE_STATE", default=None, validate=setting_checks.is_private_folder)
     bind = env.str("BIND", default="127.0.0.1:8080")
     workers = env.int("WORKERS", default=2)
     threads = env.int("THREADS", default=16)
+    pin_workers = env.str("PIN_WORKERS", default="auto", validate=OneOf(cores.CHOICES))
     client_certificate_header = env.str("CLIENT_CERTIFICATE_HEADER", default=None)
     trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", default=[])
     redis_url = env.str("REDIS_URL", default=None)
     pool = Pool(
-        size=env.int("DATABASE_POOL", default=20, validate=_is_positive),
-        overflow=env.int("DATABASE_OVERFLOW", default=20, validate=_is_not_negative),
-        recycle_seconds=env.int("DATABASE_RECYCLE_SECONDS", default=1800, validate=_is_positive),
+        size=env.int("DATABASE_POOL", default=20, validate=setting_checks.is_positive),
+        overflow=env.int("DATABASE_OVERFLOW", default=20, validate=setting_checks.is_not_negative),
+        recycle_seconds=env.int("DATABASE_RECYCLE_SECONDS", default=1800, validate=setting_checks.is_positive),
         is_prepared=env.bool("DATABASE_PREPARED", default=True),
     )
-    drain_seconds = env.float("DRAIN_SECONDS", default=0.0, validate=_is_pause)
+    drain_seconds = env.float("DRAIN_SECONDS", default=0.0, validate=setting_checks.is_pause)
     is_key_set_private = env.bool("KEY_SET_PRIVATE", default=False)
-    tls_certificate = env.path("TLS_CERTIFICATE", default=None, validate=_is_file)
-    tls_key = env.path("TLS_KEY", default=None, validate=_is_file)
-    tls_client_ca = env.path("TLS_CLIENT_CA", default=None, validate=_is_file)
-    container_key = env.path("CONTAINER_KEY", default=None, validate=_is_file)
-    container_certificate = env.path("CONTAINER_CERTIFICATE", default=None, validate=_is_file)
-    answer_days = env.float("ANSWER_DAYS", default=7.0, validate=_is_duration)
+    tls_certificate = env.path("TLS_CERTIFICATE", default=None, validate=setting_checks.is_file)
+    tls_key = env.path("TLS_KEY", default=None, validate=setting_checks.is_file)
+    tls_client_ca = env.path("TLS_CLIENT_CA", default=None, validate=setting_checks.is_file)
+    container_key = env.path("CONTAINER_KEY", default=None, validate=setting_checks.is_file)
+    container_certificate = env.path("CONTAINER_CERTIFICATE", default=None, validate=setting_checks.is_file)
+    answer_days = env.float("ANSWER_DAYS", default=7.0, validate=setting_checks.is_duration)
     retention_months: dict[str, int] = env.dict(
-        "RETENTION_MONTHS", default={}, subcast_values=int, validate=_are_months
+        "RETENTION_MONTHS", default={}, subcast_values=int, validate=setting_checks.are_months
     )
     tsa_url = env.str("TSA_URL", default=None)
-    tsa_roots = env.path("TSA_ROOTS", default=None, validate=_is_file)
+    tsa_roots = env.path("TSA_ROOTS", default=None, validate=setting_checks.is_file)
     tsa_policy = env.str("TSA_POLICY", default=None)
-    evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0, validate=_is_duration)
-    witnesses: list[str] = env.list("WITNESSES", default=[], validate=_are_witnesses)
-    witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=_is_positive)
-    witness_key = env.str("WITNESS_KEY", default=None, validate=_is_place)
-    witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=_are_logs)
+    evidence_overdue_hours = env.float("EVIDENCE_OVERDUE_HOURS", default=4.0, validate=setting_checks.is_duration)
+    witnesses: list[str] = env.list("WITNESSES", default=[], validate=setting_checks.are_witnesses)
+    witness_quorum = env.int("WITNESS_QUORUM", default=None, validate=setting_checks.is_positive)
+    witness_key = env.str("WITNESS_KEY", default=None, validate=setting_checks.is_place)
+    witnessed_logs: list[str] = env.list("WITNESSED_LOGS", default=[], validate=setting_checks.are_logs)
     people = _read_people(env)
     has_consoles = env.bool("CONSOLES", default=True)
-    traces_url = env.str("TRACES_URL", default=None, validate=_is_address)
-    metrics_token = env.str("METRICS_TOKEN", default=None, validate=_is_secret)
+    traces_url = env.str("TRACES_URL", default=None, validate=setting_checks.is_address)
+    metrics_token = env.str("METRICS_TOKEN", default=None, validate=setting_checks.is_secret)
     try:
         env.seal()
     except EnvValidationError as error:
@@ -241,6 +242,7 @@ def read_settings() -> Settings:  # noqa: PLR0915  (one line a setting)
         bind=bind,
         workers=workers,
         threads=threads,
+        pin_workers=pin_workers,
         client_certificate_header=client_certificate_header,
         trusted_proxies=tuple(trusted_proxies),
         redis_url=redis_url,
@@ -290,21 +292,10 @@ def _explain(error: EnvValidationError) -> str:
     return "\n".join(lines)
 
 
-def _is_folder(path: Path | None) -> None:
-    if path is not None and not path.is_dir():
-        raise ValidationError("there is no such folder")
-
-
-def _is_origin(text: str) -> None:
-    loopback = r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?"
-    if not re.fullmatch(rf"https://[a-z0-9.-]+(?::\d{{1,5}})?|{loopback}", text):
-        raise ValidationError("must be https://host[:port] in lower case without a path (http only on loopback)")
-
-
 def _read_people(env: Env) -> PeopleSettings:
     return PeopleSettings(
         is_second_factor_required=env.bool("SECOND_FACTOR", default=True),
-        upstream_issuer=env.str("UPSTREAM_ISSUER", default=None, validate=_is_issuer),
+        upstream_issuer=env.str("UPSTREAM_ISSUER", default=None, validate=setting_checks.is_issuer),
         upstream_client_id=env.str("UPSTREAM_CLIENT_ID", default=None),
         upstream_client_secret=env.str("UPSTREAM_CLIENT_SECRET", default=None),
         upstream_name=env.str("UPSTREAM_NAME", default=None),
@@ -325,115 +316,7 @@ def _require_sound(people: PeopleSettings, origin: str) -> None:
         raise SettingsError("IPX_UPSTREAM_ISSUER, IPX_UPSTREAM_CLIENT_ID and IPX_UPSTREAM_CLIENT_SECRET go together")
 
 
-def _is_issuer(text: str | None) -> None:
-    if text is None:
-        return
-    if not re.fullmatch(r"https://[^\s?#]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?[^\s?#]*", text):
-        raise ValidationError("must be https://… exactly as the provider writes it (http only on loopback)")
-
-
 def _witnesses(pairs: Sequence[str]) -> tuple[tuple[NoteKey, str], ...]:
     """Read `<vkey> <address>` of each witness."""
     split = [pair.split() for pair in pairs]
     return tuple((NoteKey.parse(vkey), url) for vkey, url in split)
-
-
-def _are_witnesses(pairs: Sequence[str]) -> None:
-    for pair in pairs:
-        vkey, *rest = pair.split() or [""]
-        _require_key(vkey, is_timed=True)
-        if len(rest) != 1 or not re.fullmatch(r"https?://[^\s?#]+", rest[0]):
-            raise ValidationError("must be pairs of a witness's key and its address, separated by commas")
-
-
-def _are_logs(vkeys: Sequence[str]) -> None:
-    for vkey in vkeys:
-        _require_key(vkey, is_timed=False)
-
-
-def _require_key(vkey: str, *, is_timed: bool) -> None:
-    try:
-        key = NoteKey.parse(vkey)
-    except NoteError as error:
-        raise ValidationError(f"holds {vkey!r}: {error}") from error
-    if SIGNATURE_TYPES[key.type].is_timed != is_timed:
-        raise ValidationError(f"holds {vkey!r}: a {'log' if not is_timed else 'witness'}'s kind of key is needed")
-
-
-def _is_address(text: str | None) -> None:
-    if text is not None and not re.fullmatch(r"https?://[^\s?#]+", text):
-        raise ValidationError("must be http(s)://host/path")
-
-
-def _is_secret(text: str | None) -> None:
-    if text is not None and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,255}", text):
-        raise ValidationError("must be 32 to 255 letters, digits and ._~+/=- without blanks: `openssl rand -hex 32`")
-
-
-def _is_positive(number: int | None) -> None:
-    if number is not None and number < 1:
-        raise ValidationError("must be at least 1")
-
-
-def _is_not_negative(number: int) -> None:
-    if number < 0:
-        raise ValidationError("must not be negative")
-
-
-def _is_pause(seconds: float) -> None:
-    if not 0 <= seconds <= 600:  # noqa: PLR2004  (ten minutes; NaN is neither)
-        raise ValidationError("must be 0 to 600 seconds")
-
-
-def _is_wait(seconds: float) -> None:
-    if not 0 < seconds <= 600:  # noqa: PLR2004  (ten minutes; NaN is neither)
-        raise ValidationError("must be more than 0 and at most 600 seconds")
-
-
-def _is_duration(days_or_hours: float) -> None:
-    if not 0 < days_or_hours < 36_500:  # noqa: PLR2004  (a hundred years in days; NaN is neither)
-        raise ValidationError("must be more than nothing and less than a hundred years")
-
-
-def _are_months(months: Mapping[str, int]) -> None:
-    for record_type, count in months.items():
-        if not re.fullmatch(r"[a-z][a-z0-9_]{1,62}", record_type) or count < 1:
-            raise ValidationError("must be pairs such as detention=60,court_case=120, at least 1 each")
-
-
-def _is_key(text: str) -> None:
-    try:
-        size = len(base64.b64decode(text, validate=True))
-    except binascii.Error as error:
-        raise ValidationError("is not base64") from error
-    if size != 32:  # noqa: PLR2004  (AES-256)
-        raise ValidationError(f"must be 32 bytes, not {size}")
-
-
-def _is_place(text: str | None) -> None:
-    if text is None:
-        return
-    try:
-        place = read_place(text)
-    except ValueError as error:
-        raise ValidationError(f"names no key in a token: {error}") from error
-    if isinstance(place, Path):
-        _is_file(place)
-
-
-def _is_private_folder(path: Path | None) -> None:
-    """Make the folder where it is missing; what lies in it holds keys and copies of records."""
-    if path is None:
-        return
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ValidationError(f"names a folder that cannot be made or read: {path}") from error
-    if mode & 0o077:
-        raise ValidationError(f"names a folder that others may read; `chmod 700 {path}`")
-
-
-def _is_file(path: Path | None) -> None:
-    if path is not None and not path.is_file():
-        raise ValidationError(f"names a file that does not exist: {path}")

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.site import running
 
@@ -27,6 +27,9 @@ SEEN = {
     "values": ["color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"],
 }
 WIDE, NARROW = (1280, 900), (390, 800)
+WAIT_MS = 20_000
+"""What a page may take on a slow machine; a test that holds does not wait for it."""
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +69,7 @@ def browser_page(chromium, site):
             **options,
         )
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         if username is not None:
             context.add_cookies(site.cookies(username, fresh=fresh))
         context.add_cookies([{"name": "lang", "value": language, "url": site.origin}])

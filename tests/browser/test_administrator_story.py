@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from ipx import keyfile
 from ipx.answers import Released
@@ -93,7 +94,7 @@ def narrow(alice, axe):
     headline = alice.get_by_text("Allow clients of “Customs Administration of XA” to receive").first.inner_text()
     assert "bibliographic data" in headline
     assert "owner" not in headline
-    assert alice.locator("del", has_text="owner").count() > 0
+    expect(alice.locator("del", has_text="owner")).not_to_have_count(0)
     picture(alice, "policy-card")
     alice.get_by_role("link", name="Text", exact=True).click()
     alice.locator(".cm-editor").wait_for()
@@ -112,7 +113,7 @@ def look_at_evidence(alice, axe):
     assert "border_enforcement" in row.inner_text()
     expect_text(alice, f"{EXCHANGES} exchanges replayed, 0 answered as before.")
     alice.get_by_text("Exchanges of Customs Administration of XA that would change").click()
-    assert alice.locator('a[href^="/audit/exchanges/"]').count() == min(EXCHANGES, 20)
+    expect(alice.locator('a[href^="/audit/exchanges/"]')).to_have_count(min(EXCHANGES, 20))
     axe(alice)
     to_the_top(alice, "What it means")
     picture(alice, "policy-difference")
@@ -126,7 +127,7 @@ def propose(alice, axe, change):
     press(alice, "Ask for review")
     expect_text(alice, "Reviewers can see it now.")
     alice.goto(f"{change}/review")
-    assert alice.get_by_role("button", name="Record the verdict").count() == 0
+    expect(alice.get_by_role("button", name="Record the verdict")).to_have_count(0)
     assert posted(alice, f"{change}/review", {"verdict": "approve"}) == 403
     number = change.rpartition("/")[2]
     for step in ("reviews", "activate"):

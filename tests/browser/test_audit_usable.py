@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from gateway.auditor.scope import Scope
 from ipx.client import Client
@@ -85,12 +86,12 @@ def test_audit_pages_are_read_searched_and_marked_without_javascript(browser_pag
         assert page.get_by_role("heading", level=1).inner_text().strip()
     page.goto("/audit/exchanges?requester=customs-xa")
     page.get_by_role("link", name=re.compile("…$")).first.click()
-    assert page.get_by_text("proved from its tiles just now").is_visible()
+    expect(page.get_by_text("proved from its tiles just now")).to_be_visible()
     page.goto(next(path for path in paths if path.startswith("/audit/flags/")))
     page.get_by_label("Status").select_option("closed")
     page.get_by_label("Note").fill("a fair")
     page.get_by_role("button", name="Save").click()
-    assert page.locator("main").get_by_text("closed", exact=True).first.is_visible()
+    expect(page.locator("main").get_by_text("closed", exact=True).first).to_be_visible()
 
 
 def test_audit_pages_on_paper_have_their_content_and_no_navigation(browser_page, paths):
@@ -98,7 +99,7 @@ def test_audit_pages_on_paper_have_their_content_and_no_navigation(browser_page,
     for path in paths:
         page.goto(path)
         page.emulate_media(media="print")
-        assert not page.get_by_role("navigation", name="Sections").is_visible(), path
-        assert page.get_by_role("heading", level=1).is_visible(), path
+        expect(page.get_by_role("navigation", name="Sections")).not_to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", path
         page.emulate_media(media="screen")

@@ -6,6 +6,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from ipx.client import Client
 from ipx.keyfile import read_key
@@ -38,7 +39,7 @@ def test_from_the_front_page_to_evidence_that_is_verified_offline(site, browser_
     page.get_by_label("To").fill(f"{now:%Y-%m-%d}")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name=exchange[:13]).first.click()
-    assert page.get_by_text("proved from its tiles just now").is_visible()
+    expect(page.get_by_text("proved from its tiles just now")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Evidence (zip)").click()
     download.value.save_as(tmp_path / f"{exchange}.zip")

@@ -1,6 +1,7 @@
 """Sign-in, account and people pages: nothing for axe to find, in languages, colours, widths, and with errors shown."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW
 from tests.browser.test_accessible import LOOKS
@@ -80,7 +81,7 @@ def test_axe_finds_nothing_while_somebody_sets_up_without_a_passkey(site, browse
     looks(page, axe)
     page.goto("/account/recovery-codes")
     press(page, "Make ten new codes")
-    assert page.locator("#codes li").count() == 10
+    expect(page.locator("#codes li")).to_have_count(10)
     looks(page, axe, both=False)
 
 

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from gateway.governance.collecting import Collecting
 from gateway.governance.editors import Editor
@@ -145,7 +146,7 @@ def test_the_editor_says_while_typing_what_is_wrong(site, browser_page):
 
     page.locator("#findings li").first.wait_for()
 
-    assert page.locator(".cm-lint-marker-error").count() > 0
+    expect(page.locator(".cm-lint-marker-error")).not_to_have_count(0)
     assert "purpsoe" in page.locator("textarea[name=text]").input_value()
 
 
@@ -159,7 +160,7 @@ def test_a_policy_is_narrowed_by_form_without_javascript(site, browser_page):
     page.get_by_label("owner (trademark.owner)", exact=True).uncheck()
     page.get_by_role("button", name="Save draft").click()
 
-    assert page.get_by_text("The draft is saved.").is_visible()
+    expect(page.get_by_text("The draft is saved.")).to_be_visible()
     page.get_by_role("link", name="Text", exact=True).click()
     assert 'trademark.owner"' not in page.get_by_label("Cedar text").input_value()
 

@@ -1,6 +1,9 @@
 """By keyboard, without JavaScript, on a small screen, in forced colours, printed: the console stays usable."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW
 from tests.browser.pages import ABOUT, console_pages
@@ -103,8 +106,8 @@ def test_every_group_of_ticks_has_a_name(browser_page):
     page = browser_page("alice")
     page.goto("/admin/agencies/add")
 
-    assert page.get_by_role("group", name="What its clients may be given").count() == 1
-    assert page.get_by_role("group", name="Purposes it may state").count() == 1
+    expect(page.get_by_role("group", name="What its clients may be given")).to_have_count(1)
+    expect(page.get_by_role("group", name="Purposes it may state")).to_have_count(1)
 
 
 def test_no_page_is_wider_than_the_smallest_screen(site, browser_page):
@@ -125,9 +128,9 @@ def test_the_menu_is_folded_on_a_phone_and_opens(browser_page, axe):
     page.goto("/admin/")
     link = page.get_by_role("navigation").get_by_role("link", name="Agencies")
 
-    assert not link.is_visible()
+    expect(link).not_to_be_visible()
     page.get_by_role("button", name="Menu").click()
-    assert link.is_visible()
+    expect(link).to_be_visible()
     axe(page)
 
 
@@ -172,17 +175,17 @@ def test_without_javascript_an_agency_is_let_in_and_shut_out(site, browser_page)
     page.get_by_label("Jurisdictions").fill("XA")
     page.get_by_label("border enforcement").check()
     page.get_by_role("button", name="Add", exact=True).click()
-    assert page.get_by_text("Plain Office is registered").is_visible()
+    expect(page.get_by_text("Plain Office is registered")).to_be_visible()
 
     page.get_by_role("button", name="Suspend").click()
     page.get_by_role("button", name="Suspend").click()
-    assert page.get_by_role("link", name="Reason: Say why").is_visible()
+    expect(page.get_by_role("link", name="Reason: Say why")).to_be_visible()
     page.get_by_label("Reason").fill("a test")
     page.get_by_role("button", name="Suspend").click()
-    assert page.get_by_text("plain-xa is suspended").is_visible()
+    expect(page.get_by_text("plain-xa is suspended")).to_be_visible()
 
     page.get_by_role("button", name="Resume").click()
-    assert page.get_by_text("plain-xa may call again").is_visible()
+    expect(page.get_by_text("plain-xa may call again")).to_be_visible()
     assert site.services.agencies.agency("plain-xa").suspended_at is None
 
 
@@ -191,7 +194,7 @@ def test_a_dangerous_page_asks_who_it_is_again(browser_page):
     page.goto("/admin/agencies/customs-xa")
     page.get_by_role("button", name="Suspend").click()
 
-    assert "/sign-in/confirm" in page.url
+    expect(page).to_have_url(re.compile("/sign-in/confirm"))
 
 
 def test_paper_has_the_page_and_no_navigation(browser_page):
@@ -199,8 +202,8 @@ def test_paper_has_the_page_and_no_navigation(browser_page):
     page.goto("/admin/agencies")
     page.emulate_media(media="print")
 
-    assert not page.get_by_role("navigation").first.is_visible()
-    assert page.locator(".console-print").is_visible()
+    expect(page.get_by_role("navigation").first).not_to_be_visible()
+    expect(page.locator(".console-print")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert page.evaluate("getComputedStyle(document.querySelector('thead')).display") == "table-header-group"
 

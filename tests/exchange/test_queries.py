@@ -325,7 +325,7 @@ def test_a_record_that_cannot_be_read_is_counted_and_not_dropped(gateway, regula
         return apply(found) if b"D2026-0012" not in found.raw else apply(_broken(found))
 
     monkeypatch.setattr(opened.mapping, "apply", unreadable)
-    opened._known.clear()
+    opened._known.forget()
     answer = regulator.request(several())
 
     assert numbers(answer) == ["D2026-0007", "D2026-0015"]
