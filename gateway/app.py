@@ -67,7 +67,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(catalogue_views.blueprint())
     app.register_blueprint(policy_views.blueprint())
     app.register_blueprint(openapi_views.blueprint())
-    app.register_blueprint(health_blueprint())
+    app.register_blueprint(health_blueprint(services.clock))
     metrics.install(app, services.settings.metrics_token, services.clock)
     if services.settings.has_consoles:
         security.install(app, services.desk)

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import svcs
 from flask import Blueprint, Response, jsonify
+from sqlalchemy import select
 
 from gateway import draining
 from gateway.beats import SILENT, Beats
-from gateway.clock import utc_now
+from gateway.clock import SKEW, Clock
 from gateway.db.engine import Database
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.evidence.errors import (
@@ -23,8 +24,11 @@ from gateway.evidence.errors import (
     SignerUnavailableError,
 )
 from gateway.evidence.log import EvidenceLog
+from gateway.evidence.models import LogCheckpoint
 from gateway.evidence.receipts import Receipts
 from gateway.evidence.state import Confirmation, EvidenceState
+from gateway.exchange.failing_holders import failing_holders
+from gateway.exchange.models import RECEIVED, Exchange
 from gateway.governance.books import PolicyBooks
 from gateway.intake.following import Following
 from gateway.oauth.replay import ReplayStore, SeenKey
@@ -63,7 +67,7 @@ class Part:
         )
 
 
-def blueprint() -> Blueprint:
+def blueprint(clock: Clock) -> Blueprint:
     health = Blueprint("health", __name__)
 
     @health.get("/livez")
@@ -83,14 +87,14 @@ def blueprint() -> Blueprint:
 
     @health.get("/health")
     def whole() -> Response:
-        return _answer(*report())
+        return _answer(*report(clock))
 
     return health
 
 
-def report() -> tuple[dict[str, Any], int]:
+def report(clock: Clock) -> tuple[dict[str, Any], int]:
     """Give the state of every part and the status that says whether exchanges go on: 200 or 503."""
-    told = [*needed(), *beside()]
+    told = [*needed(), *beside(clock)]
     fails = [part.name for part in told if part.is_needed and not part.works]
     limps = [part.name for part in told if not part.is_needed and not part.works]
     if draining.has_begun():
@@ -118,37 +122,66 @@ def needed() -> Iterator[Part]:
         yield _looked_at(name, check)
 
 
-def beside() -> Iterator[Part]:
+def beside(clock: Clock) -> Iterator[Part]:
     """Look at what exchanges go on without, for a while."""
-    yield _confirmed()
-    yield _worked()
-    try:
-        failing = [one.source for one in svcs.flask.get(Following).failing()]
-    except GatewayError as error:
-        yield Part("sources", works=False, reason=_reason(error), is_needed=False)
-    else:
-        reason = f"these fail or are stale: {', '.join(failing)}" if failing else None
-        yield Part("sources", works=not failing, reason=reason, is_needed=False)
+    for name, look in (
+        ("evidence", _confirmed),
+        ("background work", lambda: _worked(clock)),
+        ("sources", _followed),
+        ("holders", lambda: _answering(clock)),
+        ("clock", lambda: _timed(clock)),
+    ):
+        try:
+            reason, is_needed = look()
+        except GatewayError as error:
+            yield Part(name, works=False, reason=_reason(error), is_needed=False)
+        else:
+            yield Part(name, works=reason is None, reason=reason, is_needed=is_needed)
 
 
-def _confirmed() -> Part:
-    name = "evidence"
-    try:
-        state = svcs.flask.get(EvidenceState).now().state
-    except GatewayError as error:
-        return Part(name, works=False, reason=_reason(error), is_needed=False)
-    return Part(name, state not in CONFIRMED, CONFIRMED.get(state), is_needed=state is Confirmation.OVERDUE)
+Look = tuple[str | None, bool]
+"""What is wrong, if anything is, and whether exchanges stop for it."""
 
 
-def _worked() -> Part:
-    name = "background work"
-    try:
-        beats = svcs.flask.get(Beats).all()
-    except GatewayError as error:
-        return Part(name, works=False, reason=_reason(error), is_needed=False)
-    if beats and beats[0].at > utc_now() - SILENT:
-        return Part(name, works=True, is_needed=False)
-    return Part(name, works=False, reason="no process has said lately that it does it", is_needed=False)
+def _confirmed() -> Look:
+    state = svcs.flask.get(EvidenceState).now().state
+    return CONFIRMED.get(state), state is Confirmation.OVERDUE
+
+
+def _worked(clock: Clock) -> Look:
+    beats, now = svcs.flask.get(Beats).all(), clock()
+    if not beats or beats[0].at <= now - SILENT:
+        return "no process has said lately that it does it", False
+    left = select(Exchange.id).where(Exchange.state == RECEIVED, Exchange.deadline_at < now - SILENT).limit(1)
+    with svcs.flask.get(Database).read_connection() as connection:
+        is_left = connection.scalar(left) is not None
+    return "an exchange that was interrupted is closed by nobody" if is_left else None, False
+
+
+def _followed() -> Look:
+    failing = [one.source for one in svcs.flask.get(Following).failing()]
+    return f"these fail or are stale: {', '.join(failing)}" if failing else None, False
+
+
+def _answering(clock: Clock) -> Look:
+    """No holder is asked here: exchanges tell who failed, and a release tells that it is over."""
+    failing = failing_holders(svcs.flask.get(Database), clock())
+    return f"the systems of these fail: {', '.join(failing)}" if failing else None, False
+
+
+def _timed(clock: Clock) -> Look:
+    """Compare this node's clock with that of the database, and with what any node has signed already."""
+    database = svcs.flask.get(Database)
+    newest = select(LogCheckpoint.at).order_by(LogCheckpoint.shard.desc(), LogCheckpoint.size.desc()).limit(1)
+    with database.read_connection() as connection:
+        signed_at = connection.scalar(newest)
+        theirs = None if database.is_sqlite else connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    now = clock()
+    if theirs is not None and abs(theirs - now) > SKEW:
+        return f"it differs from the database's by {abs(theirs - now).total_seconds():.0f} s", False
+    if signed_at is not None and signed_at > now + SKEW:
+        return "it is behind what the log has signed already", False
+    return None, False
 
 
 def _looked_at(name: str, check: Callable[[], None]) -> Part:

@@ -77,7 +77,7 @@ class Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         works = GaugeMetricFamily("ipx_part_works", "1 where a part works, as /health tells", labels=["part"])
-        for part in (*health.needed(), *health.beside()):
+        for part in (*health.needed(), *health.beside(self._clock)):
             works.add_metric([part.name], float(part.works))
         yield works
         for read in (self._log, self._exchanges, self._recalls, self._beats, self._sources):
@@ -92,7 +92,8 @@ class Standing(Collector):
         yield GaugeMetricFamily("ipx_log_size", "Leaves of the published log", value=size)
         with svcs.flask.get(Database).read_connection() as connection:
             shard = log.shard.number
-            newest = connection.scalar(select(func.max(LogCheckpoint.at)).where(LogCheckpoint.shard == shard))
+            signed = select(LogCheckpoint.at).where(LogCheckpoint.shard == shard).order_by(LogCheckpoint.size.desc())
+            newest = connection.scalar(signed.limit(1))
         if newest is not None:
             yield GaugeMetricFamily(
                 "ipx_checkpoint_age_seconds", "Since the newest checkpoint was signed", value=self._age(newest)

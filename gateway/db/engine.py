@@ -28,6 +28,10 @@ BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up."""
 ROOM_BYTES = 8 << 20
 """With less left on its disk a SQLite database counts as full: what one batch of large answers may need."""
+FULL_SECONDS = 30.0
+"""How long a database counts as full after it said so: writes that need no page more succeed on a full disk too."""
+DISK_FULL = "53100"
+"""PostgreSQL's `disk_full` (SQLSTATE)."""
 _OUTGROWN = "outgrown"
 CONNECT_SECONDS = 5
 """How long PostgreSQL may take to accept a connection, where the address itself does not say."""
@@ -51,6 +55,7 @@ class Database:
         """For whoever has the turn."""
         self._glancer = _engine(self.url, "BEGIN", None) if self.is_sqlite else self.reader
         self._glances = threading.local()
+        self._full_at = float("-inf")
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -59,19 +64,19 @@ class Database:
         Raises:
             StoreUnavailableError: the database is down, read-only, full or locked for too long.
         """
-        with _translated(), self._turn, Session(self.writer, expire_on_commit=False) as session, session.begin():
+        with self._translated(), self._turn, Session(self.writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One reading transaction over a single snapshot (SQLite) or read-committed (PostgreSQL)."""
-        with _translated(), Session(self.reader, expire_on_commit=False) as session, session.begin():
+        with self._translated(), Session(self.reader, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """Like `write`, without the object mapper: for paths where a row is a row."""
-        with _translated(), self._turn:
+        with self._translated(), self._turn:
             kept = self._kept_writer.get(self.writer) if self.is_sqlite else None
             if kept is None or kept.in_transaction():
                 with self.writer.begin() as connection:
@@ -82,13 +87,13 @@ class Database:
 
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
-        with _translated(), self.reader.begin() as connection:
+        with self._translated(), self.reader.begin() as connection:
             yield connection
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
         """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
-        with _translated():
+        with self._translated():
             if self.is_sqlite:  # what a glance costs there is to take a connection from the pool and to put it back
                 yield _kept_by_thread(self._glances).get(self._glancer)
             else:  # whose driver has begun a transaction, which the pool ends
@@ -96,11 +101,15 @@ class Database:
                     yield connection
 
     def require_room(self) -> None:
-        """Look whether SQLite's file may grow: small writes go on for long on a full disk, and exchanges do not.
+        """Look whether the database may grow: small writes go on for long on a full disk, and exchanges do not.
+
+        The disk of SQLite is looked at; that of PostgreSQL is not seen from here, but its word counts for a while.
 
         Raises:
-            StoreUnavailableError: its disk is full. That of PostgreSQL is not seen from here.
+            StoreUnavailableError: its disk is full.
         """
+        if time.monotonic() < self._full_at + FULL_SECONDS:
+            raise StoreUnavailableError("its disk is full")
         if self.is_sqlite and self.url.database and self.url.database != ":memory:":
             try:
                 free = disk_usage(Path(self.url.database).parent).free
@@ -108,6 +117,28 @@ class Database:
                 raise StoreUnavailableError("its folder cannot be looked at") from error
             if free < ROOM_BYTES:
                 raise StoreUnavailableError("its disk is full")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            self._heard(error)
+            raise StoreUnavailableError("OperationalError") from error
+        except (OperationalError, InternalError, InterfaceError) as error:
+            # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
+            self._heard(error.orig)
+            raise StoreUnavailableError(type(error.orig).__name__) from error
+        except PoolTimeoutError as error:
+            raise StoreUnavailableError("all connections are in use") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StoreUnavailableError(type(error.orig).__name__) from error
+            raise
+
+    def _heard(self, error: BaseException | None) -> None:
+        if _says_full(error):
+            self._full_at = time.monotonic()
 
     def dispose(self) -> None:
         """Close pooled connections: after a fork, and at the end."""
@@ -181,21 +212,11 @@ class _Turn:
         self._lock = threading.RLock()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailableError("OperationalError") from error
-    except (OperationalError, InternalError, InterfaceError) as error:
-        # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
-        raise StoreUnavailableError(type(error.orig).__name__) from error
-    except PoolTimeoutError as error:
-        raise StoreUnavailableError("all connections are in use") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailableError(type(error.orig).__name__) from error
-        raise
+def _says_full(error: BaseException | None) -> bool:
+    """Tell whether a driver's error is a database's own word that there is no room."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(error, "sqlstate", None) == DISK_FULL
 
 
 def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:

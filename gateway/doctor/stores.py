@@ -1,26 +1,29 @@
 """What a node keeps its rows in: the database, what stands in front of it, the store of used identifiers."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from psycopg import Error as PsycopgError
 from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from gateway.beats import SILENT, WorkerBeat
-from gateway.clock import Clock
+from gateway.clock import SKEW, Clock
 from gateway.db import migrate
 from gateway.db.engine import Database, parse_url
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.surroundings import ENDS_SOON
-from gateway.errors import GatewayError, SettingsError
+from gateway.errors import GatewayError, SettingsError, StoreUnavailableError
 from gateway.evidence.models import SigningKey
 from gateway.settings import Settings
 from gateway.wiring import replay_store
 
-SKEW: Final = timedelta(seconds=2)
+ROOM_MB: Final = 8
+FILLING: Final = """
+    CREATE TEMPORARY TABLE ipx_room ON COMMIT DROP AS SELECT repeat('x', 1000) AS filling FROM generate_series(1, 8000)
+"""
 LOOKS: Final = 4
 """How often each of two clients is asked who serves it."""
 
@@ -46,6 +49,7 @@ def store(database: Database, settings: Settings, clock: Clock) -> Iterator[Find
         yield Finding("database", Level.OK, f"reached and migrated; it takes {size}")
         yield isolation(connection)
         yield skew(connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one(), clock())
+    yield room(database)
     yield from pooled(settings)
     with database.read_connection() as connection:
         yield connections(connection, settings, clock())
@@ -68,6 +72,23 @@ def skew(theirs: datetime, ours: datetime) -> Finding:
             "clock", Level.ERROR, f"{apart_by.total_seconds():.0f} s from the database's", "run NTP on both machines"
         )
     return Finding("clock", Level.OK, "agrees with the database's")
+
+
+def room(database: Database) -> Finding:
+    """Have PostgreSQL write some megabytes into a table of its own and let them go: its disk is not seen from here."""
+    try:
+        with database.read_connection() as connection:
+            connection.exec_driver_sql("SET LOCAL temp_tablespaces = ''")  # where the database itself lies
+            connection.exec_driver_sql(FILLING)
+            connection.rollback()
+    except StoreUnavailableError as error:
+        return Finding(
+            "room", Level.ERROR, f"{ROOM_MB} MB more cannot be written: {error}",
+            "see the disk of the database's server and default_transaction_read_only; docs/operators.md, Capacity",
+        )  # fmt: skip
+    except ProgrammingError:
+        return Finding("room", Level.OK, "not tried: this role may make no temporary tables")
+    return Finding("room", Level.OK, f"{ROOM_MB} MB more can be written")
 
 
 def connections(connection: Connection, settings: Settings, now: datetime) -> Finding:

@@ -178,17 +178,17 @@ def build(
     outsiders = read_outsiders(settings)
     containers = build_containers(settings, outsiders, clock)
     database = Database(settings.database_url, pool=settings.pool)
-    require_tables(database)
     with _let_go_on_failure(database):
+        require_tables(database)
         rooted = replace(settings, key_encryption_key=read_root(database, settings.key_encryption_key))
         shard = current_shard(database, settings.log_origin, signers.log)
     wrap = KeyWrap(rooted.key_encryption_key)
 
     checkpoint_database = Database(settings.checkpoint_database_url, pool=settings.pool)
     checkpoints = CheckpointStore(checkpoint_database)
-    checkpoints.create_table()
     log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard)
     with _let_go_on_failure(database, checkpoint_database):
+        checkpoints.create_table()
         log.open()
     audit = AuditTrail(log, clock)
     holder_keys = HolderKeys(database, wrap, audit, clock)

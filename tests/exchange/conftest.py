@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,16 +43,16 @@ def postgres_world(demo, postgres_template, tmp_path_factory) -> Iterator[tuple[
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request, demo, tmp_path) -> Iterator[Settings]:
-    """Settings over a database of this test's own, in which the demo world is registered."""
-    checkpoints = tmp_path / "checkpoints.db"
-    if request.param == "sqlite":
-        shutil.copy(demo.directory / "gateway.db", tmp_path / "gateway.db")
+@contextmanager
+def settings_over(kind: str, request, demo, folder: Path) -> Iterator[Settings]:
+    """Give settings over a database of one's own, in which the demo world is registered."""
+    checkpoints = folder / "checkpoints.db"
+    if kind == "sqlite":
+        shutil.copy(demo.directory / "gateway.db", folder / "gateway.db")
         shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", checkpoints)
         yield replace(
             demo.settings,
-            database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
+            database_url=f"sqlite:///{folder / 'gateway.db'}",
             checkpoint_database_url=f"sqlite:///{checkpoints}",
             has_consoles=False,
         )
@@ -73,6 +74,13 @@ def settings(request, demo, tmp_path) -> Iterator[Settings]:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, demo, tmp_path) -> Iterator[Settings]:
+    """Settings over a database of this test's own, in which the demo world is registered."""
+    with settings_over(request.param, request, demo, tmp_path) as settings:
+        yield settings
+
+
 @pytest.fixture
 def gateway(demo, settings) -> Iterator[Gateway]:
     gateway = Gateway(demo, settings)
@@ -81,17 +89,18 @@ def gateway(demo, settings) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
-def one_gateway(demo, tmp_path_factory) -> Iterator[Gateway]:
+def one_gateway(request, demo, tmp_path_factory) -> Iterator[Gateway]:
     """A gateway on SQLite for a whole module of tests, which do not care what others of them asked."""
-    folder = tmp_path_factory.mktemp("gateway")
-    shutil.copy(demo.directory / "gateway.db", folder / "gateway.db")
-    shutil.copy(demo.directory / "checkpoints" / "checkpoints.db", folder / "checkpoints.db")
-    settings = replace(
-        demo.settings,
-        database_url=f"sqlite:///{folder / 'gateway.db'}",
-        checkpoint_database_url=f"sqlite:///{folder / 'checkpoints.db'}",
-        has_consoles=False,
-    )
-    gateway = Gateway(demo, settings)
-    yield gateway
-    gateway.close()
+    with settings_over("sqlite", request, demo, tmp_path_factory.mktemp("gateway")) as settings:
+        gateway = Gateway(demo, settings)
+        yield gateway
+        gateway.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def each_gateway(request, demo, tmp_path_factory) -> Iterator[Gateway]:
+    """The same on either database."""
+    with settings_over(request.param, request, demo, tmp_path_factory.mktemp("gateway")) as settings:
+        gateway = Gateway(demo, settings)
+        yield gateway
+        gateway.close()

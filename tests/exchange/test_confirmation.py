@@ -11,14 +11,17 @@ from sqlalchemy import text, update
 from werkzeug.serving import make_server
 
 from gateway.demo.run import Demo, free_port
+from gateway.evidence.errors import TimestampError
 from gateway.evidence.models import EvidenceDuty, LogCheckpoint
 from gateway.evidence.signers import read_signer, write_signer
+from gateway.evidence.timestamps import TimestampClient
 from ipx import evidence
 from ipx.errors import EvidenceError
 from ipx.keys import generate_signer
 from ipx.note import COSIGNATURE, NoteSigner
 from ipx.problems import ConflictError, UnavailableError
 from tests.authority import POLICY, Authority
+from tests.exchange.breaking import failing
 from tests.exchange.world import Gateway
 
 
@@ -144,6 +147,8 @@ def test_overdue_time_stamps_refuse_new_exchanges_before_the_holder_is_called(pa
     assert refused.value.problem.slug == "evidence-overdue"
     assert ours.count("exchange") == before
     assert ours.http.get("/readyz").json()["evidence"]["state"] == "overdue"
+    status, parts = failing(ours)
+    assert (status, parts["evidence"]) == (503, "time-stamps are overdue: no new exchange is taken")
     again = ours.client(verified=False).send(repeated)  # what was answered before is answered again
     assert again.evidence.receipt == answered.evidence.receipt
 
@@ -151,11 +156,44 @@ def test_overdue_time_stamps_refuse_new_exchanges_before_the_holder_is_called(pa
     ours.services.confirmations.go_round()
     ours.services.evidence_state.look()
     assert ours.client(verified=False).send(ours.sign()).evidence.exchange
+    assert failing(ours) == (200, {})
 
 
-def _age(gateway, *, hours):
-    """Let every entry wait for its stamp since some hours ago."""
-    then = gateway.services.clock() - timedelta(hours=hours)
+@pytest.mark.parametrize(
+    ("party", "words"),
+    [("witness", "too few witnesses answer: bundles wait"), ("authority", "time-stamps are late: bundles wait")],
+)
+def test_while_a_witness_or_the_authority_is_down_exchanges_go_on_and_evidence_waits(pair, monkeypatch, party, words):
+    ours, theirs = pair
+    client = ours.client(verified=False)
+    with monkeypatch.context() as down:
+        if party == "witness":
+            down.setitem(theirs.app.before_request_funcs, None, [lambda: ("down", 503)])
+        else:
+            down.setattr(TimestampClient, "stamp", _silent)
+        answer = client.send(ours.sign())
+        ours.services.confirmations.go_round()
+        _age(ours, minutes=10)
+
+        assert ours.receipt(answer)["outcome"] == "released"
+        assert failing(ours) == (200, {"evidence": words})
+        with pytest.raises(ConflictError):
+            client.bundle(answer.evidence.exchange)
+
+    _wait_no_more(ours)
+    ours.services.confirmations.go_round()
+    ours.services.evidence_state.look()
+    assert failing(ours) == (200, {})
+    evidence.verify(client.bundle(answer.evidence.exchange), ours.trust, now=ours.services.clock())
+
+
+def _silent(*_):
+    raise TimestampError("the authority does not answer")
+
+
+def _age(gateway, **since):
+    """Let every entry wait for its confirmation since some time ago."""
+    then = gateway.services.clock() - timedelta(**since)
     with gateway.services.database.write_connection() as connection:
         connection.execute(update(LogCheckpoint).values(at=then, tst=None))
         connection.execute(update(EvidenceDuty).values(since=then))

@@ -1,23 +1,17 @@
-"""One class of fault after the other: nothing is released, the failure has its receipt, and it ends without hands."""
+"""Each way in which a holder fails: nothing is released, there is a receipt, /health names it, it ends without hands.
+
+What of the gateway itself may break is in test_broken_parts.py.
+"""
 
 import gzip
-import os
-import shutil
-import socket
-import subprocess
-import time
-from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
-from sqlalchemy import create_engine, event, text
 
 from connectors.breaker import FAILURES
-from gateway.demo.run import free_port
 from ipx.answers import Failed, Released
-from ipx.problems import UnavailableError
 from tests.connectors.stub_server import Reply, serving
-from tests.exchange.world import OFFICE, Gateway
+from tests.exchange.breaking import failing
+from tests.exchange.world import OFFICE
 
 NUMBER = "2023889012"
 API = """
@@ -65,10 +59,10 @@ MISDEEDS = {
 
 
 @pytest.fixture(scope="module")
-def holder(one_gateway):
+def holder(each_gateway):
     """A holder's API that answers as it is told, and the source file that reads it."""
     with serving() as server:
-        one_gateway.services.sources.add(API.replace("BASE", server.base), actor="operator:test", replace=True)
+        each_gateway.services.sources.add(API.replace("BASE", server.base), actor="operator:test", replace=True)
         yield server
 
 
@@ -81,143 +75,35 @@ def leaves(gateway):
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
-def test_a_holder_that_answers_badly_gets_nothing_released_and_is_asked_again(one_gateway, holder, misdeed):
+def test_a_holder_that_answers_badly_is_named_gets_nothing_released_and_is_asked_again(each_gateway, holder, misdeed):
     reply, stage, reason = MISDEEDS[misdeed]
     holder.answer = lambda asked: reply
-    before = leaves(one_gateway)
+    before = leaves(each_gateway)
 
-    answer = ask_abroad(one_gateway)
+    answer = ask_abroad(each_gateway)
 
     assert isinstance(answer, Failed)
     assert (answer.stage, answer.reason) == (stage, reason)
     assert b"AURELIS" not in answer.evidence.raw
-    assert one_gateway.receipt(answer)["outcome"] == "failed"
-    assert leaves(one_gateway) == before + 1
+    assert each_gateway.receipt(answer)["outcome"] == "failed"
+    assert leaves(each_gateway) == before + 1
+    assert failing(each_gateway) == (200, {"holders": "the systems of these fail: ipo-xb"})
 
     holder.answer = lambda asked: mark()
-    assert isinstance(ask_abroad(one_gateway), Released)
+    assert isinstance(ask_abroad(each_gateway), Released)
+    assert failing(each_gateway) == (200, {})
 
 
-def test_a_holder_that_is_silent_again_and_again_is_left_alone(one_gateway, holder):
+def test_a_holder_that_is_silent_again_and_again_is_left_alone(each_gateway, holder):
     holder.answer = lambda asked: Reply(wire=b"")
     for _ in range(FAILURES):
-        ask_abroad(one_gateway)
+        ask_abroad(each_gateway)
     asked = len(holder.asked)
 
-    answer = ask_abroad(one_gateway)
+    answer = ask_abroad(each_gateway)
 
     assert isinstance(answer, Failed)
     assert answer.stage == "holder"
-    assert one_gateway.receipt(answer)["outcome"] == "failed"
+    assert each_gateway.receipt(answer)["outcome"] == "failed"
     assert len(holder.asked) == asked
-
-
-@contextmanager
-def full_disk(database):
-    """Let SQLite find no room for one page more, as on a full disk: SQLITE_FULL."""
-
-    def no_more(connection, _record):
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count={pages}")
-
-    event.listen(database.writer, "connect", no_more)
-    database.dispose()
-    try:
-        yield
-    finally:
-        event.remove(database.writer, "connect", no_more)
-        database.dispose()
-
-
-@contextmanager
-def database_down(database):
-    """Let PostgreSQL cut all connections to this database and take no new one."""
-    engine = create_engine(database.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    name = database.url.database
-    with engine.connect() as outside:
-        outside.execute(text(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false'))
-        outside.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name})
-        try:
-            yield
-        finally:
-            outside.execute(text(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true'))
-    engine.dispose()
-
-
-@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
-def test_a_full_disk_stops_exchanges_and_room_lets_them_go_on(gateway):
-    assert isinstance(gateway.ask(), Released)
-    released, reply = 0, None
-
-    with full_disk(gateway.services.database):
-        for _ in range(50):  # the last pages still have room for some
-            reply = gateway.post(gateway.sign().encode())
-            if reply.status != 200:
-                break
-            released += 1
-
-        assert reply.status == 503
-        assert reply.json()["type"].rpartition("/")[2] in {"store-unavailable", "log-unavailable"}
-        assert "record" not in reply.json()
-        assert gateway.count("exchange WHERE state = 'released'") == released + 1
-
-    assert isinstance(gateway.ask(), Released)
-    gateway.services.log.audit()
-
-
-@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
-def test_a_database_that_is_down_is_named_and_taken_up_again(gateway):
-    assert isinstance(gateway.ask(), Released)
-    request = gateway.sign()
-
-    with database_down(gateway.services.database):
-        with pytest.raises(UnavailableError):
-            gateway.client().send(request)
-        assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "database"}
-        assert gateway.http.get("/health").json()["failing"][0] == "database"
-
-    answer = gateway.client().send(request)
-    assert isinstance(answer, Released)
-    assert not answer.evidence.is_replayed  # nothing of it was filed while the database was down
-    assert gateway.http.get("/readyz").status_code == 200
-    gateway.services.log.audit()
-
-
-@contextmanager
-def redis_at(port):
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    give_up = time.monotonic() + 60
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < give_up, "Redis did not start"
-                time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
-def test_a_replay_store_that_is_down_lets_nobody_in_and_is_named(demo, settings):
-    if shutil.which("redis-server") is None or os.environ.get("IPX_TEST_REDIS") == "skip":
-        pytest.skip("no redis-server on this machine")
-    port = free_port()
-    with redis_at(port):
-        gateway = Gateway(demo, replace(settings, redis_url=f"redis://127.0.0.1:{port}/0"))
-        assert isinstance(gateway.ask(), Released)
-    filed = gateway.count("exchange")
-
-    with pytest.raises(UnavailableError):
-        gateway.ask()
-    assert gateway.count("exchange") == filed
-    assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "replay store"}
-
-    with redis_at(port):
-        assert isinstance(gateway.ask(), Released)
-        assert gateway.http.get("/readyz").status_code == 200
-    gateway.close()
+    assert "ipo-xb" in failing(each_gateway)[1]["holders"]

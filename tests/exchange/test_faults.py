@@ -1,10 +1,9 @@
-"""Holders that answer badly and a database that cannot be written: nothing is released, and the outcome is said."""
+"""Holders that answer badly and outcomes that cannot be logged: nothing is released, and the outcome is said."""
 
 import sqlite3
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from gateway.evidence.errors import LogUnavailableError
 from ipx.answers import Denied, Failed, Released
@@ -153,44 +152,6 @@ def test_a_fault_inside_the_gateway_is_a_failed_exchange_with_a_receipt(gateway,
     assert isinstance(answer, Failed)
     assert answer.stage == "verify"
     assert b"secret" not in answer.evidence.raw
-
-
-def make_read_only(gateway):
-    """Let the database refuse every write from now on, the real way for each kind."""
-    database = gateway.services.database
-    if database.is_sqlite:
-        path = database.url.database
-        database.dispose()
-        database.writer.pool._creator = lambda *_: _read_only(path)
-        return
-    with create_engine(database.url, isolation_level="AUTOCOMMIT").connect() as connection:
-        name = database.url.database
-        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
-    connection.engine.dispose()
-    database.dispose()
-
-
-def _read_only(path):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=1)
-    connection.isolation_level = None
-    return connection
-
-
-def test_a_database_that_cannot_be_written_stops_exchanges_before_the_holder_is_called(gateway, monkeypatch):
-    request = gateway.sign()
-    gateway.post(gateway.sign().encode())  # a token is at hand
-    calls = []
-    monkeypatch.setattr(gateway.services.broker._holders, "fetch", lambda *given: calls.append(given))
-    make_read_only(gateway)
-    gateway.services.log._succeeded_at = float("-inf")
-
-    reply = gateway.post(request.encode())
-
-    assert reply.status == 503
-    assert reply.json()["type"].rpartition("/")[2] in {"store-unavailable", "log-unavailable"}
-    assert "Retry-After" in reply.headers
-    assert calls == []
-    assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "log"}
 
 
 def test_an_outcome_that_cannot_be_logged_is_not_released(gateway, monkeypatch):

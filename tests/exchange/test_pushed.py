@@ -14,6 +14,7 @@ from ipx.channel import Call
 from ipx.documents import RECORD_TYP
 from ipx.keys import generate_signer
 from ipx.tokens import Grant
+from tests.exchange.breaking import failing
 from tests.exchange.world import MARK, OFFICE
 
 SOURCE = """
@@ -168,11 +169,15 @@ def test_a_record_signed_anew_with_the_next_key_takes_the_place_of_the_old_one(g
     gateway._clients.clear()
 
     before = gateway.ask()
+    named = failing(gateway)
     status, _ = holder.push(signer=following)
 
     assert (before.stage, before.reason) == ("verify", "signature_invalid")
+    assert gateway.receipt(before)["outcome"] == "failed"
+    assert named == (200, {"holders": "the systems of these fail: ipo-xa"})
     assert status == 201
     assert gateway.ask().sealed_by == "holder"
+    assert failing(gateway) == (200, {})
 
 
 @on_one_database

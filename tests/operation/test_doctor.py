@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from click.testing import CliRunner
+from cryptography.x509 import load_pem_x509_certificates
 from sqlalchemy import text
 
 from gateway.beats import Beats
@@ -32,6 +33,7 @@ from ipx.merkle import EMPTY_ROOT
 from ipx.note import COSIGNATURE, Checkpoint, NoteSigner, sign
 from tests.authority import POLICY
 from tests.authority import Authority as StampAuthority
+from tests.exchange.breaking import database_read_only
 from tests.exchange.servers import environment
 from tests.operation.front import Authority
 from tests.operation.rolling import redis_server
@@ -125,6 +127,19 @@ def test_origin_proxies_checkpoints_disk_and_open_files(demo):
         assert {one.level for one in surroundings.disks(base, lambda _, free=free: (100, 100 - free, free))} == {level}
 
 
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_server_that_takes_no_more_is_found_out(settings):
+    database = Database(settings.database_url)
+    assert stores.room(database).level is Level.OK
+    with database_read_only(database):
+        refused = stores.room(database)
+    with database.read_connection() as connection:
+        left = connection.exec_driver_sql("SELECT count(*) FROM pg_class WHERE relname = 'ipx_room'").scalar_one()
+    database.dispose()
+
+    assert (refused.level, "8 MB more" in refused.found, left) == (Level.ERROR, True, 0)
+
+
 def test_every_node_and_worker_counts_for_the_connections(demo, postgresql_url):
     settings = replace(demo.settings, database_url=postgresql_url, workers=2, pool=Pool(size=10, overflow=5))
     database = Database(postgresql_url)
@@ -206,15 +221,28 @@ def test_the_time_stamp_authority_is_asked_for_a_stamp(tmp_path, demo):
         late = outside.authority(Stamper(url, (real.root,), POLICY), lambda: utc_now() + timedelta(minutes=1), http)
     with httpx.Client() as http:
         gone = outside.authority(Stamper(url, (real.root,), POLICY), utc_now, http)
-    [root] = surroundings.certificates(
-        replace(demo.settings, tsa_roots=tmp_path / "ca.pem"), utc_now() - timedelta(days=9)
-    )
+    settings = replace(demo.settings, tsa_roots=tmp_path / "ca.pem")
+    [ends] = load_pem_x509_certificates(settings.tsa_roots.read_bytes())
+    end = ends.not_valid_after_utc
+
+    def roots(at, settings=settings):
+        [found] = surroundings.certificates(settings, at)
+        return found.check, found.level, "renew" in found.remedy
 
     assert good.level is Level.OK
     assert {other.level, late.level, gone.level} == {Level.ERROR}
     assert "set the clock" in late.found
     assert "IPX_TSA_URL" in gone.remedy
-    assert (root.check, root.level) == ("IPX_TSA_ROOTS", Level.OK)
+    assert roots(end - timedelta(days=31)) == ("IPX_TSA_ROOTS", Level.OK, False)
+    assert roots(end - timedelta(days=29)) == ("IPX_TSA_ROOTS", Level.WARNING, True)
+    assert roots(end) == ("IPX_TSA_ROOTS", Level.ERROR, True)
+    assert roots(end, replace(settings, tsa_roots=tmp_path / "none.pem"))[1] is Level.ERROR
+    both = tmp_path / "both.pem"  # the next root beside the one that ends: old stamps need both
+    following = Authority(tmp_path, "following").file
+    both.write_bytes(settings.tsa_roots.read_bytes() + following.read_bytes())
+    [later] = load_pem_x509_certificates(following.read_bytes())
+    last = max(end, later.not_valid_after_utc)
+    assert roots(last - timedelta(seconds=1), replace(settings, tsa_roots=both))[1] is Level.WARNING
 
 
 def test_the_certificate_that_callers_see(tmp_path):

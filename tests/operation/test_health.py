@@ -34,7 +34,7 @@ def test_every_part_works(health):
     assert (status, document["state"]) == (200, "working")
     assert [part["part"] for part in document["parts"]] == [
         *("database", "replay store", "log", "witnesses", "receipt key", "policy"),
-        *("evidence", "background work", "sources"),
+        *("evidence", "background work", "sources", "holders", "clock"),
     ]
 
 

@@ -1,6 +1,7 @@
 """Upgrades without a pause: a program works on with tables that were expanded, and says why where it cannot."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.db.migrate import Fit
 from gateway.errors import SettingsError, StoreUnavailableError
+from gateway.wiring import services
 from gateway.wiring.tables import require_tables
 
 CONTRACTING = {
@@ -54,6 +56,21 @@ def test_tables_fit_exactly_are_too_old_expanded_or_changed_beyond_this_program(
     assert migrate.fit(database) is Fit.TOO_NEW
     with pytest.raises(SettingsError, match="run the later version, or restore a backup"):
         require_tables(database)
+
+
+def test_who_refuses_to_start_holds_no_connection(demo, empty_database_url, monkeypatch):
+    made = []
+
+    class Watched(Database):
+        def __init__(self, *given, **more):
+            super().__init__(*given, **more)
+            made.append(self)
+
+    monkeypatch.setattr(services, "Database", Watched)
+    with pytest.raises(SettingsError, match="run `ipx-gateway db upgrade`"):
+        services.build(replace(demo.settings, database_url=empty_database_url))
+
+    assert [engine.pool.checkedin() for database in made for engine in (database.writer, database.reader)] == [0, 0]
 
 
 def test_the_floor_follows_the_migrations_up_and_down(database):
