@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import stat
 from dataclasses import replace
@@ -39,6 +40,28 @@ def test_every_block_of_the_guide_is_run_or_says_why_not():
 
     assert guide.names() == RUN
     assert all(mark.startswith("not run: ") and len(mark) > 30 for mark in excused)
+
+
+CLASSES = (
+    *("aborts before headers", "mid-body", "drips", "wrong record", "wrong signature", "redirects", "oversized"),
+    *("database down", "read-only", "full", "replay store", "clock skew", "worker", "time-stamp service", "witness"),
+)
+
+
+def test_each_class_of_fault_says_what_names_it_and_which_test_plays_it(one_gateway):
+    page = guide.PAGE.read_text("utf-8").partition("## Faults and what happens")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"][2:]
+    parts = {part["part"] for part in one_gateway.http.get("/health").json()["parts"]}
+    asks = re.compile(r"failing\(|health\(|/health|/readyz")
+
+    assert [name for name in CLASSES if not any(name in row[0] for row in rows)] == []
+    for fault, _, named, _, _, tests in rows:
+        names = set(re.findall(r"`([^`]+)`", named))
+        files = [guide.PAGE.parent.parent / "tests" / name for name in re.findall(r"`([^`]+)`", tests)]
+        assert names <= parts, fault
+        assert files, fault
+        assert all(file.is_file() for file in files), fault
+        assert not names or any(asks.search(file.read_text("utf-8")) for file in files) or "○" in fault, fault
 
 
 @pytest.fixture
