@@ -86,11 +86,12 @@ def test_a_database_that_is_down_is_named_and_taken_up_again(demo, on_a_volume):
     gateway.close()
 
 
-def test_a_database_that_cannot_be_written_stops_exchanges_before_the_holder_is_called(gateway, calls):
+@pytest.mark.parametrize("name", ["database", "checkpoint_database"])
+def test_a_database_that_cannot_be_written_stops_exchanges_before_the_holder_is_called(gateway, calls, name):
     assert isinstance(gateway.ask(), Released)
     asked, request = len(calls), gateway.sign()
 
-    with database_read_only(gateway.services.database):
+    with database_read_only(getattr(gateway.services, name)):
         gateway.services.log._succeeded_at = float("-inf")  # five seconds later
         assert refused(gateway, request) in {"store-unavailable", "log-unavailable"}
         assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "log"}

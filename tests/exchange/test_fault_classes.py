@@ -4,6 +4,7 @@ What of the gateway itself may break is in test_broken_parts.py.
 """
 
 import gzip
+import json
 
 import pytest
 
@@ -11,6 +12,7 @@ from connectors.breaker import FAILURES
 from ipx.answers import Failed, Released
 from tests.connectors.stub_server import Reply, serving
 from tests.exchange.breaking import failing
+from tests.exchange.test_faults import folder_source, put_source
 from tests.exchange.world import OFFICE
 
 NUMBER = "2023889012"
@@ -58,7 +60,7 @@ MISDEEDS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def holder(each_gateway):
     """A holder's API that answers as it is told, and the source file that reads it."""
     with serving() as server:
@@ -92,6 +94,25 @@ def test_a_holder_that_answers_badly_is_named_gets_nothing_released_and_is_asked
     holder.answer = lambda asked: mark()
     assert isinstance(ask_abroad(each_gateway), Released)
     assert failing(each_gateway) == (200, {})
+
+
+def test_a_holder_whose_folder_is_gone_fails_and_never_says_absent(each_gateway, tmp_path):
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    record = {"APPL_NO": NUMBER, "APPL_DT": "2023-04-01", "MARK_TEXT": "AURELIS"}
+    (folder / f"{NUMBER}.json").write_text(json.dumps(record))
+    put_source(each_gateway, folder_source(folder))
+    assert isinstance(ask_abroad(each_gateway), Released)
+
+    folder.rename(tmp_path / "away")
+    answer = ask_abroad(each_gateway)
+
+    assert isinstance(answer, Failed)
+    assert answer.stage == "holder"
+    assert each_gateway.receipt(answer)["outcome"] == "failed"
+    assert failing(each_gateway) == (200, {"holders": "the systems of these fail: ipo-xb"})
+    (tmp_path / "away").rename(folder)
+    assert isinstance(ask_abroad(each_gateway), Released)
 
 
 def test_a_holder_that_is_silent_again_and_again_is_left_alone(each_gateway, holder):
