@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,9 +31,19 @@ class Worker:
     Any number of processes may run them over the same database.
     """
 
-    def __init__(self, services: Services, *, round_seconds: float = ROUND_SECONDS) -> None:
+    def __init__(
+        self, services: Services, *, round_seconds: float = ROUND_SECONDS, alive: Path | None = None
+    ) -> None:
+        """Take what is worked on.
+
+        Args:
+            services: of this process.
+            round_seconds: how long to rest between two rounds.
+            alive: a file that is touched each second or so while both threads live, for whoever watches the process.
+        """
         self._services = services
         self._round_seconds = round_seconds
+        self._alive = alive
         self._stopping = threading.Event()
         self._let_go_at = 0.0
         settings = services.settings
@@ -110,6 +122,12 @@ class Worker:
         while not self._stopping.wait(CONFIRM_SECONDS):
             _attempt("confirmations", self._services.confirmations.go_round)
             _attempt("state of evidence", self._services.evidence_state.now)
+            self._show()
+
+    def _show(self) -> None:
+        if self._alive is not None and all(thread.is_alive() for thread in self._threads):
+            with suppress(OSError):  # a disk without room, say: whoever watches sees that the file grows old
+                self._alive.touch()
 
 
 def _attempt(name: str, task: Callable[[], object]) -> None:

@@ -37,8 +37,13 @@ def serve() -> None:
 
 
 @click.command("worker")
+@click.option(
+    "--alive",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to touch each second or so: a container engine ends a worker whose file is two minutes old.",
+)
 @reported
-def work() -> None:
+def work(alive: Path | None) -> None:
     """Do the background work in a process of its own, until it is told to end: follow sources, deliver, sweep.
 
     `ipx-gateway serve` does the same work in each of its processes; more of them, here or on other machines, share it.
@@ -48,7 +53,7 @@ def work() -> None:
         signal.signal(number, lambda *_: ending.set())
     built = services()
     built.beats.role = "worker"
-    worker = Worker(built)
+    worker = Worker(built, alive=alive)
     worker.start()
     click.echo("working; end it with SIGTERM")
     ending.wait()

@@ -285,10 +285,12 @@ def test_following_is_told_at_the_shell(gateway, register, monkeypatch):
 
 
 @on_one_database
-def test_a_worker_process_follows_too_and_ends_when_it_is_told_to(demo, register, settings):
+def test_a_worker_process_follows_too_shows_that_it_lives_and_ends_when_it_is_told_to(
+    demo, register, settings, tmp_path
+):
     register.put(1)
     process = subprocess.Popen(
-        [sys.executable, "-c", "from gateway.cli import main; main()", "worker"],
+        [sys.executable, "-c", "from gateway.cli import main; main()", "worker", "--alive", str(tmp_path / "alive")],
         env=environment(demo, settings),
         stdout=subprocess.PIPE,
         text=True,
@@ -296,7 +298,7 @@ def test_a_worker_process_follows_too_and_ends_when_it_is_told_to(demo, register
     try:
         told = process.stdout.readline()
         for _ in range(600):
-            if register.status().mapped == 1:
+            if register.status().mapped == 1 and (tmp_path / "alive").exists():
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
@@ -306,5 +308,6 @@ def test_a_worker_process_follows_too_and_ends_when_it_is_told_to(demo, register
         process.stdout.close()
 
     assert "working" in told
+    assert (tmp_path / "alive").exists()
     assert register.status().mapped == 1
     assert code == 0

@@ -1,5 +1,9 @@
-"""What deploy/ says fits to what the program reads; container engines themselves do not run here."""
+"""What deploy/ says fits to what the program reads; container engines themselves do not run here.
 
+The manifests of Kubernetes are in test_kubernetes.py.
+"""
+
+import base64
 import re
 from configparser import ConfigParser
 from pathlib import Path
@@ -7,9 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.evidence.signers import write_signer
+from gateway.settings import read_settings
+from ipx.keys import generate_signer
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 GATEWAYS = ("gateway-1", "gateway-2", "worker")
+ALL = (*GATEWAYS, "witness")
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +26,36 @@ def compose():
     return yaml.safe_load(COMPOSE.read_text("utf-8"))
 
 
-def test_every_setting_that_it_names_exists(compose):
+@pytest.mark.parametrize("name", ALL)
+def test_what_a_service_is_told_is_read_by_the_program(compose, name, monkeypatch, tmp_path):
     documented = set(
         re.findall(r"^\| `(IPX_[A-Z0-9_]+)`", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.MULTILINE)
     )
-    named = {name for service in GATEWAYS for name in compose["services"][service]["environment"]}
+    given = {
+        "IPX_ORIGIN": "https://gw.example",
+        "IPX_METRICS_TOKEN": "t" * 32,
+        "IPX_KEY_ENCRYPTION_KEY": base64.b64encode(b"k" * 32).decode(),
+        "IPX_WITNESS_KEY_ENCRYPTION_KEY": base64.b64encode(b"w" * 32).decode(),
+    }
+    told = compose["services"][name]["environment"]
+    for setting, value in told.items():
+        text = re.sub(r"\$\{(\w+)(?::-([^}]*))?[^}]*\}", lambda found: given.get(found[1], found[2] or "abc"), value)
+        if text.startswith("/etc/ipx/keys/"):
+            text = str(tmp_path / Path(text).name)
+            write_signer(Path(text), generate_signer("Ed25519"))
+        monkeypatch.setenv(setting, "" if setting == "IPX_WITNESSED_LOGS" else text)
 
-    assert named <= documented
-    assert {"IPX_ORIGIN", "IPX_KEY_ENCRYPTION_KEY", "IPX_RECEIPT_KEY", "IPX_LOG_KEY"} <= named
+    settings = read_settings()
+
+    assert told.keys() <= documented
+    assert settings.node == told["IPX_NODE"]
+    assert name == "witness" or settings.redis_url == "redis://:abc@redis:6379/0"
 
 
 def test_no_secret_stands_in_it(compose):
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
-            if name.endswith("PASSWORD") or name == "IPX_KEY_ENCRYPTION_KEY":
+            if name.endswith(("PASSWORD", "TOKEN", "AUTH")) or name == "IPX_KEY_ENCRYPTION_KEY":
                 assert value.startswith("${"), f"{name} has a value of its own"
 
 
@@ -41,7 +66,12 @@ def test_nodes_have_names_of_their_own_and_nothing_that_they_need_not(compose):
     for name in GATEWAYS:
         assert services[name]["read_only"]
         assert services[name]["cap_drop"] == ["ALL"]
-    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    opened = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert opened.keys() == {"nginx", "witness"}
+    assert all(port.startswith("127.0.0.1:") for port in opened["witness"])
+    assert services["witness"]["profiles"] == ["witness"]
+    assert all("healthcheck" in services[name] for name in services.keys() - {"gateway-1", "gateway-2", "witness"})
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text("utf-8")  # of all others, as the image has it
     assert all(service["deploy"]["resources"]["limits"] for service in services.values())
     assert compose["networks"]["inner"]["internal"]
 
@@ -104,24 +134,3 @@ def manifests():
     base = yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8"))
     assert {path.name for path in folder.glob("*.yaml")} == {*base["resources"], "kustomization.yaml"}
     return base, [one for name in base["resources"] for one in yaml.safe_load_all((folder / name).read_text("utf-8"))]
-
-
-def test_workloads_are_closed_limited_and_told_settings_that_exist(manifests):
-    base, objects = manifests
-    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    named = {literal.partition("=")[0] for literal in base["configMapGenerator"][0]["literals"]}
-    for one in objects:
-        if one["kind"] not in {"Deployment", "StatefulSet"}:
-            continue
-        pod = one["spec"]["template"]["spec"]
-        assert pod["securityContext"]["runAsNonRoot"]
-        for container in [*pod["containers"], *pod.get("initContainers", [])]:
-            assert container["securityContext"]["readOnlyRootFilesystem"]
-            assert container["resources"]["limits"]
-            named |= {variable["name"] for variable in container.get("env", [])}
-            assert all("valueFrom" in variable for variable in container.get("env", []))
-            volumes = {volume["name"] for volume in pod.get("volumes", [])} | {"data"}
-            assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
-
-    assert all(f"| `{name}` |" in page for name in named)
-    assert {"PodDisruptionBudget", "NetworkPolicy", "Cluster", "Service"} <= {one["kind"] for one in objects}
