@@ -228,6 +228,7 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             max_overflow=pool.overflow,
             pool_recycle=pool.recycle_seconds,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and values may be of a record
             connect_args=_postgres_arguments(url, pool),
         )
         event.listen(engine, "checkin", _close_outgrown)
@@ -239,7 +240,7 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
         if pool is None
         else {"pool_size": pool.size, "max_overflow": pool.overflow + 1}  # one is kept
     )
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pooled)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, **pooled)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: SQLiteConnection, _record: Any) -> None:
