@@ -26,7 +26,7 @@ from gateway.people import admin_views as people_admin
 from gateway.people import security
 from gateway.people import views as people_views
 from gateway.policy_api import views as policy_views
-from gateway.web import deprecation, headers, pages, problem
+from gateway.web import deprecation, headers, pages, problem, reading_again
 from gateway.web.numbers import ColumnInteger
 from gateway.wiring import Services, register
 
@@ -79,6 +79,7 @@ def create_app(services: Services) -> Flask:
         audit_pages.install(app)
     app.add_url_rule("/", "front", _front)
     deprecation.install(app)
+    reading_again.install(app)
     app.after_request(headers.set_headers)
     return app
 

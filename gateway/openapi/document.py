@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from gateway.openapi.operations import GUARDED, OPERATIONS, Operation
 from gateway.openapi.shapes import SHAPES
+from gateway.policy_api.callers import KEYED
 from gateway.web.deprecation import DEPRECATED
 from gateway.web.problem_kinds import PROBLEMS
 
@@ -86,11 +87,11 @@ def _routes(app: Flask) -> Iterable[tuple[str, dict[str, Any]]]:
     for rule, method in routes(app):
         operation = OPERATIONS.get(rule.endpoint, UNKNOWN)
         view = app.view_functions[rule.endpoint]
-        found.setdefault(path_of(rule), {})[method.lower()] = _operation(rule, view, operation)
+        found.setdefault(path_of(rule), {})[method.lower()] = _operation(rule, method, view, operation)
     return found.items()
 
 
-def _operation(rule: Rule, view: Any, operation: Operation) -> dict[str, Any]:
+def _operation(rule: Rule, method: str, view: Any, operation: Operation) -> dict[str, Any]:
     told = inspect.cleandoc(view.__doc__ or rule.endpoint)
     problems = {*operation.problems, *(GUARDED if operation.scope is not None else ("internal",))}
     slugs: dict[int, list[str]] = {}
@@ -107,13 +108,27 @@ def _operation(rule: Rule, view: Any, operation: Operation) -> dict[str, Any]:
                 "schema": {"type": "string", "pattern": '^"([1-9][0-9]{0,8}|[0-9a-f]{32})"$'},
             }
         )
+    if rule.endpoint in KEYED:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "a repeat under the same key gets the same answer for a day, and does nothing",
+                "schema": {"type": "string", "pattern": r'^("[!#-~]{1,255}"|[!#-~]{1,255})$'},
+            }
+        )
+    answers = {str(status): _success(shape) for status, shape in operation.answers.items()}
+    if method == "GET" and "200" in answers and not _is_streamed(operation):
+        answers["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        answers["304"] = {"description": "as it was under the ETag in If-None-Match"}
     made: dict[str, Any] = {
         "operationId": rule.endpoint.replace(".", "_"),
         "tags": [rule.endpoint.partition(".")[0]],
         "summary": told.partition("\n")[0],
         "parameters": parameters,
         "responses": {
-            **{str(status): _success(shape) for status, shape in operation.answers.items()},
+            **answers,
             **{
                 str(status): {"$ref": f"#/components/responses/Problem{status}"} | {"description": ", ".join(names)}
                 for status, names in slugs.items()
@@ -164,6 +179,10 @@ def _body(operation: Operation) -> dict[str, Any]:
     if operation.example is not None:
         next(iter(content.values()))["example"] = operation.example
     return {"required": True, "content": content}
+
+
+def _is_streamed(operation: Operation) -> bool:
+    return "application/x-ndjson" in operation.answers.get(200, ())
 
 
 def _success(shape: str | tuple[str, ...]) -> dict[str, Any]:

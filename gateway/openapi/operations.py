@@ -221,7 +221,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         example={"name": "denied at the border", "kind": "exchanges", "query": {"outcome": "denied"}},
     ),
     "audit.forget": Operation("audit:read", {204: ()}, problems=("not-found", *_AUDIT)),
-    "policies.listed": Operation("policies:read", {200: "Items"}, query=_PLACE, problems=("invalid-request",)),
+    "policies.listed": _listing("policies:read", "Items", query={**_PLACE, "after": TEXT}),
     "policies.exported": Operation(
         "policies:read", {200: ("application/json", "application/zip")}, query=_PLACE, problems=("invalid-request",)
     ),

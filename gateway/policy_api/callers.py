@@ -25,6 +25,10 @@ from ipx.jws import parse_object
 READ: Final = "policies:read"
 EDIT: Final = "policies:edit"
 APPROVE: Final = "policies:approve"
+KEYED: Final = frozenset(
+    ("policies.open_change", "policies.imported", "policies.roll_back", "policies.deny", "policies.review_emergency")
+)
+"""Views that take an `Idempotency-Key`: those that do something by a call without signature or version."""
 _KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 

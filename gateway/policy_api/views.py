@@ -28,6 +28,7 @@ from gateway.policy_api.schemas import (
     RollBackSchema,
 )
 from gateway.web.numbers import MOST
+from gateway.web.paging import link_next
 from policies.cards import NoCard, card
 from policies.engine import Audience, Question, Release, decide, explain, parse
 from policies.lint import lint
@@ -67,13 +68,18 @@ def blueprint() -> Blueprint:
 
 
 def listed() -> Response:
-    """List the policies in force that are the caller's business, guardrails among them."""
+    """List the policies in force that are the caller's business, guardrails among them, a page at a time."""
     who = editor(READ)
-    given = query(tier="", owner="")
+    given = query(tier="", owner="", after="", limit="50")
+    limit = number(given["limit"], "/limit", most=PAGE)
     folder = svcs.flask.get(Folders).in_force(who, tier=given["tier"] or None, owner=given["owner"] or None)
     versions = svcs.flask.get(Policies).versions()
-    items = [policy_document(one, versions.get((one.ref.tier, one.ref.owner))) for one in folder.texts]
-    return answer({"items": items, "complete": True})
+    named = {f"{one.ref.tier}/{one.ref.owner}/{one.ref.policy_id}": one for one in folder.texts}
+    left = sorted(name for name in named if name > given["after"])
+    shown = [named[name] for name in left[:limit]]
+    items = [policy_document(one, versions.get((one.ref.tier, one.ref.owner))) for one in shown]
+    onward = left[limit - 1] if len(left) > limit else None
+    return link_next(answer({"items": items, "next": onward, "complete": onward is None}), "after", onward)
 
 
 def shown(tier: str, owner: str, policy_id: str) -> Response:
@@ -223,6 +229,10 @@ def _denied(who: Editor) -> Response:
 def review_emergency(emergency_id: int) -> Response:
     """Say as a second person whether an emergency denial stays."""
     who = editor(APPROVE)
+    return once(who, lambda: _reviewed(who, emergency_id))
+
+
+def _reviewed(who: Editor, emergency_id: int) -> Response:
     said = body(EmergencyReviewSchema)
     service = svcs.flask.get(Emergencies)
     service.review(who, emergency_id, said["verdict"], comment=said["comment"])

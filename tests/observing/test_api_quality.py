@@ -3,13 +3,18 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import flask
 import pytest
 
+from gateway.openapi.document import path_of, routes
 from gateway.web.deprecation import Deprecated, install
-from tests.exchange.world import OFFICE
+from tests.exchange.world import CUSTOMS, OFFICE
 from tests.observing.test_openapi import SCOPES, call
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +53,110 @@ def test_every_list_that_grows_has_pages(site, path):
     assert read(site, f"{path}?limit=0").status == 400
 
 
-@pytest.mark.parametrize("path", ["/v1/policies", "/v1/policies/changes", "/v1/policies/changes/1"])
-def test_what_is_unchanged_is_not_sent_again(site, path):
-    first = read(site, path)
+WHOLE = {
+    "/v1/record-types": "as many as are declared",
+    "/v1/audit/searches": "two hundred of each owner at most",
+    "/v1/policies/{tier}/{owner}/tests": "as many as stand beside the policies",
+}
+"""Lists that come whole, as docs/versioning.md says, because their number is bounded."""
+ASKING = {"policies.linted", "policies.explain_question", "records.names", "audit.subject"}
+"""What is asked by POST because it is long or personal, and does nothing."""
+UNIQUE = {"audit.save"}
+"""What is made once because its name is unique: a repeat is 409."""
 
-    again = read(site, path, If_None_Match=first.headers["ETag"])
 
-    assert (first.status, again.status, again.body) == (200, 304, b"")
+@pytest.fixture(scope="module")
+def answers(site):
+    """What each address that is read answers in this world, with its query for a small page where it has pages."""
+    exchange = site.post(site.sign().encode()).json()["id"]
+    named = {
+        "tier": "holder",
+        "owner": "ipo-xa",
+        "change_id": "1",
+        "name": "trademark",
+        "exchange_id": exchange,
+        "urn": quote(site.urn(), safe=""),
+        "policy_id": read(site, "/v1/policies").json()["items"][-1]["policy"],
+    }
+    found = {}
+    for template, methods in site.http.get("/v1/openapi.json").json()["paths"].items():
+        if "get" not in methods or set(re.findall(r"{(\w+)}", template)) - named.keys():
+            continue
+        parameters = [one["name"] for one in methods["get"]["parameters"] if one["in"] == "query"]
+        client, scope = (CUSTOMS, "exchange:request") if template.startswith("/v1/exchanges") else (OFFICE, None)
+        security = methods["get"]["security"]
+        scope = scope or ((security[0]["dpop"] or ["policies:read"])[0] if security else "policies:read")
+        query = {"role": "holder" if "recalls" in template else "requester"} if "role" in parameters else {}
+        query |= {"since": "2026-01-01", "until": "2026-02-01"} if template.endswith("/reports") else {}
+        path = f"{template.format(**named)}?{urlencode(query)}"
+
+        def get(more="", *, path=path, scope=scope, client=client, **headers):
+            return call(site, "GET", path + more, scope, headers=headers, client=client)
+
+        found[template] = (get, "limit" in parameters, "304" in methods["get"]["responses"])
+    return found
+
+
+def test_every_list_has_pages_or_is_among_those_that_come_whole(answers):
+    page = (ROOT / "docs" / "versioning.md").read_text("utf-8")
+    whole = set()
+    for template, (get, is_paged, _) in answers.items():
+        reply = get()
+        document = json.loads(reply.body) if reply.headers["Content-Type"] == "application/json" else {}
+        if not isinstance(document, dict) or "items" not in document:
+            assert not is_paged or reply.status != 200, template
+        elif is_paged:
+            assert {"items", "next", "complete"} <= document.keys(), template
+            small = json.loads(get("&limit=1").body)
+            assert len(small["items"]) <= 1
+            assert (small["next"] is None) == small["complete"]
+            assert get("&limit=0").status == get("&limit=201").status == 400
+            assert get(f"&{'after' if 'after' in template else 'cursor'}=%00").status in {200, 400}
+        else:
+            whole.add(template)
+
+    assert whole <= WHOLE.keys()
+    assert all(f"`{template}`" in page for template in WHOLE)
+
+
+def test_what_is_unchanged_is_not_sent_again(answers):
+    compared = 0
+    for template, (get, _, is_tagged) in answers.items():
+        first = get()
+        if first.status != 200:
+            continue
+        assert ("ETag" in first.headers) is is_tagged, template
+        if is_tagged:
+            again = get(**{"If-None-Match": first.headers["ETag"]})
+            # Looks of auditors are acts, so that some of their lists have grown meanwhile.
+            assert (again.status, again.body) == (304, b"") or again.headers["ETag"] != first.headers["ETag"], template
+            assert again.status == 304 or template.startswith("/v1/audit/"), template
+            compared += again.status == 304
+
+    assert compared >= 15
+
+
+def test_every_call_that_does_something_can_be_repeated_safely(site):
+    described = site.http.get("/v1/openapi.json").json()
+    endpoints = {(path_of(rule), method.lower()): rule.endpoint for rule, method in routes(site.app)}
+    for template, methods in described["paths"].items():
+        for method in methods.keys() & {"post", "put", "patch"}:
+            operation, endpoint = methods[method], endpoints[template, method]
+            headers = {one["name"] for one in operation["parameters"] if one["in"] == "header"}
+            is_signed = "application/json" not in operation.get("requestBody", {"content": {"": {}}})["content"]
+            assert is_signed or headers & {"If-Match", "Idempotency-Key"} or endpoint in ASKING | UNIQUE, endpoint
+
+
+def test_a_list_of_policies_is_read_to_its_end_by_its_links(site):
+    path, seen = "/v1/policies?limit=2", []
+    while path:
+        reply = read(site, path)
+        seen += [(one["tier"], one["owner"], one["policy"]) for one in reply.json()["items"]]
+        path = reply.headers.get("Link", "").partition(">")[0].removeprefix("<")
+
+    whole = read(site, "/v1/policies?limit=200").json()
+    assert len(seen) > 2
+    assert seen == [(one["tier"], one["owner"], one["policy"]) for one in whole["items"]] == sorted(set(seen))
 
 
 def test_an_address_that_will_go_says_when_and_what_follows():
