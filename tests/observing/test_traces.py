@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.tracing import Tracing, read
+from tests.connectors.stub_server import Reply, serving
 from tests.exchange.world import MARK
 
 export = pytest.importorskip("opentelemetry.sdk.trace.export", reason="the extra `tracing` is not installed")
@@ -34,6 +35,21 @@ def test_a_call_that_files_nothing_is_traced_without_an_exchange(one_gateway, sp
     one_gateway.post(b"no request")
 
     assert dict(spans()[-1].attributes) == {"ipx.outcome": "not_filed"}
+
+
+def test_traces_are_sent_to_the_collector_that_is_named():
+    with serving() as collector:
+        collector.answer = lambda asked: Reply(b"", 200)
+        tracing = read(f"{collector.base}/v1/traces")
+        trace = tracing.begin()
+        trace.reached("auth", "authenticate")
+        trace.end("01a2", "released")
+        tracing.close()
+
+    [asked] = collector.asked
+    assert (asked.method, asked.path) == ("POST", "/v1/traces")
+    assert asked.headers["content-type"] == "application/x-protobuf"
+    assert b"ipx.exchange" in asked.body
 
 
 def test_without_an_address_nothing_is_traced(one_gateway):

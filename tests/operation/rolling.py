@@ -1,12 +1,14 @@
 """Two nodes behind nginx, one after the other ended and started again while clients call without pause.
 
-`make rolling` does it for a minute, with a worker of its own, on PostgreSQL and Redis.
+`make rolling` does it for a minute, with a worker of its own, on PostgreSQL and Redis of Debian's packages where they
+are installed.
 """
 
 import argparse
 import base64
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -211,6 +213,36 @@ def redis_server(folder: Path):
         process.wait(30)
 
 
+@contextmanager
+def packaged_postgresql(folder: Path):
+    """Run the newest PostgreSQL of Debian's packages, as the user that they made for it; gives its address, or None."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+    if programs is None:
+        yield None
+        return
+    data, port = folder / "postgresql", free_port()
+    data.mkdir(mode=0o700)
+    owner = {}
+    if os.geteuid() == 0:  # the server refuses to be run by root
+        shutil.chown(data, "postgres", "postgres")
+        folder.chmod(0o711)  # to be gone through
+        owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **owner}
+    subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust"], check=True, **quiet)
+    where = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}"]
+    process = subprocess.Popen([programs / "postgres", "-D", data, *where], **quiet)
+    try:
+        give_up = time.monotonic() + READY_SECONDS
+        ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        while subprocess.run(ready, check=False).returncode:
+            assert time.monotonic() < give_up, "PostgreSQL did not start"
+            time.sleep(0.05)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        process.send_signal(signal.SIGINT)  # its fast way to end
+        process.wait(60)
+
+
 def _listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
@@ -225,7 +257,9 @@ def main() -> int:
     arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ipx-rolling-")))
-        first, second = stack.enter_context(two_databases(folder, stack.enter_context(postgres_server())))
+        packaged = stack.enter_context(packaged_postgresql(folder))
+        postgres = packaged or stack.enter_context(postgres_server())
+        first, second = stack.enter_context(two_databases(folder, postgres))
         demo = Demo(folder / "demo", free_port())
         demo.settings = replace(
             demo.settings, database_url=first, checkpoint_database_url=second, has_consoles=False, drain_seconds=2.0
@@ -242,7 +276,8 @@ def main() -> int:
         stack.callback(worker.terminate)
         report = roll(demo, demo.settings, nodes, nginx, arguments.seconds)
         alive = worker.poll() is None
-    sys.stdout.write("\n".join([f"{report}; the worker {'lives' if alive else 'has died'}", *report.failures[:20], ""]))
+    told = f"PostgreSQL of {'Debian' if packaged else 'a wheel'}; the worker {'lives' if alive else 'has died'}"
+    sys.stdout.write("\n".join([f"{report}; {told}", *report.failures[:20], ""]))
     return int(bool(report.failures) or not alive)
 
 
