@@ -76,23 +76,3 @@ def test_a_restarted_server_closes_what_a_crash_left_open_by_itself(demo, settin
     assert gateway.count("exchange WHERE state = 'received'") == 0
     assert gateway.count("exchange WHERE state = 'failed' AND reason = 'interrupted'") == 1
     gateway.close()
-
-
-def test_an_exchange_whose_time_is_up_is_closed_while_the_server_runs(gateway, monkeypatch):
-    class Killed(BaseException):
-        """Stands for a worker that died: nothing of it goes on."""
-
-    def die(*_, **__):
-        raise Killed
-
-    monkeypatch.setattr(gateway.services.journal, "close", die)
-    with pytest.raises(Killed):
-        gateway.ask()
-    monkeypatch.undo()
-    assert gateway.services.recovery.close_overdue() == 0
-
-    clock = gateway.services.clock
-    monkeypatch.setattr(gateway.services.recovery, "_clock", lambda: clock().replace(year=clock().year + 1))
-
-    assert gateway.services.recovery.close_overdue() == 1
-    assert gateway.count("exchange WHERE state = 'failed'") == 1
