@@ -16,7 +16,9 @@ from ipx.waiting import utc_now
 OWN: Final = "audit:read"
 NATIONAL: Final = "audit:national"
 PAGE_ROWS: Final = 200
-Kind = Literal["exchanges", "acts", "flags", "recalls"]
+VERIFIED_AT_ONCE: Final = 1000
+"""Entries of the log that one call proves at most."""
+Kind = Literal["exchanges", "decisions", "acts", "sign-ins", "flags", "recalls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,23 @@ class Auditor:
         query = f"?{urlencode(wanted)}" if wanted else ""
         return self._client.get(f"/audit/log{check}{query}", scope=self._scope).json()
 
+    def verify_entries(self, first: int, last: int) -> dict[str, Json]:
+        """Have the gateway hash a range of entries anew, however long, and prove each, piece by piece.
+
+        Returns:
+            What it said of the last piece, or of the first that does not hold, from `first` on.
+
+        Raises:
+            InvalidRequestError: a number is not one of the log's; it is named.
+        """
+        start = first
+        while True:
+            end = min(last, start + VERIFIED_AT_ONCE - 1)
+            found = self.log("/entries", first=start, last=end)
+            if found.get("holds") is not True or end >= last:
+                return {**found, "first": first}
+            start = end + 1
+
     def report(self, wanted: Mapping[str, str]) -> dict[str, Json]:
         """Take the figures of a time: who asks whom, how much a day, how it ended, why, and how long holders take.
 
@@ -133,6 +152,49 @@ class Auditor:
         """
         query = f"?{urlencode(wanted)}" if wanted else ""
         return self._client.get(f"/audit/reports{query}", scope=self._scope).json()
+
+    def recall(self, recall: str) -> dict[str, Json]:
+        """Open one recall: what the holder signed, who was told, what they answered.
+
+        Raises:
+            NotFoundError: there is none of this id that this system may see.
+        """
+        return self._client.get(f"/audit/recalls/{quote(recall, safe='')}", scope=self._scope).json()
+
+    def searches(self) -> list[dict[str, Json]]:
+        """List searches that were kept under a name: one's own, and those shared within the agency.
+
+        Raises:
+            MalformedAnswerError: what comes is no such list.
+        """
+        found = self._client.get("/audit/searches", scope=self._scope).json().get("items")
+        if not isinstance(found, list):
+            raise MalformedAnswerError(f"{self._client.gateway} gave no list")
+        return [item for item in found if isinstance(item, dict)]
+
+    def keep(self, name: str, kind: str, query: Mapping[str, str], *, is_shared: bool = False) -> dict[str, Json]:
+        """Keep a search under a name.
+
+        Args:
+            name: one that no other of one's own has.
+            kind: of which list: `exchanges decisions acts sign_ins recalls`.
+            query: the filter.
+            is_shared: for all auditors of the agency.
+
+        Raises:
+            InvalidRequestError: the name, the list or a member of the filter cannot be used; it is named.
+            ConflictError: one of one's own has this name.
+        """
+        body: dict[str, Json] = {"name": name, "kind": kind, "query": dict(query), "shared": is_shared}
+        return self._client.post("/audit/searches", body, scope=self._scope).json()
+
+    def forget(self, search: str) -> None:
+        """Delete a kept search of one's own.
+
+        Raises:
+            NotFoundError: there is none of this id that is one's own.
+        """
+        self._client.delete(f"/audit/searches/{quote(search, safe='')}", scope=self._scope)
 
     def exchange(self, exchange: str) -> dict[str, Json]:
         """Open one exchange: request, receipt, proof, and what else there was about the same things.

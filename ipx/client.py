@@ -43,6 +43,7 @@ ASICE = "application/vnd.etsi.asic-e+zip"
 PAGE_LINES = 100
 _OK = 200
 _CREATED = 201
+_DELETED = 204
 _UNAUTHORIZED = 401
 _TRIES = 4
 """Calls of one request at most: the first, one after a nonce challenge, one after a new token, one after both."""
@@ -260,6 +261,17 @@ class Client:
         if reply.status not in {_OK, _CREATED}:
             raise reply.problem(self._channel.time.now())
         return reply
+
+    def delete(self, path: str, *, scope: str) -> None:
+        """Delete something below `/v1`.
+
+        Raises:
+            ProblemError: the gateway refused, with the problem that says why.
+        """
+        headers = {"Accept": "application/problem+json"}
+        reply = self._call(Call("DELETE", f"{self._resource}{path}", headers), Grant(scope, self._resource))
+        if reply.status != _DELETED:
+            raise reply.problem(self._channel.time.now())
 
     def _get(self, path: str, *, accept: str = "application/json") -> Reply:
         return self.get(f"/exchanges{path}", scope=SCOPE, accept=accept)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import svcs
 from flask import request, url_for
 
+from gateway.agencies.service import Agencies
 from gateway.auditor.handing_out import list_of
 from gateway.auditor.scope import Scope
 from gateway.web.cursors import Cursors
@@ -19,6 +20,11 @@ def given(*without: str) -> dict[str, str]:
     hidden = {"cursor", "lang", "theme", *without}
     found = {name: values for name, values in request.args.lists() if name not in hidden}
     return {name: ",".join(filter(None, values)) for name, values in found.items() if any(values)}
+
+
+def agencies() -> list[tuple[str, str]]:
+    """Give the registered agencies, as a field to choose from takes them."""
+    return [(agency.code, agency.code) for agency in svcs.flask.get(Agencies).agencies()]
 
 
 def address(kind: str, query: Mapping[str, str]) -> str:

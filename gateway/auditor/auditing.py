@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.auditor.decision_search import DecisionSearch
 from gateway.auditor.flag_finding import FlagFinder
 from gateway.auditor.flags import Flags
 from gateway.auditor.indexing import Indexer
@@ -18,6 +19,7 @@ from gateway.auditor.subjects import Subjects
 @dataclass(frozen=True, slots=True)
 class Auditing:
     search: Search
+    decisions: DecisionSearch
     reader: ExchangeReader
     looks: Looks
     saved: SavedSearches

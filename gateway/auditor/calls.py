@@ -1,19 +1,22 @@
 """What every call of `/v1/audit` has in common: whose exchanges it may see, its parameters, its pages."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import svcs
 from flask import Response, request
 
-from gateway.auditor.handing_out import list_of
+from gateway.auditor.filters import AnyFilter
+from gateway.auditor.handing_out import list_file, list_of
 from gateway.auditor.scope import OWN, Scope, of_caller
 from gateway.auditor.search import MOST_ROWS, PAGE_ROWS, Page
 from gateway.errors import Fault, InvalidInputError
 from gateway.oauth.guard import Guard
 from gateway.web.cursors import Cursors
+
+Filter = TypeVar("Filter", bound=AnyFilter)
 
 
 def asked_scope() -> Scope:
@@ -62,6 +65,27 @@ def listed(kind: str, scope: Scope, given: Mapping[str, str], page: Page[Any], *
         query = urlencode({**given, "limit": request.args.get("limit", PAGE_ROWS), "cursor": onward})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
     return response
+
+
+def answer_file(
+    kind: str,
+    read: Callable[[Mapping[str, str]], Filter],
+    rows: Callable[[Scope, Filter], Iterator[Mapping[str, Any]]],
+    columns: Sequence[str],
+) -> Response:
+    """Stream all that the address asks for as a file; the export is logged before its first line leaves.
+
+    Args:
+        kind: of what.
+        read: reads the filter.
+        rows: finds what it matches, within a scope.
+        columns: of the table, where one is asked for.
+    """
+    scope = asked_scope()
+    given = given_parameters(None, without=("limit", "cursor"))
+    form, mark = given.pop("format", "ndjson"), given.pop("mark", "") == "yes"
+    wanted = read(given)
+    return list_file(kind, scope, wanted.parameters(), rows(scope, wanted), columns, form, mark=mark)
 
 
 def answer(body: Mapping[str, Any], status: int = 200) -> Response:

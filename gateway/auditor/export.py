@@ -46,6 +46,24 @@ RECALLS: Final = (
     "addressees",
     "log_index",
 )
+DECISIONS: Final = (
+    "exchange",
+    "received_at",
+    "decided_at",
+    "requester",
+    "holder",
+    "record_type",
+    "purpose",
+    "outcome",
+    "stage",
+    "reason",
+    "policies",
+    "book",
+    "withheld",
+    "verdicts",
+    "log_index",
+)
+SIGN_INS: Final = ("id", "at", "person", "outcome", "via", "factor", "ip", "actor", "log_index")
 ACTS: Final = ("id", "at", "actor", "act", "subject", "detail", "log_index")
 
 
@@ -96,7 +114,7 @@ def _cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case list():
-            text = " ".join(map(str, value))
+            text = " ".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value)
         case dict():
             text = json.dumps(value, ensure_ascii=False, sort_keys=True)
         case _:

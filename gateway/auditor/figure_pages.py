@@ -10,6 +10,7 @@ from gateway.auditor import addresses
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.filters import exchange_filter, report_span
 from gateway.auditor.log_checks import LogChecks
+from gateway.auditor.looking import Looks
 from gateway.auditor.scope import of_person
 from gateway.auditor.search import instant
 from gateway.auditor.statistics import Statistics
@@ -27,12 +28,13 @@ def reports() -> ResponseReturnValue:
         since, until = report_span(wanted)
     except InvalidInputError as error:
         return render_template("audit/reports.html", faults=error.faults, given=given, figures=None), 422
-    figures = svcs.flask.get(Statistics).of(scope, since, until)
+    figures, span = svcs.flask.get(Statistics).of(scope, since, until), _days_of(since, until)
+    svcs.flask.get(Looks).searched(scope, "reports", span, figures.total)
     return render_template(
         "audit/reports.html",
         figures=figures,
         given=given,
-        span=_days_of(since, until),
+        span=span,
         days=[(day, _of_day(day.day, since, until)) for day in figures.days],
     )
 

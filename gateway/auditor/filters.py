@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, validate
 from marshmallow import fields as ma
 
+from gateway.auditor.filter_fields import Instant, Several
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.models import OUTCOMES
 from gateway.exchange.recall_statements import KINDS
@@ -17,6 +18,13 @@ from gateway.records.catalogue import CATALOGUE
 
 TEXT_CHARACTERS: Final = 500
 RECALL_STATES: Final = ("open", "overdue", "acknowledged", "disputed", "told")
+SIGN_INS: Final = {
+    "signed_in": "person.signed_in",
+    "refused": "person.sign_in_refused",
+    "signed_out": "person.signed_out",
+    "ended": "person.sign_ins_ended",
+}
+"""What a sign-in can come to, and how the audit trail calls it."""
 REPORT_DAYS: Final = 30
 MOST_REPORT_DAYS: Final = 400
 
@@ -53,15 +61,7 @@ class ExchangeFilter:
         return None if self.record is None else hashlib.sha256(self.record.encode()).digest()
 
     def parameters(self) -> dict[str, str]:
-        """Give the filter as parameters of an address; read again, they give the same filter."""
-        given: dict[str, str] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, datetime):
-                given[field.name] = value.strftime("%Y-%m-%dT%H:%M:%SZ")
-            elif value:
-                given[field.name] = ",".join(value) if isinstance(value, tuple) else value
-        return given
+        return _parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ class RecallFilter:
     record: str | None = None
     state: str | None = None
     """Of an addressee: one of `RECALL_STATES`."""
+    right: str | None = None
+    purpose: str | None = None
+    legal_basis: str | None = None
+    case: str | None = None
+    person: str | None = None
+    policy_version: str | None = None
+    """These six: of an exchange by which the record had been given out, as `ExchangeFilter` has them."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -81,12 +88,20 @@ class RecallFilter:
     def record_sha256(self) -> bytes | None:
         return None if self.record is None else hashlib.sha256(self.record.encode()).digest()
 
+    @property
+    def given_out(self) -> ExchangeFilter | None:
+        """By which exchanges the record had been given out; None where nothing is said of them."""
+        said = {name: getattr(self, name) for name in GIVEN_OUT if getattr(self, name)}
+        return ExchangeFilter(**said) if said else None
+
     def parameters(self) -> dict[str, str]:
-        return _parameters(self, tuple(field.name for field in fields(self)))
+        return _parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ActFilter:
+    agency: str | None = None
+    """Done by its systems or people, or to it and what is its own."""
     actor: str | None = None
     act: str | None = None
     subject: str | None = None
@@ -94,56 +109,46 @@ class ActFilter:
     until: datetime | None = None
 
     def parameters(self) -> dict[str, str]:
-        return _parameters(self, ("actor", "act", "subject", "since", "until"))
+        return _parameters(self)
 
 
-def _parameters(wanted: ActFilter | RecallFilter, names: tuple[str, ...]) -> dict[str, str]:
-    return {
-        name: value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
-        for name in names
-        if (value := getattr(wanted, name))
-    }
+@dataclass(frozen=True, slots=True)
+class SignInFilter:
+    person: str | None = None
+    agency: str | None = None
+    """Whose people; those of the gateway's authority belong to none."""
+    outcome: tuple[str, ...] = ()
+    """Of `SIGN_INS`."""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def parameters(self) -> dict[str, str]:
+        return _parameters(self)
 
 
-class Instant(ma.Field[datetime]):
-    """`2026-11-25T08:00:00Z`, or a day; as the end of a time a day means all of it."""
-
-    def __init__(self, *, is_end: bool = False) -> None:
-        super().__init__()
-        self._is_end = is_end
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> datetime:
-        del attr, data
-        try:
-            if len(str(value)) == len("2026-11-25"):
-                day = date.fromisoformat(str(value))
-                start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-                return start + timedelta(days=1) if self._is_end else start
-            found = datetime.fromisoformat(str(value))
-        except (ValueError, OverflowError) as error:
-            raise ValidationError("a day, 2026-11-25, or an instant, 2026-11-25T08:00:00Z") from error
-        if found.tzinfo is None:
-            raise ValidationError("an instant names its zone: 2026-11-25T08:00:00Z")
-        return found.astimezone(UTC)
+AnyFilter = ExchangeFilter | ActFilter | SignInFilter | RecallFilter
+GIVEN_OUT: Final = ("right", "purpose", "legal_basis", "case", "person", "policy_version")
 
 
-class Several(ma.Field[tuple[str, ...]]):
-    """Words of a closed list, `released,denied`."""
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        super().__init__()
-        self._words = words
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> tuple[str, ...]:
-        del attr, data
-        given = tuple(dict.fromkeys(word for word in str(value).split(",") if word))
-        if not given or not set(given) <= set(self._words):
-            raise ValidationError(f"of {', '.join(self._words)}, separated by commas")
-        return given
+def _parameters(wanted: AnyFilter) -> dict[str, str]:
+    """Give a filter as parameters of an address; read again, they give the same filter."""
+    given: dict[str, str] = {}
+    for field in fields(wanted):
+        value = getattr(wanted, field.name)
+        if isinstance(value, datetime):
+            given[field.name] = value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        elif value:
+            given[field.name] = ",".join(value) if isinstance(value, tuple) else value
+    return given
 
 
 def _text() -> ma.String:
     return ma.String(validate=validate.Length(1, TEXT_CHARACTERS))
+
+
+def _version() -> ma.String:
+    error = "as receipts name it: ipo-xa@1a2b3c4d"
+    return ma.String(validate=validate.Regexp(r"[A-Za-z0-9-]{1,63}@[0-9a-f]{8}\Z", error=error))
 
 
 class ExchangeFilterSchema(Schema):
@@ -165,9 +170,7 @@ class ExchangeFilterSchema(Schema):
     withheld = _text()
     book = ma.String(validate=validate.Regexp(r"[0-9a-f]{8,64}\Z", error="8 to 64 hexadecimal digits of a book"))
     person = _text()
-    policy_version = ma.String(
-        validate=validate.Regexp(r"[A-Za-z0-9-]{1,63}@[0-9a-f]{8}\Z", error="as receipts name it: ipo-xa@1a2b3c4d")
-    )
+    policy_version = _version()
     since = Instant()
     until = Instant(is_end=True)
 
@@ -176,9 +179,21 @@ class ActFilterSchema(Schema):
     class Meta:  # noqa: D106  (marshmallow's own place for options)
         unknown = RAISE
 
+    agency = _text()
     actor = _text()
     act = _text()
     subject = _text()
+    since = Instant()
+    until = Instant(is_end=True)
+
+
+class SignInFilterSchema(Schema):
+    class Meta:  # noqa: D106  (marshmallow's own place for options)
+        unknown = RAISE
+
+    person = _text()
+    agency = _text()
+    outcome = Several(tuple(SIGN_INS))
     since = Instant()
     until = Instant(is_end=True)
 
@@ -194,6 +209,12 @@ class RecallFilterSchema(Schema):
     record_type = ma.String(validate=validate.OneOf(sorted(CATALOGUE.types)))
     record = _text()
     state = ma.String(validate=validate.OneOf(RECALL_STATES))
+    right = _text()
+    purpose = _text()
+    legal_basis = _text()
+    case = _text()
+    person = _text()
+    policy_version = _version()
     since = Instant()
     until = Instant(is_end=True)
 
@@ -227,6 +248,11 @@ def report_span(wanted: ExchangeFilter) -> tuple[datetime, datetime]:
 def act_filter(given: Mapping[str, str]) -> ActFilter:
     """Read a filter of acts, as `exchange_filter`."""
     return ActFilter(**_loaded(ActFilterSchema(), given))
+
+
+def sign_in_filter(given: Mapping[str, str]) -> SignInFilter:
+    """Read a filter of sign-ins, as `exchange_filter`."""
+    return SignInFilter(**_loaded(SignInFilterSchema(), given))
 
 
 def recall_filter(given: Mapping[str, str]) -> RecallFilter:

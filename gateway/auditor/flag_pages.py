@@ -9,6 +9,7 @@ from gateway.auditor import addresses
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.flag_methods import KINDS
 from gateway.auditor.flags import STATUSES, Flags
+from gateway.auditor.looking import Looks
 from gateway.auditor.scope import of_person
 from gateway.auditor.search import PAGE_ROWS
 from gateway.errors import InvalidInputError
@@ -31,6 +32,8 @@ def flags() -> ResponseReturnValue:
         page = svcs.flask.get(Flags).list(scope, given, after=after, limit=PAGE_ROWS)
     except InvalidInputError as error:
         return render_template("audit/flags.html", faults=error.faults, page=None, **shown), 422
+    if after is None:
+        svcs.flask.get(Looks).searched(scope, "flags", given, page.total)
     older = addresses.older("flags", scope, given, page.after)
     return render_template("audit/flags.html", page=page, older=older, is_first=after is None, **shown)
 
@@ -38,7 +41,9 @@ def flags() -> ResponseReturnValue:
 @needs(ROLE)
 def flag(flag_id: str) -> ResponseReturnValue:
     """Show one flag: its reason, the exchanges it is about, what was said of it."""
-    return _shown(flag_id)
+    page = _shown(flag_id)
+    svcs.flask.get(Looks).opened(of_person(current_person()), f"flag:{flag_id}")
+    return page
 
 
 @needs(ROLE)

@@ -5,6 +5,7 @@ from flask import Blueprint, Response, request
 
 from gateway.auditor.calls import answer, asked_scope, listed, page_asked
 from gateway.auditor.flags import Flags, Raised
+from gateway.auditor.looking import Looks
 from gateway.errors import Fault, InvalidInputError
 from gateway.web import problem
 from ipx.errors import FormatError
@@ -22,12 +23,17 @@ def flags() -> Response:
     scope = asked_scope()
     given, limit, after = page_asked("flags", scope)
     page = svcs.flask.get(Flags).list(scope, given, after=after, limit=limit)
+    if after is None:
+        svcs.flask.get(Looks).searched(scope, "flags", given, page.total)
     return listed("flags", scope, given, page)
 
 
 def flag(flag_id: str) -> Response:
     """Show one flag, with the search that finds its exchanges."""
-    return _shown(svcs.flask.get(Flags).show(asked_scope(), flag_id))
+    scope = asked_scope()
+    found = svcs.flask.get(Flags).show(scope, flag_id)
+    svcs.flask.get(Looks).opened(scope, f"flag:{flag_id}")
+    return _shown(found)
 
 
 def mark_flag(flag_id: str) -> Response:

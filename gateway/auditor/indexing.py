@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gateway.auditor.daily_counts import Kind, change, kind_of, recount
 from gateway.auditor.hashes import RightHashes
 from gateway.auditor.models import ExchangeParty, ExchangeRight, ExchangeSearch, ExchangeVersions
-from gateway.auditor.one_exchange import payload_of
+from gateway.auditor.receipts import payload_of
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.evidence.payloads import PayloadCipher, Payloads

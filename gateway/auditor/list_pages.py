@@ -1,6 +1,6 @@
 """Lists of the auditor's console: exchanges and acts found by a filter, on pages and as files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,7 +8,6 @@ import svcs
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from gateway.agencies.service import Agencies
 from gateway.auditor import addresses, export
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.filters import act_filter, exchange_filter
@@ -25,23 +24,28 @@ from gateway.records.catalogue import CATALOGUE
 from gateway.web import labels
 
 
+def offered(kind: str, scope: Scope, given: Mapping[str, str], outcomes: Sequence[str]) -> dict[str, Any]:
+    """Give what the filter of exchanges, or of decisions, offers to choose from."""
+    return {
+        "given": given,
+        "choices": {
+            "agencies": addresses.agencies(),
+            "record_types": sorted(
+                ((name, labels.label("record_type", name)) for name in CATALOGUE.types), key=lambda pair: pair[1]
+            ),
+            "outcomes": [(name, labels.label("outcome", name)) for name in outcomes],
+        },
+        "saved": svcs.flask.get(SavedSearches).list(scope, kind),
+        "is_open": bool(given),
+    }
+
+
 @needs(ROLE)
 def exchanges() -> ResponseReturnValue:
     """Find exchanges: the filter, the newest that match, and how many there are in all."""
     scope = of_person(current_person())
     given = addresses.given()
-    shown: dict[str, Any] = {
-        "given": given,
-        "choices": {
-            "agencies": [(agency.code, agency.code) for agency in svcs.flask.get(Agencies).agencies()],
-            "record_types": sorted(
-                ((name, labels.label("record_type", name)) for name in CATALOGUE.types), key=lambda pair: pair[1]
-            ),
-            "outcomes": [(name, labels.label("outcome", name)) for name in OUTCOMES],
-        },
-        "saved": svcs.flask.get(SavedSearches).list(scope, "exchanges"),
-        "is_open": bool(given),
-    }
+    shown = offered("exchanges", scope, given, OUTCOMES)
     try:
         wanted, after = exchange_filter(given), addresses.after("exchanges", scope, given)
     except InvalidInputError as error:
@@ -66,7 +70,11 @@ def acts() -> ResponseReturnValue:
     """Find administrative acts, sign-ins, refusals, and what auditors looked at."""
     scope = of_person(current_person())
     given = addresses.given()
-    shown: dict[str, Any] = {"given": given, "saved": svcs.flask.get(SavedSearches).list(scope, "acts")}
+    shown: dict[str, Any] = {
+        "given": given,
+        "agencies": addresses.agencies(),
+        "saved": svcs.flask.get(SavedSearches).list(scope, "acts"),
+    }
     try:
         wanted, after = act_filter(given), addresses.after("acts", scope, given)
     except InvalidInputError as error:

@@ -19,8 +19,9 @@ class Looks:
         detail = {"kind": kind, "filter": dict(wanted), "found": total}
         self._record(scope, "audit.searched", scope.agency or "national", detail, leaf=False)
 
-    def opened(self, scope: Scope, exchange_id: str) -> None:
-        self._record(scope, "audit.opened", exchange_id, {}, leaf=False)
+    def opened(self, scope: Scope, subject: str) -> None:
+        """Note that one was opened: an exchange by its id, a recall or a flag as `recall:…`, `flag:…`."""
+        self._record(scope, "audit.opened", subject, {}, leaf=False)
 
     def took_bundle(self, scope: Scope, exchange_id: str, form: str) -> None:
         """Note that everything which an exchange handed over was taken out: a leaf of the log."""

@@ -128,7 +128,7 @@ class SavedSearch(Base):
     is_shared: Mapped[bool] = mapped_column(default=False)
     name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[str] = mapped_column(String(16))
-    """`exchanges` or `acts`."""
+    """Of which list: `exchanges decisions acts sign_ins recalls`."""
     query: Mapped[dict[str, Any]] = mapped_column(JSON)
     """The parameters of the search, as its address has them."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from gateway.audit.models import AuditEntry
 from gateway.auditor.decided import DecidedAgain, Decisions
+from gateway.auditor.decision_search import Verdict, verdicts_of
 from gateway.auditor.models import ExchangeRight
+from gateway.auditor.receipts import payload_of
 from gateway.auditor.scope import Scope
 from gateway.auditor.search import instant
 from gateway.db.engine import Database
@@ -22,10 +24,11 @@ from gateway.exchange.finished import FinishedExchanges, step_of
 from gateway.exchange.models import RECEIVED, Exchange
 from gateway.exchange.recall_reading import RecallReader
 from gateway.exchange.recall_told import RecallTold
+from gateway.exchange.releases import released_groups
 from ipx.commitment import entry, receipt_commitment
 from ipx.encoding import b64url_bytes
-from ipx.errors import EvidenceError, FormatError
-from ipx.jws import Json, parse_object
+from ipx.errors import EvidenceError
+from ipx.jws import Json
 
 RELATED: Final = 20
 LOOKED: Final = ("audit.opened", "audit.bundle")
@@ -74,6 +77,10 @@ class Dossier:
     request: Mapping[str, Json]
     """The members of the signed request; empty once it was erased."""
     receipt: Mapping[str, Json]
+    released: Sequence[str] | None
+    """Field groups that were handed over; None where none were, or what was asked was erased."""
+    verdicts: Sequence[Verdict]
+    """What officers of the holder said, the oldest first."""
     proof: Proof
     decided: DecidedAgain | None
     """None where it is not told to this reader, or cannot be."""
@@ -100,6 +107,8 @@ class Dossier:
             "timing_ms": row.timing_ms,
             "request": dict(self.request),
             "receipt": dict(self.receipt),
+            "released": None if self.released is None else list(self.released),
+            "verdicts": [one.document() for one in self.verdicts],
             "erased_at": None if row.erased_at is None else instant(row.erased_at),
             "answer_expired_at": None if row.answer_expired_at is None else instant(row.answer_expired_at),
             "proof": {
@@ -158,6 +167,7 @@ class ExchangeReader:
         with self._database.read() as session:
             row = self._row(session, scope, exchange_id)
             related = self._related(session, scope, row)
+            verdicts = verdicts_of(session, scope, [row]).get(row.id, ())
             looks = [
                 Look(entry.at, entry.actor, entry.act)
                 for entry in session.scalars(
@@ -181,6 +191,10 @@ class ExchangeReader:
             row=row,
             request=request,
             receipt=receipt,
+            released=released_groups(row.record_type, request, receipt)
+            if row.state == "released" and request
+            else None,
+            verdicts=verdicts,
             proof=self._proof(row),
             decided=self._decisions.again(scope, row, request, receipt),
             related=related,
@@ -238,11 +252,3 @@ class ExchangeReader:
                     Related(other.id, because, other.received_at, other.requester, other.holder, other.state),
                 )
         return sorted(found.values(), key=lambda one: one.received_at, reverse=True)[:RELATED]
-
-
-def payload_of(token: str) -> dict[str, Json]:
-    """Read the members of a token of ours, verified when it was filed or made."""
-    try:
-        return parse_object(b64url_bytes(token.split(".")[1]))
-    except (FormatError, IndexError):
-        return {}

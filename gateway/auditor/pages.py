@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
 from gateway.auditor import (
+    decision_pages,
     exchange_pages,
     figure_pages,
     flag_pages,
@@ -28,7 +29,9 @@ def install(app: Flask) -> None:
         "audit",
         (
             Section("audit_pages.exchanges", _("Exchanges"), prefix="/audit/exchanges"),
+            Section("audit_pages.decisions", _("Decisions")),
             Section("audit_pages.acts", _("Acts")),
+            Section("audit_pages.sign_ins", _("Sign-ins")),
             Section("audit_pages.recalls", _("Recalls"), prefix="/audit/recalls"),
             Section("audit_pages.flags", _("Flags"), prefix="/audit/flags"),
             Section("audit_pages.subjects", _("Persons")),
@@ -48,6 +51,10 @@ def blueprint() -> Blueprint:
     pages.add_url_rule("/exchanges/file", "exchanges_file", list_pages.exchanges_file)
     pages.add_url_rule("/exchanges/<exchange_id>", "exchange", exchange_pages.exchange)
     pages.add_url_rule("/exchanges/<exchange_id>/evidence", "evidence", exchange_pages.evidence)
+    pages.add_url_rule("/decisions", "decisions", decision_pages.decisions)
+    pages.add_url_rule("/decisions/file", "decisions_file", decision_pages.decisions_file)
+    pages.add_url_rule("/sign-ins", "sign_ins", decision_pages.sign_ins)
+    pages.add_url_rule("/sign-ins/file", "sign_ins_file", decision_pages.sign_ins_file)
     pages.add_url_rule("/acts", "acts", list_pages.acts)
     pages.add_url_rule("/acts/file", "acts_file", list_pages.acts_file)
     pages.add_url_rule("/recalls", "recalls", recall_pages.recalls)

@@ -6,7 +6,6 @@ import svcs
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from gateway.agencies.service import Agencies
 from gateway.auditor import addresses, export
 from gateway.auditor.addresses import ROLE
 from gateway.auditor.filters import RECALL_STATES, recall_filter
@@ -30,7 +29,7 @@ def recalls() -> ResponseReturnValue:
     given = addresses.given()
     shown = {
         "given": given,
-        "agencies": [(agency.code, agency.code) for agency in svcs.flask.get(Agencies).agencies()],
+        "agencies": addresses.agencies(),
         "kinds": [(name, labels.label("recall", name)) for name in KINDS],
         "states": [(name, labels.label("recall_state", name)) for name in RECALL_STATES],
         "record_types": sorted(
@@ -58,7 +57,9 @@ def recalls() -> ResponseReturnValue:
 @needs(ROLE)
 def recall(recall_id: str) -> ResponseReturnValue:
     """Show one recall: what the holder signed, who was told, what they answered."""
-    found = svcs.flask.get(RecallSearch).show(of_person(current_person()), recall_id)
+    scope = of_person(current_person())
+    found = svcs.flask.get(RecallSearch).show(scope, recall_id)
+    svcs.flask.get(Looks).opened(scope, f"recall:{recall_id}")
     return render_template("audit/recall.html", found=found)
 
 

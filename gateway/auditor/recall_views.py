@@ -4,9 +4,8 @@ import svcs
 from flask import Blueprint, Response
 
 from gateway.auditor import export
-from gateway.auditor.calls import answer, asked_scope, given_parameters, listed, page_asked
+from gateway.auditor.calls import answer, answer_file, asked_scope, listed, page_asked
 from gateway.auditor.filters import recall_filter
-from gateway.auditor.handing_out import list_file
 from gateway.auditor.looking import Looks
 from gateway.auditor.recalls import RecallSearch
 
@@ -30,14 +29,17 @@ def recalls() -> Response:
 
 def recall(recall_id: str) -> Response:
     """Show one recall: to auditors of the holder and of the nation with all who were told, to others their own part."""
-    return answer(svcs.flask.get(RecallSearch).show(asked_scope(), recall_id).document())
+    scope = asked_scope()
+    found = svcs.flask.get(RecallSearch).show(scope, recall_id)
+    svcs.flask.get(Looks).opened(scope, f"recall:{recall_id}")
+    return answer(found.document())
 
 
 def export_recalls() -> Response:
     """Stream every recall that matches; the export is logged before its first line leaves."""
-    scope = asked_scope()
-    given = given_parameters(None, without=("limit", "cursor"))
-    wanted = recall_filter({name: value for name, value in given.items() if name not in {"format", "mark"}})
-    rows = (one.document() for one in svcs.flask.get(RecallSearch).every(scope, wanted))
-    form, mark = given.get("format", "ndjson"), given.get("mark") == "yes"
-    return list_file("recalls", scope, wanted.parameters(), rows, export.RECALLS, form, mark=mark)
+    return answer_file(
+        "recalls",
+        recall_filter,
+        lambda scope, wanted: (one.document() for one in svcs.flask.get(RecallSearch).every(scope, wanted)),
+        export.RECALLS,
+    )

@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 
 from gateway.auditor.filters import RecallFilter
 from gateway.auditor.scope import Scope
-from gateway.auditor.search import AT_ONCE, MOST_ROWS, Page
+from gateway.auditor.search import AT_ONCE, MOST_ROWS, Page, Search
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import UnknownError
-from gateway.exchange.models import Recall, RecallAddressee
+from gateway.exchange.models import Exchange, Recall, RecallAddressee, RecallExchange
 from gateway.exchange.recall_reading import RecallReader
 from gateway.exchange.recall_told import RecallTold
 
 
 class RecallSearch:
-    def __init__(self, database: Database, reader: RecallReader, clock: Clock) -> None:
+    def __init__(self, database: Database, reader: RecallReader, search: Search, clock: Clock) -> None:
         self._database = database
+        self._search = search
         self._reader = reader
         self._clock = clock
 
@@ -86,6 +87,9 @@ class RecallSearch:
             yield Recall.made_at >= wanted.since
         if wanted.until is not None:
             yield Recall.made_at < wanted.until
+        if wanted.given_out is not None:
+            by = select(RecallExchange.recall_id).join(Exchange, Exchange.id == RecallExchange.exchange_id)
+            yield Recall.id.in_(by.where(scope.exchanges(), *self._search.conditions(wanted.given_out)))
         of_whom = [*self._of_addressee(wanted)]
         if of_whom:
             # By what others were told, nobody may search who may not see it.

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from gateway.auditor.calls import answer, asked_scope, given_parameters
 from gateway.auditor.filters import exchange_filter, report_span
+from gateway.auditor.looking import Looks
 from gateway.auditor.search import instant
 from gateway.auditor.statistics import Figures, Statistics
 
@@ -20,7 +21,9 @@ def reports() -> Response:
     """Count who asks whom, how much a day, how it ended, by which policies and why, and how long holders take."""
     scope = asked_scope()
     since, until = report_span(exchange_filter(given_parameters("since", "until")))
-    return answer(_document(svcs.flask.get(Statistics).of(scope, since, until)))
+    figures = svcs.flask.get(Statistics).of(scope, since, until)
+    svcs.flask.get(Looks).searched(scope, "reports", {"since": instant(since), "until": instant(until)}, figures.total)
+    return answer(_document(figures))
 
 
 def _document(figures: Figures) -> dict[str, Any]:

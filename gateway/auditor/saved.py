@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from gateway.auditor.filters import ActFilter, ExchangeFilter, RecallFilter, act_filter, exchange_filter, recall_filter
+from gateway.auditor.filters import AnyFilter, act_filter, exchange_filter, recall_filter, sign_in_filter
 from gateway.auditor.models import SavedSearch
 from gateway.auditor.scope import Scope
 from gateway.clock import Clock
@@ -15,9 +15,11 @@ from gateway.db.engine import Database
 from gateway.errors import AlreadyExistsError, Fault, InvalidInputError, UnknownError
 from ipx.ids import uuid7
 
-_FILTERS: Final[Mapping[str, Callable[[Mapping[str, str]], ExchangeFilter | ActFilter | RecallFilter]]] = {
+_FILTERS: Final[Mapping[str, Callable[[Mapping[str, str]], AnyFilter]]] = {
     "exchanges": exchange_filter,
+    "decisions": exchange_filter,
     "acts": act_filter,
+    "sign_ins": sign_in_filter,
     "recalls": recall_filter,
 }
 KINDS: Final = tuple(_FILTERS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, true
 
 from gateway.audit.models import AuditEntry
 from gateway.auditor.models import ExchangeDay
@@ -48,20 +48,26 @@ class Scope:
 
         Its own are its systems, its people with their sign-ins, its policies and the recalls that it made.
         """
-        if self.agency is None:
-            return true()
-        own = f"{self.agency}."
-        people = select(literal("person:") + Person.username).where(Person.agency_code == self.agency)
-        recalls = select(literal("recall:") + Recall.id).where(Recall.holder == self.agency)
-        return or_(
-            AuditEntry.subject.in_([self.agency, *(f"{tier}/{self.agency}" for tier in TIERS)]),
-            AuditEntry.subject.startswith(own, autoescape=True),
-            AuditEntry.subject.in_(people),
-            AuditEntry.subject.in_(recalls),
-            AuditEntry.actor.startswith(own, autoescape=True),
-            AuditEntry.actor.in_(people),
-            AuditEntry.actor == self.actor,
-        )
+        return true() if self.agency is None else or_(acts_of(self.agency), AuditEntry.actor == self.actor)
+
+
+def acts_of(agency: str) -> ColumnElement[bool]:
+    """Select what an agency's systems and people did, and what was done to it and to what is its own."""
+    own, people = f"{agency}.", people_of(agency)
+    recalls = select(literal("recall:") + Recall.id).where(Recall.holder == agency)
+    return or_(
+        AuditEntry.subject.in_([agency, *(f"{tier}/{agency}" for tier in TIERS)]),
+        AuditEntry.subject.startswith(own, autoescape=True),
+        AuditEntry.subject.in_(people),
+        AuditEntry.subject.in_(recalls),
+        AuditEntry.actor.startswith(own, autoescape=True),
+        AuditEntry.actor.in_(people),
+    )
+
+
+def people_of(agency: str) -> Select[str]:
+    """Select an agency's people, as entries of the audit trail name them."""
+    return select(literal("person:") + Person.username).where(Person.agency_code == agency)
 
 
 def of_caller(caller: Caller) -> Scope:

@@ -1,6 +1,6 @@
 """Exchanges found again: pages with a true count, and streams without an end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.audit.models import AuditEntry
-from gateway.auditor.filters import ActFilter, ExchangeFilter
+from gateway.auditor.act_conditions import act_conditions
+from gateway.auditor.filters import ActFilter, ExchangeFilter, SignInFilter
 from gateway.auditor.hashes import RightHashes
 from gateway.auditor.models import ExchangeRight, ExchangeSearch, ExchangeVersions
 from gateway.auditor.scope import Scope
@@ -116,31 +117,41 @@ class Search:
             after: `Page.after` of the page before.
             limit: at most so many, no more than 200.
         """
-        limit = min(limit, MOST_ROWS)
-        conditions = list(self._conditions(wanted))
+        page = self.rows(scope, self.conditions(wanted), after=after, limit=limit)
+        return Page([_found(row) for row in page.items], page.total, page.after)
+
+    def every_exchange(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Found]:
+        """Give all of them, newest first, read piece by piece as they are taken."""
+        for rows in self.every_row(scope, self.conditions(wanted)):
+            yield from map(_found, rows)
+
+    def rows(
+        self, scope: Scope, conditions: Iterable[ColumnElement[bool]], *, after: int | None, limit: int
+    ) -> Page[Any]:
+        """Give one page of rows, each an exchange with what is noted of it, as `exchanges`."""
+        limit, conditions = min(limit, MOST_ROWS), list(conditions)
         counted = select(func.count()).select_from(Exchange).where(*conditions)
         with self._database.read() as session:
             rows = _newest(session, scope, conditions, after, limit + 1)
             total = sum(session.scalar(counted.where(side)) or 0 for side in scope.sides())
-        items = [_found(row) for row in rows[:limit]]
-        last = items[-1] if len(rows) > limit else None
-        return Page(items, total, None if last is None else _position(last.received_at, last.id))
+        last = rows[limit - 1][0] if len(rows) > limit else None
+        return Page(rows[:limit], total, None if last is None else _position(last.received_at, last.id))
 
-    def every_exchange(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Found]:
-        """Give all of them, newest first, read piece by piece as they are taken."""
-        conditions, after = list(self._conditions(wanted)), None
+    def every_row(self, scope: Scope, conditions: Iterable[ColumnElement[bool]]) -> Iterator[Sequence[Any]]:
+        """Give all such rows piece by piece, as they are taken."""
+        conditions, after = list(conditions), None
         while True:
             with self._database.read() as session:
-                items = [_found(row) for row in _newest(session, scope, conditions, after, AT_ONCE)]
-            yield from items
-            if len(items) < AT_ONCE:
+                rows = _newest(session, scope, conditions, after, AT_ONCE)
+            yield rows
+            if len(rows) < AT_ONCE:
                 return
-            after = _position(items[-1].received_at, items[-1].id)
+            after = _position(rows[-1][0].received_at, rows[-1][0].id)
 
-    def acts(self, scope: Scope, wanted: ActFilter, *, after: int | None, limit: int) -> Page[Act]:
-        """Give one page of acts and sign-ins, newest first, as `exchanges`."""
+    def acts(self, scope: Scope, wanted: ActFilter | SignInFilter, *, after: int | None, limit: int) -> Page[Act]:
+        """Give one page of acts, or of sign-ins alone, newest first, as `exchanges`."""
         limit = min(limit, MOST_ROWS)
-        matches = and_(scope.acts(), *_act_conditions(wanted))
+        matches = and_(scope.acts(), *act_conditions(wanted))
         query = _newest_first(select(AuditEntry).where(matches), AuditEntry.at, AuditEntry.id, after).limit(limit + 1)
         with self._database.read() as session:
             rows = session.scalars(query).all()
@@ -149,9 +160,9 @@ class Search:
         last = items[-1] if len(rows) > limit else None
         return Page(items, total, None if last is None else _position(last.at, last.id))
 
-    def every_act(self, scope: Scope, wanted: ActFilter) -> Iterator[Act]:
+    def every_act(self, scope: Scope, wanted: ActFilter | SignInFilter) -> Iterator[Act]:
         """Give all of them, newest first, read piece by piece as they are taken."""
-        matches, after = and_(scope.acts(), *_act_conditions(wanted)), None
+        matches, after = and_(scope.acts(), *act_conditions(wanted)), None
         while True:
             query = _newest_first(select(AuditEntry).where(matches), AuditEntry.at, AuditEntry.id, after).limit(AT_ONCE)
             with self._database.read() as session:
@@ -161,7 +172,8 @@ class Search:
                 return
             after = _position(items[-1].at, items[-1].id)
 
-    def _conditions(self, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+    def conditions(self, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+        """Say of an exchange what the filter wants."""
         for column, value in (
             (Exchange.id, wanted.id),
             (Exchange.requester, wanted.requester),
@@ -272,15 +284,3 @@ def _found(row: Any) -> Found:
 
 def _act(row: AuditEntry) -> Act:
     return Act(row.id, row.at, row.actor, row.act, row.subject, dict(row.detail), row.log_index)
-
-
-def _act_conditions(wanted: ActFilter) -> Iterator[ColumnElement[bool]]:
-    for column, value in ((AuditEntry.actor, wanted.actor), (AuditEntry.subject, wanted.subject)):
-        if value is not None:
-            yield column == value
-    if wanted.act is not None:  # `client` means all acts on clients, `client.suspended` only that
-        yield or_(AuditEntry.act == wanted.act, AuditEntry.act.startswith(f"{wanted.act}.", autoescape=True))
-    if wanted.since is not None:
-        yield AuditEntry.at >= wanted.since
-    if wanted.until is not None:
-        yield AuditEntry.at < wanted.until

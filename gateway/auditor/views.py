@@ -1,29 +1,22 @@
 """`/v1/audit`: what an auditor's own programs may find, open, take out and keep under a name."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
 import svcs
 from flask import Blueprint, Response, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from gateway.auditor import export, flag_views, log_views, recall_views, report_views, subject_views
-from gateway.auditor.calls import answer, asked_scope, given_parameters, listed, page_asked
+from gateway.auditor import decision_views, export, flag_views, log_views, recall_views, report_views, subject_views
+from gateway.auditor.calls import answer, answer_file, asked_scope, given_parameters, listed, page_asked
 from gateway.auditor.filters import act_filter, exchange_filter
-from gateway.auditor.handing_out import evidence_file, list_file
+from gateway.auditor.handing_out import evidence_file
 from gateway.auditor.indexing import Indexer
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
-from gateway.auditor.scope import Scope
 from gateway.auditor.search import Search
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.schemas import faults_of
 from ipx.errors import FormatError
 from ipx.jws import parse_object
-
-_PAGING: Final = ("limit", "cursor")
-_FILE: Final = ("format", "mark")
 
 
 class SavedSchema(Schema):
@@ -49,6 +42,7 @@ def blueprint() -> Blueprint:
     audit.add_url_rule("/searches", view_func=searches)
     audit.add_url_rule("/searches", view_func=save, methods=["POST"])
     audit.add_url_rule("/searches/<saved_id>", view_func=forget, methods=["DELETE"])
+    decision_views.add_to(audit)
     flag_views.add_to(audit)
     log_views.add_to(audit)
     recall_views.add_to(audit)
@@ -96,20 +90,22 @@ def bundle(exchange_id: str) -> Response:
 
 def export_exchanges() -> Response:
     """Stream every exchange that matches, however many; the export is logged before its first line leaves."""
-    scope = asked_scope()
-    given = given_parameters(None, without=_PAGING)
-    wanted = exchange_filter({name: value for name, value in given.items() if name not in _FILE})
-    found = svcs.flask.get(Search).every_exchange(scope, wanted)
-    return _file("exchanges", scope, given, wanted.parameters(), (one.document() for one in found), export.EXCHANGES)
+    return answer_file(
+        "exchanges",
+        exchange_filter,
+        lambda scope, wanted: (one.document() for one in svcs.flask.get(Search).every_exchange(scope, wanted)),
+        export.EXCHANGES,
+    )
 
 
 def export_acts() -> Response:
     """Stream every act that matches, as `export_exchanges`."""
-    scope = asked_scope()
-    given = given_parameters(None, without=_PAGING)
-    wanted = act_filter({name: value for name, value in given.items() if name not in _FILE})
-    found = svcs.flask.get(Search).every_act(scope, wanted)
-    return _file("acts", scope, given, wanted.parameters(), (one.document() for one in found), export.ACTS)
+    return answer_file(
+        "acts",
+        act_filter,
+        lambda scope, wanted: (one.document() for one in svcs.flask.get(Search).every_act(scope, wanted)),
+        export.ACTS,
+    )
 
 
 def searches() -> Response:
@@ -136,15 +132,3 @@ def forget(saved_id: str) -> Response:
     """Delete a saved search of one's own."""
     svcs.flask.get(SavedSearches).delete(asked_scope(), saved_id)
     return Response(status=204)
-
-
-def _file(
-    kind: str,
-    scope: Scope,
-    given: Mapping[str, str],
-    wanted: Mapping[str, str],
-    rows: Iterator[Mapping[str, Any]],
-    columns: tuple[str, ...],
-) -> Response:
-    form, mark = given.get("format", "ndjson"), given.get("mark") == "yes"
-    return list_file(kind, scope, wanted, rows, columns, form, mark=mark)

@@ -20,6 +20,7 @@ FIELDS: Final = {
     "book": _("Policies"),
     "person": _("Person"),
     "policy_version": _("Version of policies"),
+    "agency": _("Agency"),
     "addressee": _("Addressee"),
     "state": _("Status"),
     "since": _("From"),
@@ -56,7 +57,7 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
     },
     "related": {"record": _("same record"), "right": _("same right"), "case": _("same case")},
     "act": {
-        "audit.opened": _("opened the exchange"),
+        "audit.opened": _("opened it"),
         "audit.bundle": _("took the evidence out"),
         "audit.searched": _("searched"),
         "audit.exported": _("took a list as a file"),
@@ -93,6 +94,19 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
         "replaced": _("replaced"),
         "not_held": _("not held"),
         "refused": _("kept as they are"),
+    },
+    "tier": {"guardrail": _("guardrails"), "holder": _("holder"), "egress": _("requester")},
+    "verdict": {"grant": _("granted"), "refuse": _("refused")},
+    "approval": {
+        "sealed_release": _("release of a sealed record"),
+        "personal_data": _("release of personal data"),
+        "settlement_terms": _("release of settlement terms"),
+    },
+    "sign_in": {
+        "signed_in": _("signed in"),
+        "refused": _("refused"),
+        "signed_out": _("signed out"),
+        "ended": _("ended"),
     },
     "effect": {"permit": _("permits"), "forbid": _("forbids")},
     "flag": {

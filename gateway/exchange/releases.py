@@ -119,37 +119,29 @@ class Releases:
     ) -> Release:
         receipt = row.receipt or ""
         told = _members(receipt)
-        withheld = _groups(told.get("withheld"))
-        records = told.get("records")
-        nowhere = withheld
-        if isinstance(records, list):
-            nowhere = set.intersection(*map(_groups, records)) if records else set()
-        asked = self._asked(row, request)
+        signed = self._asked(row, request)
         return Release(
             exchange_id=row.id,
             requester=row.requester,
             client_id=row.client_id,
             purpose=row.purpose,
             released_at=row.finished_at or row.received_at,
-            groups=None if asked is None else sorted(asked - nowhere),
-            withheld=sorted(withheld),
+            groups=None if signed is None else released_groups(row.record_type, signed, told),
+            withheld=sorted(_groups(told.get("withheld"))),
             receipt=receipt,
             is_of_several=row.record_sha256 != sha256,
             recalls=recalls,
         )
 
-    def _asked(self, row: Exchange, request: bytes | None) -> set[str] | None:
-        """Read from the signed request which groups it was for; None where it is kept no longer."""
+    def _asked(self, row: Exchange, request: bytes | None) -> Mapping[str, Json] | None:
+        """Read the members of the signed request; None where it is kept no longer."""
         if request is None or row.wrapped_key is None:
             return None
         try:
             signed = self._payloads.of(row.id, row.wrapped_key, row.class_key).decrypt(REQUEST, request)
         except ErasedError:
             return None
-        named = _members(signed.decode("ascii")).get("groups")
-        if isinstance(named, list) and named:
-            return {str(group) for group in named}
-        return set(CATALOGUE.types[row.record_type].groups)
+        return _members(signed.decode("ascii"))
 
     def _recalls(self, session: Session, ids: Sequence[str], sha256: bytes) -> Mapping[str, Sequence[ReleaseRecall]]:
         """Find the recalls of this record by the exchanges that they reached."""
@@ -178,6 +170,23 @@ class Releases:
                 )
             )
         return found
+
+
+def released_groups(record_type: str, request: Mapping[str, Json], receipt: Mapping[str, Json]) -> list[str]:
+    """Name what was asked for and not withheld; of an answer with several records: not withheld from all of them.
+
+    Args:
+        record_type: of what was asked for.
+        request: members of the signed request.
+        receipt: members of the receipt of its release.
+    """
+    named = request.get("groups")
+    asked = {str(group) for group in named} if isinstance(named, list) else set[str]()
+    records = receipt.get("records")
+    nowhere = _groups(receipt.get("withheld"))
+    if isinstance(records, list):
+        nowhere = set.intersection(*map(_groups, records)) if records else set()
+    return sorted((asked or set(CATALOGUE.types[record_type].groups)) - nowhere)
 
 
 def _members(token: str) -> Mapping[str, Json]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields
 
-from gateway.auditor.filters import ActFilterSchema, ExchangeFilterSchema, RecallFilterSchema
+from gateway.auditor.filters import ActFilterSchema, ExchangeFilterSchema, RecallFilterSchema, SignInFilterSchema
 from gateway.auditor.flags import FILTERS
 from gateway.auditor.views import SavedSchema
 from gateway.exchange.approval_views import VerdictSchema
@@ -183,6 +183,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "callers.whoami": Operation("", {200: "Caller"}),
     "audit.exchanges": _listing("audit:read", "Page", query=ExchangeFilterSchema, problems=_AUDIT),
     "audit.acts": _listing("audit:read", "Page", query=ActFilterSchema, problems=_AUDIT),
+    "audit.decisions": _listing("audit:read", "Page", query=ExchangeFilterSchema, problems=_AUDIT),
+    "audit.export_decisions": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),
+    "audit.signed_in": _listing("audit:read", "Page", query=SignInFilterSchema, problems=_AUDIT),
+    "audit.export_sign_ins": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),
     "audit.recalls": _listing("audit:read", "Page", query=RecallFilterSchema, problems=_AUDIT),
     "audit.recall": Operation("audit:read", {200: "Recall"}, problems=("not-found", *_AUDIT)),
     "audit.export_recalls": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),

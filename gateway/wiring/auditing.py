@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.audit.service import AuditTrail
 from gateway.auditor.auditing import Auditing
 from gateway.auditor.decided import Decisions
+from gateway.auditor.decision_search import DecisionSearch
 from gateway.auditor.flag_finding import FlagFinder
 from gateway.auditor.flags import Flags
 from gateway.auditor.hashes import RightHashes
@@ -53,8 +54,10 @@ def build_auditing(
     """Construct what auditors look with."""
     recalls = RecallReader(database, payloads, clock)
     rights = RightHashes(derived_key(settings, b"rights"))
+    search = Search(database, cases, rights)
     return Auditing(
-        search=Search(database, cases, rights),
+        search=search,
+        decisions=DecisionSearch(database, search),
         reader=ExchangeReader(
             database, log, finished, Decisions(database, PastQuestions(database, payloads), policy_catalogue()), recalls
         ),
@@ -66,7 +69,7 @@ def build_auditing(
         flags=Flags(database, audit, clock),
         flag_finder=FlagFinder(database, audit, clock),
         subjects=Subjects(database, PartyKeys(derived_key(settings, b"party-keys")), audit, clock),
-        recalls=RecallSearch(database, recalls, clock),
+        recalls=RecallSearch(database, recalls, search, clock),
     )
 
 

@@ -9,6 +9,7 @@ from gateway.agencies.client_keys import ClientKeys
 from gateway.agencies.quotas import Quotas
 from gateway.agencies.service import Agencies
 from gateway.agencies.sources import Sources
+from gateway.auditor.decision_search import DecisionSearch
 from gateway.auditor.flags import Flags
 from gateway.auditor.indexing import Indexer
 from gateway.auditor.log_checks import LogChecks
@@ -142,6 +143,7 @@ def register(app: Flask, services: Services) -> None:
         (Containers, services.containers),
         (MutualLog, services.mutual_log),
         (Search, services.auditing.search),
+        (DecisionSearch, services.auditing.decisions),
         (ExchangeReader, services.auditing.reader),
         (Looks, services.auditing.looks),
         (SavedSearches, services.auditing.saved),

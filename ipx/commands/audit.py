@@ -1,13 +1,13 @@
 """`ipx audit`: an auditor's search, and the way from what it finds to evidence that holds offline."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 import click
 
 from ipx import evidence
 from ipx.auditing import Auditor, Kind
+from ipx.commands.audit_lists import filters, limit_option, national, show_page, wanted
 from ipx.commands.connection import Connection, connection_options, trust_of
 from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.commands.trouble import CommandError
@@ -17,43 +17,6 @@ from ipx.problems import UnprovenError
 from ipx.waiting import utc_now
 
 FAILED = 1
-Command = TypeVar("Command", bound=Callable[..., Any])
-_FILTERS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "exchanges": (
-        ("requester", "AGENCY", "asked by this agency"),
-        ("holder", "AGENCY", "asked of this agency"),
-        ("by", "ID", "by this system"),
-        ("record-type", "TYPE", "for records of this type"),
-        ("record", "URN", "for this very record"),
-        ("right", "KEY", "about this right: XA|trademark|202400017"),
-        ("purpose", "WORD", "for this purpose"),
-        ("legal-basis", "TEXT", "whose legal basis holds these words"),
-        ("case", "NUMBER", "of this case, written as in the request"),
-        ("outcome", "WORDS", "released,denied,pending,failed,withdrawn: any of these"),
-        ("reason", "CODE", "refused or failed for this reason"),
-        ("withheld", "GROUP", "without this field group"),
-        ("book", "DIGEST", "decided by the policies of this digest, or its first digits"),
-        ("person", "NAME", "asked by this person, as the request names them, or decided by this officer"),
-        ("policy-version", "VERSION", "decided by this version of policies: ipo-xa@1a2b3c4d"),
-    ),
-    "acts": (
-        ("actor", "NAME", "done by this person or system"),
-        ("act", "WORD", "this act, or all of one kind: client, policy, audit"),
-        ("subject", "NAME", "done to this"),
-    ),
-    "recalls": (
-        ("holder", "AGENCY", "made by this holder"),
-        ("addressee", "AGENCY", "of which this agency was told"),
-        ("kind", "WORD", "corrected, sealed, unsealed, recalled or erased"),
-        ("record-type", "TYPE", "of records of this type"),
-        ("record", "URN", "of this very record"),
-        ("state", "WORD", "open, overdue, acknowledged, disputed or told, at one addressee at least"),
-    ),
-}
-_TIMES = (
-    ("since", "TIME", "from this day or instant on"),
-    ("until", "TIME", "before this instant; a day means all of it"),
-)
 
 
 @click.group()
@@ -61,30 +24,11 @@ def audit() -> None:
     """Find exchanges and acts again, open one, and take evidence out that OpenSSL can check."""
 
 
-def _filters(kind: Kind) -> Callable[[Command], Command]:
-    def add(command: Command) -> Command:
-        for name, meta, said in reversed((*_FILTERS[kind], *_TIMES)):
-            command = click.option(f"--{name}", metavar=meta, help=f"Only {said}.")(command)
-        return command
-
-    return add
-
-
-def _national(command: Command) -> Command:
-    said = "All agencies, where your system may (scope audit:national); else your own agency's side."
-    return click.option("--national", is_flag=True, help=said)(command)
-
-
-def _wanted(given: dict[str, str | None]) -> dict[str, str]:
-    names = {"by": "client"}  # `--client` says who calls
-    return {names.get(name, name): value for name, value in given.items() if value is not None}
-
-
 @audit.command("search")
 @connection_options
-@_filters("exchanges")
-@_national
-@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@filters("exchanges")
+@national
+@limit_option
 @json_option
 def search(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
     """Find exchanges, newest first, and say how many there are in all.
@@ -95,51 +39,66 @@ def search(*, connection: Connection, national: bool, limit: int, as_json: bool,
           --right "XA|trademark|202400017" --requester customs-xa --since 2026-10-01 --until 2026-10-31
     """  # noqa: D301  (click wants the character \b itself)
     with connection.client(None) as client:
-        page = Auditor(client, is_national=national).page("exchanges", _wanted(given), limit=limit)
-    if as_json:
-        print_json({"total": page.total, "items": [*page.items]})
-        return
-    rows = [("TIME (UTC)", "EXCHANGE", "FROM → TO", "TYPE", "OUTCOME")]
-    rows += [
-        (
-            str(item["received_at"]),
-            str(item["id"]),
-            f"{item['requester']} → {item['holder']}",
-            str(item["record_type"]),
-            str(item["outcome"]) + (f" ({item['reason']})" if item.get("reason") else ""),
-        )
-        for item in page.items
-    ]
-    for line in table(rows):
-        click.echo(line)
-    click.echo(f"{len(page.items)} of {page.total} exchanges. Open one: ipx audit show ID")
+        page = Auditor(client, is_national=national).page("exchanges", wanted(given), limit=limit)
+    show_page("exchanges", page, as_json=as_json)
+
+
+@audit.command("decisions")
+@connection_options
+@filters("decisions")
+@national
+@limit_option
+@json_option
+def decisions(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """Find what policies and officers decided, newest first: by which versions, and what they withheld.
+
+    \b
+    Example: what a version of a holder's policies refused
+      ipx audit decisions --gateway https://gw.example --client customs-xa.audit --key audit.jwk \\
+          --policy-version ipo-xa@1a2b3c4d --outcome denied
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("decisions", wanted(given), limit=limit)
+    show_page("decisions", page, as_json=as_json)
+
+
+@audit.command("sign-ins")
+@connection_options
+@filters("sign-ins")
+@national
+@limit_option
+@json_option
+def sign_ins(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
+    """Find sign-ins of people to the consoles, newest first: begun, refused, signed out, ended.
+
+    \b
+    Example: who was refused this week
+      ipx audit sign-ins --gateway https://gw.example --client customs-xa.audit --key audit.jwk \\
+          --outcome refused --since 2026-11-23
+    """  # noqa: D301  (click wants the character \b itself)
+    with connection.client(None) as client:
+        page = Auditor(client, is_national=national).page("sign-ins", wanted(given), limit=limit)
+    show_page("sign-ins", page, as_json=as_json)
 
 
 @audit.command("acts")
 @connection_options
-@_filters("acts")
-@_national
-@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@filters("acts")
+@national
+@limit_option
 @json_option
 def acts(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
     """Find administrative acts, sign-ins and refusals, newest first."""
     with connection.client(None) as client:
-        page = Auditor(client, is_national=national).page("acts", _wanted(given), limit=limit)
-    if as_json:
-        print_json({"total": page.total, "items": [*page.items]})
-        return
-    rows = [("TIME (UTC)", "WHO", "DID", "TO")]
-    rows += [(str(item["at"]), str(item["actor"]), str(item["act"]), str(item["subject"])) for item in page.items]
-    for line in table(rows):
-        click.echo(line)
-    click.echo(f"{len(page.items)} of {page.total} acts.")
+        page = Auditor(client, is_national=national).page("acts", wanted(given), limit=limit)
+    show_page("acts", page, as_json=as_json)
 
 
 @audit.command("recalls")
 @connection_options
-@_filters("recalls")
-@_national
-@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@filters("recalls")
+@national
+@limit_option
 @json_option
 def recalls(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
     """Find what holders corrected, sealed, called back or erased after it went out, and who has not acknowledged.
@@ -149,22 +108,8 @@ def recalls(*, connection: Connection, national: bool, limit: int, as_json: bool
       ipx audit recalls --gateway https://gw.example --client customs-xa.audit --key audit.jwk --state overdue
     """  # noqa: D301  (click wants the character \b itself)
     with connection.client(None) as client:
-        page = Auditor(client, is_national=national).page("recalls", _wanted(given), limit=limit)
-    if as_json:
-        print_json({"total": page.total, "items": [*page.items]})
-        return
-    rows: list[tuple[str, ...]] = [("TIME (UTC)", "RECALL", "KIND", "HOLDER", "TYPE", "DUE", "ACKNOWLEDGED")]
-    rows += [
-        (
-            *(str(item[name]) for name in ("made_at", "id", "kind", "holder", "record_type")),
-            str(item["due_at"] or "-") + (" overdue" if item["overdue"] else ""),
-            f"{item['acknowledged']} of {item['addressed']}",
-        )
-        for item in page.items
-    ]
-    for line in table(rows):
-        click.echo(line)
-    click.echo(f"{len(page.items)} of {page.total} recalls.")
+        page = Auditor(client, is_national=national).page("recalls", wanted(given), limit=limit)
+    show_page("recalls", page, as_json=as_json)
 
 
 @audit.command("flags")
@@ -173,8 +118,8 @@ def recalls(*, connection: Connection, national: bool, limit: int, as_json: bool
 @click.option("--status", metavar="WORD", help="Only open, looked_into, closed or false_alarm.")
 @click.option("--requester", metavar="AGENCY", help="Only where this agency asked.")
 @click.option("--assignee", metavar="NAME", help="Only those given to this person or system.")
-@_national
-@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Lines to show.")
+@national
+@limit_option
 @json_option
 def flags(*, connection: Connection, national: bool, limit: int, as_json: bool, **given: str | None) -> None:
     """List what is odd and why, newest first: something to look at, never a verdict.
@@ -184,7 +129,7 @@ def flags(*, connection: Connection, national: bool, limit: int, as_json: bool, 
       ipx audit flags --gateway https://gw.example --client customs-xa.audit --key audit.jwk --status open
     """  # noqa: D301  (click wants the character \b itself)
     with connection.client(None) as client:
-        page = Auditor(client, is_national=national).page("flags", _wanted(given), limit=limit)
+        page = Auditor(client, is_national=national).page("flags", wanted(given), limit=limit)
     if as_json:
         print_json({"total": page.total, "items": [*page.items]})
         return
@@ -212,13 +157,13 @@ def flags(*, connection: Connection, national: bool, limit: int, as_json: bool, 
 @click.option("--assignee", metavar="NAME", help="Give it to this auditor: person:carol; empty: to nobody.")
 @click.option("--note", metavar="TEXT", help="What you found.")
 @click.option("--seen", metavar="VERSION", help="Change it only if nobody has since you read this version of it.")
-@_national
+@national
 @json_option
 def flag(
     *, flag: str, connection: Connection, seen: str | None, national: bool, as_json: bool, **given: str | None
 ) -> None:
     """Show one flag, or say what came of it; the gateway notes in its log that you did."""
-    changes = _wanted(given)
+    changes = wanted(given)
     with connection.client(None) as client:
         auditor = Auditor(client, is_national=national)
         found = {} if changes and seen else auditor.flag(flag)
@@ -235,7 +180,7 @@ def flag(
 @audit.command("subject")
 @click.argument("identifier", metavar="NUMBER")
 @connection_options
-@_national
+@national
 @json_option
 def subject(*, identifier: str, connection: Connection, national: bool, as_json: bool) -> None:
     """List who was given records about one person: the answer to that person's request.
@@ -274,7 +219,7 @@ def log(
         if consistency is not None:
             found = auditor.log("/consistency", old=consistency[0], new=consistency[1])
         elif entries is not None:
-            found = auditor.log("/entries", first=entries[0], last=entries[1])
+            found = auditor.verify_entries(*entries)
         else:
             found = auditor.log()
     if as_json:
@@ -291,7 +236,7 @@ def log(
 
 @audit.command("report")
 @connection_options
-@_national
+@national
 @click.option("--since", help="From this day or instant on; thirty days ago.")
 @click.option("--until", help="To the end of this day, or before this instant; now.")
 @json_option
@@ -302,7 +247,7 @@ def report(*, connection: Connection, national: bool, as_json: bool, **given: st
     Example: ipx audit report --since 2026-10-01 --until 2026-10-31
     """  # noqa: D301  (click wants the character \b itself)
     with connection.client(None) as client:
-        found = Auditor(client, is_national=national).report(_wanted(given))
+        found = Auditor(client, is_national=national).report(wanted(given))
     if as_json:
         print_json(found)
         return
@@ -328,7 +273,7 @@ _REPORTED: Final = {
 @audit.command("show")
 @click.argument("exchange", metavar="ID")
 @connection_options
-@_national
+@national
 @json_option
 def show(*, exchange: str, connection: Connection, national: bool, as_json: bool) -> None:
     """Open one exchange: what was asked and why, how it ended, and whether its log entry is proved now.
@@ -351,10 +296,15 @@ def show(*, exchange: str, connection: Connection, national: bool, as_json: bool
 
 @audit.command("export")
 @connection_options
+@click.option("--decisions", "kind", flag_value="decisions", help="Decisions instead of exchanges.")
 @click.option("--acts", "kind", flag_value="acts", help="Acts instead of exchanges.")
+@click.option("--sign-ins", "kind", flag_value="sign-ins", help="Sign-ins instead of exchanges.")
 @click.option("--recalls", "kind", flag_value="recalls", help="Recalls instead of exchanges.")
-@_filters("exchanges")
-@_national
+@filters("exchanges")
+@national
+@click.option(
+    "--agency", metavar="AGENCY", help="With --acts: done by it or to what is its own; with --sign-ins: its people."
+)
 @click.option("--actor", metavar="NAME", help="With --acts: done by this person or system.")
 @click.option("--act", metavar="WORD", help="With --acts: this act, or all of one kind.")
 @click.option("--subject", metavar="NAME", help="With --acts: done to this.")
@@ -385,7 +335,7 @@ def export(
     kind, unfinished = kind or "exchanges", out.with_name(f"{out.name}.part")
     try:
         with connection.client(None) as client, unfinished.open("wb") as file:
-            Auditor(client, is_national=national).export(kind, _wanted({**given, "kind": of_kind}), form, file)
+            Auditor(client, is_national=national).export(kind, wanted({**given, "kind": of_kind}), form, file)
         unfinished.replace(out)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
@@ -397,7 +347,7 @@ def export(
 @audit.command("verify")
 @click.argument("exchange", metavar="ID")
 @connection_options
-@_national
+@national
 @click.option(
     "--trust",
     "trust_path",
@@ -447,10 +397,17 @@ def _told(found: dict[str, Json]) -> list[str]:
         ("case", str(asked.get("case_ref", "none"))),
         ("outcome", str(found["outcome"]) + (f" ({found['reason']})" if found.get("reason") else "")),
     ]
+    released = found.get("released")
+    if isinstance(released, list):
+        rows.append(("released", ", ".join(map(str, released))))
     withheld = told.get("withheld")
     rows += [
         ("withheld", f"{item.get('group')}: {item.get('reason')}, {item.get('policy') or 'no permit'}")
         for item in _objects(withheld)
+    ]
+    rows += [
+        ("officer", f"{one['at']}  {one.get('officer') or 'of the holder'}  {one['verdict']}: {one['approval']}")
+        for one in _objects(found.get("verdicts"))
     ]
     timing = found.get("timing_ms")
     if isinstance(timing, dict):

@@ -28,7 +28,7 @@ def paths(site):
     site.services.agencies.set_client_scopes(OFFICE, scopes, actor="test")
     with Client(site.origin, OFFICE, read_key(site.demo.world.keys[OFFICE])) as client:
         recall = Recalls(client).make(record, "recalled", "entered twice")
-    for kind in ("exchanges", "acts", "recalls"):  # each list offers to open and to delete one
+    for kind in ("exchanges", "decisions", "acts", "sign_ins", "recalls"):  # each list offers to open and to delete one
         site.services.auditing.saved.save(Scope("person:carol", None), f"My {kind}", kind, {})
     names = {
         "exchange_id": answer.evidence.exchange,

@@ -152,7 +152,9 @@ def test_older_exchanges_follow_and_a_cursor_of_another_filter_is_refused(gatewa
     ("kind", "wanted"),
     [
         ("exchanges", {"requester": "customs-xa"}),
-        ("acts", {"act": "person.signed_in"}),
+        ("decisions", {"outcome": "denied", "policy_version": "ipo-xa@00000000"}),
+        ("acts", {"act": "person.added", "agency": "customs-xa"}),
+        ("sign-ins", {"person": "carol", "outcome": "signed_in"}),
         ("recalls", {"kind": "recalled", "record_type": "trademark", "state": "open"}),
     ],
 )
@@ -163,7 +165,7 @@ def test_a_search_of_any_list_is_saved_under_a_name_opened_again_and_deleted(car
     saved = carol.post(action, data={**hidden, "name": "Mine", "shared": "yes"}, follow_redirects=True)
     address = re.search(r'href="(/audit/searches/[^"]+)">Mine<', text_of(saved))[1]
     opened = carol.get(address, follow_redirects=True)
-    others = [text_of(carol.get(f"/audit/{other}")) for other in ("exchanges", "acts", "recalls") if other != kind]
+    others = [text_of(carol.get(f"/audit/{other}")) for other in ("exchanges", "sign-ins", "recalls") if other != kind]
     chinese = text_of(carol.get(f"/audit/{kind}?lang=zh_Hans_CN"))
     deleted = carol.post(f"{address}/delete", data={"csrf_token": hidden["csrf_token"]})
 
@@ -329,8 +331,25 @@ def test_who_read_a_person_s_records_is_a_list_to_be_printed(gateway, carol, dor
     assert dora.post("/audit/subjects", data={"csrf_token": token, "identifier": ""}).status_code == 422
 
 
-def test_sign_ins_are_found_by_one_link(carol):
-    address = re.search(r'href="([^"]+)">Sign-ins<', text_of(carol.get("/audit/acts")))[1]
+def test_sign_ins_and_decisions_are_lists_of_their_own(carol, exchanges):
+    own, _ = exchanges
+    signed_in = text_of(carol.get("/audit/sign-ins?person=carol&outcome=signed_in"))
+    decided = text_of(carol.get("/audit/decisions?case=CX-118"))
+    chinese = text_of(carol.get("/audit/decisions?case=CX-118&lang=zh_Hans_CN"))
 
-    assert "person.signed_in" in text_of(carol.get(address))
-    assert "person:carol" in text_of(carol.get(address))
+    assert re.search(r"\d+ sign-ins?\.", signed_in)
+    assert "signed in</strong>" in signed_in
+    assert "1 decision." in decided
+    assert f"/audit/exchanges/{own}" in decided
+    assert re.search(r"/audit/decisions\?policy_version=ipo-xa", decided)
+    assert "1 项决定" in chinese
+    for path in ("/audit/decisions?since=yesterday", "/audit/sign-ins?outcome=lost"):
+        assert carol.get(path).status_code == 422
+
+
+def test_an_exchange_says_which_groups_went_out(carol, exchanges):
+    page = text_of(carol.get(f"/audit/exchanges/{exchanges[0]}"))
+
+    released = re.search(r"<strong>Released:</strong>(.*?)</p>", page)[1]
+    assert released.count("·") >= 2
+    assert "contact" not in released
