@@ -8,11 +8,13 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from gateway import meters
+from gateway.intake.following import State
 from ipx.errors import EvidenceError
 from tests.exchange.world import MARK, Gateway
 
@@ -137,6 +139,44 @@ def test_every_figure_of_the_dashboard_exists(watched):
     assert all(named_in(one) for one in expressions)
     assert {one for one in named if one not in known and base(one, known) not in known} == set()
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+SELECTED = re.compile(r"(ipx_\w+)\{([^}]*)\}")
+MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+CLOSED = ("ipx_part_works", "ipx_evidence_state", "ipx_stage_seconds_bucket", "ipx_exchanges_oldest_seconds")
+"""Figures that show all values of their labels from the start."""
+
+
+def labels_of(gateway) -> dict[str, dict[str, set[str]]]:
+    """The labels of each figure with the values that are seen."""
+    found = {}
+    for name, inner in SELECTED.findall("\n".join(figures(gateway))):
+        for label, _, value in MATCHER.findall(inner):
+            found.setdefault(name, {}).setdefault(label, set()).add(value)
+    for metric in (meters.EXCHANGES, meters.TOKENS, meters.CALLS, meters.TASKS, meters.CONNECTIONS):
+        [described] = metric.describe()
+        for name in (described.name, f"{described.name}_total"):
+            for label in metric._labelnames:
+                found.setdefault(name, {}).setdefault(label, set())
+    found["ipx_source_state"] = {"source": set(), "state": set(get_args(State))}
+    return found
+
+
+def test_labels_that_alarms_and_dashboard_ask_for_exist_with_their_values(watched):
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text("utf-8"))
+    dashboard = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text("utf-8"))
+    watched.ask()
+    known = labels_of(watched)
+    asked = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    asked += [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+
+    for expression in asked:
+        assert expression.count("(") == expression.count(")"), expression
+        for name, inner in SELECTED.findall(expression):
+            for label, _, value in MATCHER.findall(inner):
+                assert label in known[name], expression
+                if name in CLOSED or name == "ipx_source_state":
+                    assert set(value.split("|")) <= known[name][label], expression
 
 
 def test_every_alarm_has_a_figure_and_a_section_that_says_what_to_do(watched):
