@@ -22,14 +22,7 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 GUIDE = ROOT / "docs" / "operators.md"
 MADE_BY_THE_OPERATOR = {"ipx-postgres-app": {"uri", "username", "password"}, "ipx-checkpoints-app": {"uri"}}
 """Secrets of CloudNativePG: `<cluster>-app`."""
-OVERLAY = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: ipx
-resources: [../kubernetes]
-components: [../kubernetes/pooler, ../kubernetes/upgrade]
-images: [{name: ipx-gateway, newName: registry.example/ipx-gateway, newTag: 0.1.0}]
-"""
+OVERLAY = re.compile(r"```yaml\n((?:(?!```).)*kind: Kustomization.*?)```", re.DOTALL)
 
 
 def read(folder):
@@ -229,12 +222,13 @@ def test_nodes_believe_the_proxy_and_only_the_proxy_reaches_them():
     assert len(policy["ingress"]) == 2
 
 
-def test_kustomize_builds_base_and_components(tmp_path):
+def test_kustomize_builds_the_overlay_of_the_guide(tmp_path):
     if shutil.which("kubectl") is None:
         pytest.skip("no kubectl on this machine")
     shutil.copytree(FOLDER, tmp_path / "kubernetes")
     (tmp_path / "overlay").mkdir()
-    (tmp_path / "overlay" / "kustomization.yaml").write_text(OVERLAY)
+    overlay = OVERLAY.search(GUIDE.read_text("utf-8"))[1].replace("../deploy/kubernetes", "../kubernetes")
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(overlay)
     command = ["kubectl", "kustomize", str(tmp_path / "overlay")]
     built = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
     assert built.returncode == 0, built.stderr
@@ -253,4 +247,5 @@ def test_kustomize_builds_base_and_components(tmp_path):
         if one["kind"] == "ConfigMap" and "IPX_LOG_KEY" in one["data"] and "IPX_DATABASE_POOL" in one["data"]
     ]
     assert settings["data"]["IPX_DATABASE_PREPARED"] == "false"
+    assert settings["data"]["IPX_TRUSTED_PROXIES"] == "10.244.0.0/16"
     assert container["envFrom"][0]["configMapRef"]["name"] == settings["metadata"]["name"]
