@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.cli import main
+from gateway.doctor.surroundings import DESCRIPTORS
 from gateway.evidence.signers import write_signer
 from gateway.settings import read_settings
 from ipx.keys import generate_signer
@@ -126,6 +128,22 @@ def test_the_pooler_gives_each_transaction_a_connection_and_no_more_than_the_ser
     assert file["pgbouncer"]["pool_mode"] == "transaction"
     assert int(file["pgbouncer"]["default_pool_size"]) < int(most[1]) - 3
     assert file["pgbouncer"]["auth_type"] == "scram-sha-256"
+
+
+@pytest.mark.parametrize(("name", "word"), [("ipx-gateway", "serve"), ("ipx-worker", "worker")])
+def test_units_run_commands_that_there_are_without_rights_and_let_them_end(name, word):
+    unit = ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read(ROOT / "deploy" / "systemd" / f"{name}.service", "utf-8")
+    service = unit["Service"]
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+
+    assert service["ExecStart"] == f"/opt/ipx/bin/ipx-gateway {word}"
+    assert word in main.commands
+    assert all(f"| `{named}` |" in page for named in re.findall(r"IPX_[A-Z_]+", service["Environment"]))
+    assert (service["KillMode"], service["User"], service["CapabilityBoundingSet"]) == ("mixed", "ipx", "")
+    assert int(service["TimeoutStopSec"]) > 10 + 30 + 5  # as in the base: to drain, an exchange, and a rest
+    assert int(service["LimitNOFILE"]) >= DESCRIPTORS
 
 
 @pytest.fixture(scope="module")
