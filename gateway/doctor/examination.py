@@ -15,6 +15,7 @@ from gateway.doctor import outside, stores, surroundings
 from gateway.doctor.finding import Finding, Level
 from gateway.errors import GatewayError
 from gateway.evidence.state import Confirmation
+from gateway.exchange.failing_holders import failing_holders
 from gateway.keywrap import KeyWrapError
 from gateway.settings import Settings, read_settings
 from gateway.wiring import Services, build, own_signers, read_outsiders
@@ -99,3 +100,11 @@ def running(services: Services, clock: Clock) -> Iterator[Finding]:
         yield Finding("sources", Level.WARNING, f"failing: {', '.join(failing)}", "see `ipx-gateway source status`")
     else:
         yield Finding("sources", Level.OK, "none fails")
+    silent = failing_holders(services.database, clock())
+    if silent:
+        yield Finding(
+            "holders", Level.WARNING, f"their systems fail: {', '.join(silent)}",
+            "see `ipx-gateway source health` and the reasons of failed exchanges; tell the holder's operators",
+        )  # fmt: skip
+    else:
+        yield Finding("holders", Level.OK, "none has failed in the last ten minutes without a release since")

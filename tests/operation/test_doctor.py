@@ -35,6 +35,7 @@ from tests.authority import POLICY
 from tests.authority import Authority as StampAuthority
 from tests.exchange.breaking import database_read_only
 from tests.exchange.servers import environment
+from tests.exchange.world import OFFICE
 from tests.operation.front import Authority
 from tests.operation.rolling import redis_server
 
@@ -293,6 +294,16 @@ def test_what_outsiders_do_not_confirm_and_sources_that_fail(one_gateway, monkey
     assert (found["witnesses and time-stamps"].remedy == "") == (level is Level.OK)
     assert found["sources"].level is (Level.WARNING if failing else Level.OK)
     assert not failing or "court-xa-cases" in found["sources"].found
+
+
+def test_holders_whose_systems_fail(one_gateway):
+    before = {one.check: one for one in examination.running(one_gateway.services, one_gateway.services.clock)}
+    one_gateway.ask(OFFICE, "ipo-xb", number="2023889012", purpose="examination")  # which has no system in this world
+    after = {one.check: one for one in examination.running(one_gateway.services, one_gateway.services.clock)}
+
+    assert before["holders"].level is Level.OK
+    assert (after["holders"].level, "ipo-xb" in after["holders"].found) == (Level.WARNING, True)
+    assert "source health" in after["holders"].remedy
 
 
 def test_seal_keys_that_end_where_the_trust_key_is_offline(one_gateway):
