@@ -12,9 +12,11 @@ from gateway.auditor.indexing import Indexer
 from gateway.auditor.looking import Looks
 from gateway.auditor.one_exchange import ExchangeReader
 from gateway.auditor.saved import SavedSearches
+from gateway.auditor.scope import Scope
 from gateway.auditor.search import Search
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.schemas import faults_of
+from gateway.policy_api.callers import once
 from ipx.errors import FormatError
 from ipx.jws import parse_object
 
@@ -116,6 +118,10 @@ def searches() -> Response:
 def save() -> Response:
     """Keep a search under a name."""
     scope = asked_scope()
+    return once(scope, lambda: _kept(scope))
+
+
+def _kept(scope: Scope) -> Response:
     try:
         said = SavedSchema().load(parse_object(request.get_data(cache=False)))
     except FormatError as error:

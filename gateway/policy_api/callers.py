@@ -5,7 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import svcs
 from flask import Response, request
@@ -26,7 +26,10 @@ READ: Final = "policies:read"
 EDIT: Final = "policies:edit"
 APPROVE: Final = "policies:approve"
 KEYED: Final = frozenset(
-    ("policies.open_change", "policies.imported", "policies.roll_back", "policies.deny", "policies.review_emergency")
+    (
+        *("policies.open_change", "policies.imported", "policies.roll_back", "policies.deny"),
+        *("policies.review_emergency", "audit.save"),
+    )
 )
 """Views that take an `Idempotency-Key`: those that do something by a call without signature or version."""
 _KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
@@ -124,7 +127,15 @@ def answer(document: object, *, version: int | None = None, status: int = 200) -
     return response
 
 
-def once(who: Editor, act: Callable[[], Response]) -> Response:
+class Acting(Protocol):
+    """Somebody whose acts have a name."""
+
+    @property
+    def actor(self) -> str:
+        """As acts are written down."""
+
+
+def once(who: Acting, act: Callable[[], Response]) -> Response:
     """Do what a call asks for; with `Idempotency-Key` once, and give the same answer again to whoever repeats it.
 
     Raises:
