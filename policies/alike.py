@@ -58,7 +58,8 @@ def without_record(question: Question) -> Question:
 def _context(catalogue: Catalogue, question: Question, reads: frozenset[str]) -> Hashable | None:
     """Give the read members of the context; those that are always compared aside."""
     reads_all = _CONTEXT in reads
-    if question.now.tzinfo is None:
+    overdue = question.overdue_acknowledgements
+    if question.now.tzinfo is None or type(overdue) is not int or overdue < 0:
         return None
     case, owner = question.case_reference, question.representing
     if (case is not None and not _is_case(catalogue, case)) or (owner is not None and not _is_owner(owner)):
@@ -67,6 +68,7 @@ def _context(catalogue: Catalogue, question: Question, reads: frozenset[str]) ->
         question.now if reads_all or "context.now" in reads else None,
         case if reads_all or "context.case_reference" in reads else None,
         owner if reads_all or "context.representing" in reads else None,
+        overdue if reads_all or "context.overdue_acknowledgements" in reads else None,
     )
 
 

@@ -115,6 +115,8 @@ class Analysis:
         for name, value in PLAIN.items():
             if name in named and value in self._variables.universe(named[name].type).names:
                 yield named[name].at == self._variables.place(named[name].type, value)
+        if "context.overdue_acknowledgements" in named:
+            yield named["context.overdue_acknowledgements"] == 0
         if "context.now" in named:
             yield named["context.now"] == PLAIN_NOW
 

@@ -156,6 +156,8 @@ class _Drawing:
                 return pattern.format(left=left, right=right)
             case Row(operator="is", right=str(name)):
                 text = patterns["is"].format(right=self._type(name))
+            case Row(operator=operator, right=int()) if f"{operator}_number" in patterns:
+                text = patterns[f"{operator}_number"].format(left=left, right=right)
             case Row(operator=operator):
                 text = patterns[operator].format(left=left, right=right)
         return patterns["not"].format(row=text) if row.is_negated else text

@@ -318,6 +318,8 @@ def _document(question: Question, plain: Record) -> dict[str, Any]:
         written["units"] = sorted(question.client.units)
     if question.asking.suspended or question.client.suspended:
         written["suspended"] = True
+    if question.overdue_acknowledgements:
+        written["overdue_acknowledgements"] = question.overdue_acknowledgements
     for name in ("case_reference", "representing", "delegation"):
         part = getattr(question, name)
         if part is not None:

@@ -84,6 +84,7 @@ def context(catalogue: Catalogue, question: Question) -> Document:
         "mode": _word(catalogue, "Mode", question.mode),
         "now": instant(question.now),
         "approvals": [_word(catalogue, "Approval", approval) for approval in sorted(question.approvals)],
+        "overdue_acknowledgements": _count("overdue_acknowledgements", question.overdue_acknowledgements),
     }
     case, representing, delegation = question.case_reference, question.representing, question.delegation
     if case is not None:
@@ -191,6 +192,12 @@ def _value(name: str, kind: str, value: Fact) -> Any:
             return _reference(kind, value)
         case _:
             raise OutsideCatalogueError(name)
+
+
+def _count(name: str, number: int) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 63:
+        raise OutsideCatalogueError(name)
+    return number
 
 
 def _word(catalogue: Catalogue, name: str, word: str) -> Document:

@@ -88,7 +88,7 @@ def explanation(
     egress = book.egress_slice(question.asking.code, question.record_type)
     outcome: Literal["released", "denied"] = "denied" if is_denied else "released"
     refused_by, reason = (decision.refused_by, decision.reason) if isinstance(decision, Denial) else (None, None)
-    groups = tuple(_group_reports(holder, question, book, decision))
+    groups = tuple(group_reports(holder, question, book, decision))
     if audience == "requester":
         return Explanation(outcome, refused_by, reason, groups, approvals)
     hearing = Hearing(book, [question])
@@ -112,9 +112,10 @@ def explanation(
     )
 
 
-def _group_reports(
+def group_reports(
     holder: Slice, question: Question, book: PolicyBook, decision: Release | Denial
 ) -> Iterator[GroupReport]:
+    """Say of each group asked for whether it was disclosed, and why not."""
     known = book.catalogue.record_type(question.record_type)
     withheld = {one.group: one.reason for one in decision.withheld}
     disclosed = decision.disclosed if isinstance(decision, Release) else frozenset()
@@ -136,7 +137,7 @@ def _reports(
     covering = {name: one for name, one in slice_.policies.items() if not wanted.isdisjoint(one.actions)}
     as_permits = {name: {**one.tree, "effect": "permit"} for name, one in covering.items()}
     applying = hearing.holding(as_permits, sorted(wanted))
-    lines = {name: list(_lines(one)) for name, one in covering.items()}
+    lines = {name: list(lines_of(one)) for name, one in covering.items()}
     probes = {f"{name} {number}": tree for name, found in lines.items() for number, tree in enumerate(found)}
     holding = hearing.holding(probes, [RELEASE])
     for name, policy in sorted(covering.items()):
@@ -150,11 +151,11 @@ def _reports(
             title=policy.annotations.get("title") or policy.ref.policy_id,
             applies=applies,
             decides=applies and policy.ref in decision.basis.by,
-            failing=() if applies else tuple(_line(part) for part in failing),
+            failing=() if applies else tuple(line_of(part) for part in failing),
         )
 
 
-def _lines(policy: CompiledPolicy) -> Iterator[cedar.PolicyTree]:
+def lines_of(policy: CompiledPolicy) -> Iterator[cedar.PolicyTree]:
     """A permit of its own for every part of a policy: principal, record, each conjunct of its conditions."""
     anything, tree = {"op": "All"}, policy.tree
     for scope in ("principal", "resource"):
@@ -179,5 +180,6 @@ def _split(body: Mapping[str, Any], operator: str) -> Iterator[Mapping[str, Any]
         yield body
 
 
-def _line(tree: cedar.PolicyTree) -> Line:
+def line_of(tree: cedar.PolicyTree) -> Line:
+    """Write one part of a policy as text."""
     return Line(cedar.line_text(tree), is_about_request="context" in variables(tree["conditions"]))

@@ -15,7 +15,13 @@ from policies.schema import Catalogue, entity_type, parents
 from policies.universes import Name, Names, NotAnalysedError, pick
 
 Json = Any
-_CONTEXT: Final = {"purpose": "Purpose", "legal_basis": "String", "mode": "Mode", "now": "datetime"}
+_CONTEXT: Final = {
+    "purpose": "Purpose",
+    "legal_basis": "String",
+    "mode": "Mode",
+    "now": "datetime",
+    "overdue_acknowledgements": "Long",
+}
 _PARTS: Final = {
     "case_reference": {
         "number": "String",

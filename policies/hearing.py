@@ -9,7 +9,7 @@ from typing import Any
 
 from policies import cedar
 from policies.book import PolicyBook, Slice
-from policies.cedar import Answer, PolicyTree, Preview
+from policies.cedar import Answer, PolicyTree, Preview, Residual
 from policies.documents import (
     Document,
     OutsideCatalogueError,
@@ -76,10 +76,17 @@ class Hearing:
 
         The record stays unknown, whatever the question names, and so do scopes over actions.
         """
+        return self._preview(slice_.rules)
+
+    def left_open(self, policies: Mapping[str, PolicyTree]) -> Mapping[str, Residual]:
+        """Evaluate policies of one's own as `outlook` does, and give what is left of those that may hold."""
+        return self._preview(cedar.policy_set(policies)).residuals
+
+    def _preview(self, rules: Any) -> Preview:
         client = self._questions[0].client.id
         if _PLAIN_ID.fullmatch(client) is None:
             raise OutsideCatalogueError("client.id")
-        return cedar.preview(client, self._contexts[0], slice_.rules, self._known, self._book.schema)
+        return cedar.preview(client, self._contexts[0], rules, self._known, self._book.schema)
 
     def _ask(self, rules: Any, asks_as: Mapping[str, str], wanted: Sequence[Iterable[str]]) -> list[dict[str, Answer]]:
         asked: dict[tuple[int, str], Mapping[str, Any]] = {}

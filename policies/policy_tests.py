@@ -34,6 +34,7 @@ _TOP: Final = {"name", "question", "expect"}
 _QUESTION: Final = {
     *("asking", "holder", "source", "supplier", "record_type", "purpose", "legal_basis", "groups", "facts", "mode"),
     *("now", "approvals", "case_reference", "representing", "delegation", "units", "client"),
+    "overdue_acknowledgements",
 }
 _EXPECT: Final = {"outcome", "groups", "withheld", "obligations", "decided_by", "reason"}
 
@@ -222,6 +223,7 @@ def _question(asked: Mapping[str, Any], asking: Agency, holder: Agency, catalogu
         )
         if supplier is not None and mandate is not None
         else None,
+        overdue_acknowledgements=int(asked.get("overdue_acknowledgements", 0)),
     )
 
 

@@ -96,3 +96,5 @@ class Question:
     case_reference: CaseReference | None
     representing: Representation | None
     delegation: Delegation | None
+    overdue_acknowledgements: int = 0
+    """Recalls of which the asking agency was told and has not acknowledged in time, whoever called back."""

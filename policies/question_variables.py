@@ -12,6 +12,8 @@ from policies.universes import Name, Names, NotAnalysedError, Universe
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = 86_400_000
 """In milliseconds, as instants are counted here."""
+_MOST: Final = {"context.overdue_acknowledgements": (1 << 63) - 1}
+"""Numbers that may be larger than ten."""
 _YEARS: Final = (-130 * 365 * DAY, 130 * 365 * DAY)
 """Instants of the analysis: roughly 1840 to 2100."""
 
@@ -72,7 +74,7 @@ class QuestionVariables:
             return z3.Bool(name)
         if kind in {"Long", "datetime"}:
             number = z3.Int(name)
-            low, high = (0, 10) if kind == "Long" else _YEARS
+            low, high = (0, _MOST.get(name, 10)) if kind == "Long" else _YEARS
             self.axioms.append(z3.And(number >= low, number <= high))
             return number
         if kind.startswith("Set<"):

@@ -120,6 +120,7 @@ def cedar_schema(catalogue: Catalogue) -> str:
         "  type Delegation = { supplier: Agency, active: Bool, covers_purpose: Bool };",
         "  type Context = {",
         "    purpose: Purpose, legal_basis: String, mode: Mode, now: datetime, approvals: Set<Approval>,",
+        "    overdue_acknowledgements: Long,",
         "    case_reference?: CaseReference, representing?: Representation, delegation?: Delegation };",
         f"  entity {records} in [Source] = {{\n{facts}  }};",
         f"  action {', '.join(COMMON_ACTIONS)} appliesTo {_applies_to(records)};",

@@ -96,6 +96,7 @@ def _question(
         delegation=Delegation(_id(mandate["supplier"]), mandate["active"], mandate["covers_purpose"])
         if mandate
         else None,
+        overdue_acknowledgements=context.get("overdue_acknowledgements", 0),  # what was kept before it was asked for
     )
 
 

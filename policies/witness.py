@@ -71,6 +71,7 @@ class Witness:
             )
             if supplier
             else None,
+            overdue_acknowledgements=self._number("context.overdue_acknowledgements", 0),
         )
 
     def _facts(self, holder: str) -> dict[str, Fact]:

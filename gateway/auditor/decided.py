@@ -14,7 +14,8 @@ from gateway.exchange.past import PastQuestions
 from gateway.governance.models import Activation, PolicyRevision
 from gateway.governance.service import text_of
 from ipx.jws import Json
-from policies.engine import BookError, Explanation, PolicyBook, PolicyText, compile_book, explain
+from policies.engine import BookError, Explanation, PolicyBook, PolicyText, Question, compile_book, explain
+from policies.explain_early import explain_early
 from policies.schema import Catalogue
 from policies.snapshots import SnapshotError, read_snapshots
 
@@ -29,9 +30,15 @@ class DecidedAgain:
     explanations: Sequence[Explanation]
     is_same: bool
     """They come to the outcome that the receipt states."""
+    is_early: bool
+    """Decided without a record: the holder was not called, or had none."""
 
     def document(self) -> dict[str, Any]:
-        return {"same": self.is_same, "questions": [_document(one) for one in self.explanations]}
+        return {
+            "same": self.is_same,
+            "early": self.is_early,
+            "questions": [_document(one) for one in self.explanations],
+        }
 
 
 class Decisions:
@@ -68,9 +75,10 @@ class Decisions:
             questions = questions[1 : 1 + SHOWN]  # the first one is of the choice of rows, before any was read
         wanted = request.get("groups")  # a snapshot is of all groups
         groups = frozenset(map(str, wanted)) if isinstance(wanted, list) else frozenset[str]()
-        explanations = [explain(book, replace(question, groups=groups), "auditor") for question in questions]
+        explanations = [_explained(book, replace(question, groups=groups)) for question in questions]
         released = any(one.outcome == "released" for one in explanations)
-        return DecidedAgain(explanations, is_same=released == (row.state == "released"))
+        is_early = all(question.record is None for question in questions)
+        return DecidedAgain(explanations, is_same=released == (row.state == "released"), is_early=is_early)
 
     def _book(self, named: Json) -> PolicyBook | None:
         """Compile the policies that a receipt names; None where one of them is not kept."""
@@ -101,6 +109,10 @@ class Decisions:
                 return None
             revisions = session.scalars(select(PolicyRevision).where(PolicyRevision.id.in_(activation.revisions))).all()
             return [text_of(revision) for revision in revisions]
+
+
+def _explained(book: PolicyBook, question: Question) -> Explanation:
+    return explain_early(book, question) if question.record is None else explain(book, question, "auditor")
 
 
 def _document(one: Explanation) -> dict[str, Any]:

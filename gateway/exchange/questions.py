@@ -19,6 +19,7 @@ from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError
 from gateway.exchange.facts import NOTIFY_OWNER, CaseRegister, Representations
 from gateway.exchange.holders import SourceRef, Unavailable
+from gateway.exchange.overdue import OverdueAcknowledgements
 from gateway.exchange.requests import SignedRequest
 from gateway.exchange.sealing import SealedRecord
 from gateway.oauth.guard import Caller
@@ -56,12 +57,14 @@ class Questions:
         database: Database,
         cases: CaseRegister,
         representations: Representations,
+        overdue: OverdueAcknowledgements,
         catalogue: Catalogue,
         clock: Clock,
     ) -> None:
         self._database = database
         self._cases = cases
         self._representations = representations
+        self.overdue = overdue
         self._catalogue = catalogue
         self._clock = clock
         self._written: dict[Hashable, str] = {}
@@ -165,6 +168,7 @@ class Questions:
             delegation=Delegation(parties.supplier.code, active=True, covers_purpose=True)
             if parties.supplier
             else None,
+            overdue_acknowledgements=self.overdue.of(parties.asking.code),
         )
 
     def moment(self) -> datetime:

@@ -28,6 +28,7 @@ from gateway.records.record_ids import RecordId, RecordIdError, parse_record_id
 from ipx import jws
 from ipx.encoding import b64url_bytes
 from policies.engine import Agency, Client, Explanation, PolicyBook, Question, Record, Release, decide, explain
+from policies.explain_early import explain_early
 from policies.matrix import ASSURANCE, Asked, Matrix, record_rights
 from policies.obligations import Obligations
 from policies.schema import Catalogue
@@ -254,13 +255,16 @@ def _question(
         case_reference=None,
         representing=None,
         delegation=None,
+        overdue_acknowledgements=questions.overdue.of(asking.code),
     )
 
 
 def _explained(book: PolicyBook, question: Question) -> Explained:
+    if question.record is None:
+        return Explained(None, question.purpose, explain_early(book, question), None)
     decision = decide(book, question)
     return Explained(
-        question.record.digest if question.record is not None else None,
+        question.record.digest,
         question.purpose,
         explain(book, question, "auditor"),
         decision.obligations if isinstance(decision, Release) else None,

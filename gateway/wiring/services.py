@@ -44,6 +44,7 @@ from gateway.exchange.holders import Holders
 from gateway.exchange.journal import Journal
 from gateway.exchange.lifting import Lifting
 from gateway.exchange.mutual_log import MutualLog
+from gateway.exchange.overdue import OverdueAcknowledgements
 from gateway.exchange.past import PastQuestions
 from gateway.exchange.queries import Queries
 from gateway.exchange.questions import Questions, Registered
@@ -231,6 +232,7 @@ def build(
         database,
         CaseRegister(database, holders, seals),
         Representations(database, holders, seals),
+        OverdueAcknowledgements(database, clock),
         catalogue,
         clock,
     )

@@ -225,7 +225,9 @@ def test_a_decision_is_taken_again_by_the_policies_of_its_time(gateway, asked):
     assert any(ref.startswith("egress/customs-xa/") for ref in deciding)
     withheld = {item["group"] for item in found.receipt["withheld"]}
     assert {group.group for group in one.groups if not group.is_disclosed} == withheld
-    assert refused is None or refused.is_same
+    assert (refused.is_same, refused.is_early, refused.explanations[0].outcome) == (True, True, "no_information")
+    border = next(one for one in refused.explanations[0].policies if "border" in one.ref.policy_id)
+    assert 'principal in IPX::Agency::"customs-xa"' in {line.cedar for line in border.failing}
     assert gateway.services.auditing.reader.read(OF_CUSTOMS, asked["mark"]).decided is None
     assert gateway.services.auditing.reader.read(OF_CUSTOMS, asked["recordal"]).decided.is_same
 

@@ -5,16 +5,18 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from gateway.auditor.scope import Scope
 from gateway.cli import main
 from gateway.clock import utc_now
 from gateway.evidence.errors import ErasedError
 from gateway.exchange import recall_list as recall_list_service
 from gateway.exchange.errors import OthersRecordError
+from gateway.exchange.models import RecallAddressee
 from gateway.oauth.guard import Caller
 from ipx import container, evidence, jws, recall_list
-from ipx.answers import Denied
+from ipx.answers import Denied, Released
 from ipx.channel import Call
 from ipx.documents import Receipt
 from ipx.encoding import b64url_bytes
@@ -251,6 +253,38 @@ def test_an_addressee_that_stays_silent_is_overdue_once_and_the_log_says_so(demo
     assert [act for act, _, leaf in acts(gateway, recall_id) if leaf] == ["record.sealed", "recall.overdue"]
     assert reader.show(recall_id, "ipo-xa").is_overdue
     gateway.close()
+
+
+STRICT = """@id("nothing-while-overdue")
+@title("Whoever has not acknowledged a recall in time gets nothing more")
+@legal_basis("XA Data Protection Act, s. 9")
+@reason("recall_overdue")
+forbid (principal, action == IPX::Action::"release", resource)
+when { context.overdue_acknowledgements > 0 };
+"""
+
+
+def test_a_holder_s_policy_may_refuse_who_has_not_acknowledged_in_time(recalling, monkeypatch):
+    monkeypatch.setattr("gateway.exchange.overdue.KEPT_SECONDS", 0.0)
+    recalling.ask()
+    recall_id = make(recalling).json()["id"]
+    put(recalling, STRICT)
+    in_time = recalling.ask()
+    with recalling.services.database.write() as session:
+        session.execute(update(RecallAddressee).values(due_at=utc_now() - timedelta(hours=1)))
+
+    late = recalling.ask()
+    of_others = recalling.ask(COURT, purpose="court_proceeding", case_ref="4/2026")
+    decided = recalling.services.auditing.reader.read(Scope("person:carol", None), late.evidence.exchange).decided
+    acknowledge(recalling, recall_id)
+
+    assert isinstance(in_time, Released)
+    assert isinstance(late, Denied)
+    assert recalling.receipt(late)["reason"] == "recall_overdue"
+    assert isinstance(of_others, Released)
+    assert decided.is_same
+    assert "nothing-while-overdue" in {p.ref.policy_id for p in decided.explanations[0].policies if p.decides}
+    assert isinstance(recalling.ask(), Released)
 
 
 def test_what_is_kept_of_a_recall_names_no_record(recalling):

@@ -121,7 +121,7 @@ def test_or_under_when_stays_one_condition():
         ('context.now >= datetime("2027-01-01")', "the present is not before 2027-01-01"),
         ("resource.case_numbers.isEmpty()", "the cases of the record are none"),
         ('resource.right_keys.containsAll(["a"])', "the rights of the record include all of “a”"),
-        ("principal.assurance > 1", "the client's level of proof is after “1”"),
+        ("principal.assurance > 1", "the client's level of proof is more than “1”"),
         ('resource in IPX::Source::"marks"', "resource is in “marks”"),
         ("resource.colourful", "resource.colourful is true"),
         ('context.approvals.contains(IPX::Approval::"personal_data")', "“the release of personal data” was approved"),

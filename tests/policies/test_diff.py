@@ -35,6 +35,7 @@ CONDITIONS = (
     'if resource.final then context.legal_basis == "art. 4" else resource.consent_all',
     "principal.agency == resource.holder",
     "principal.assurance >= 2",
+    "context.overdue_acknowledgements > 40",
 )
 
 

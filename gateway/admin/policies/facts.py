@@ -12,6 +12,7 @@ _REQUEST: Final = {
     "context.now": "datetime",
     "context.legal_basis": "String",
     "context.approvals": "Set<Approval>",
+    "context.overdue_acknowledgements": "Long",
     "context.case_reference": "given",
     "context.case_reference.verified": "Bool",
     "context.case_reference.active": "Bool",
