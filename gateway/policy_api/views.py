@@ -135,7 +135,8 @@ def roll_back(tier: str, owner: str) -> Response:
 def _rolled_back(who: Editor, tier: str, owner: str) -> Response:
     said = body(RollBackSchema)
     activations = svcs.flask.get(Activations)
-    if all(one.id != said["activation"] for one in activations.history(who, tier, owner, limit=PAGE)):
+    named = activations.history(who, tier, owner, limit=1, after=said["activation"] + 1)
+    if [one.id for one in named] != [said["activation"]]:
         raise UnknownError(f"no activation {said['activation']} of {tier}/{owner}")
     made = activations.roll_back(who, said["activation"], in_force=said["in_force"], reason=said["reason"])
     return answer(version_document(made), status=201)
