@@ -1,6 +1,7 @@
 """Upgrades without a pause: a program works on with tables that were expanded, and says why where it cannot."""
 
 import ast
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from gateway.db.migrate import Fit
 from gateway.errors import SettingsError, StoreUnavailableError
 from gateway.wiring import services
 from gateway.wiring.tables import require_tables
+from ipx.answers import Released
+from tests.exchange.world import Gateway
+from tests.operation.test_restore import Traffic
 
 CONTRACTING = {
     "drop_table",
@@ -71,6 +75,49 @@ def test_who_refuses_to_start_holds_no_connection(demo, empty_database_url, monk
         services.build(replace(demo.settings, database_url=empty_database_url))
 
     assert [engine.pool.checkedin() for database in made for engine in (database.writer, database.reader)] == [0, 0]
+
+
+FOLLOWING = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, works_with = "9001", "{newest}", "{newest}"
+branch_labels = depends_on = None
+
+
+def upgrade():
+    op.add_column("exchange", sa.Column("following", sa.String(16), nullable=True))
+    op.create_index("ix_exchange_following", "exchange", ["following"])
+    op.create_table("following", sa.Column("id", sa.Integer(), primary_key=True))
+"""
+
+
+def test_tables_are_expanded_while_exchanges_run_and_the_version_before_goes_on_and_starts_again(
+    demo, settings, tmp_path, monkeypatch
+):
+    newest = migrate.newest()
+    shutil.copytree(migrate.MIGRATIONS, tmp_path / "later")
+    (tmp_path / "later" / "versions" / "9001_following.py").write_text(FOLLOWING.format(newest=newest))
+    gateway = Gateway(demo, settings)
+    database = Database(settings.database_url)
+
+    with Traffic(gateway) as traffic:
+        traffic.await_more()
+        with monkeypatch.context() as later:  # as `db upgrade` of a later version does
+            later.setattr(migrate, "MIGRATIONS", tmp_path / "later")
+            migrate.upgrade(database)
+            assert migrate.fit(database) is Fit.EXACT
+        traffic.await_more()
+
+    assert migrate.fit(database) is Fit.NEWER
+    assert len(traffic.answers) >= 6
+    assert {type(answer) for answer in traffic.answers} == {Released}
+    gateway.close()
+    database.dispose()
+    again = Gateway(demo, settings)
+    assert isinstance(again.ask(), Released)
+    again.services.log.audit()
+    again.close()
 
 
 def test_the_floor_follows_the_migrations_up_and_down(database):
