@@ -31,9 +31,7 @@ class Worker:
     Any number of processes may run them over the same database.
     """
 
-    def __init__(
-        self, services: Services, *, round_seconds: float = ROUND_SECONDS, alive: Path | None = None
-    ) -> None:
+    def __init__(self, services: Services, *, round_seconds: float = ROUND_SECONDS, alive: Path | None = None) -> None:
         """Take what is worked on.
 
         Args:
