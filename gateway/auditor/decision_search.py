@@ -1,11 +1,11 @@
 """Decisions found again: what policies said of each request, and what officers did, newest first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import not_, select
 from sqlalchemy.orm import Session
 
 from gateway.auditor.filters import ExchangeFilter
@@ -13,10 +13,11 @@ from gateway.auditor.receipts import payload_of
 from gateway.auditor.scope import Scope
 from gateway.auditor.search import Page, Search, instant
 from gateway.db.engine import Database
-from gateway.exchange.models import ApprovalTask, ApprovalVerdict, Exchange
+from gateway.exchange.models import RECEIVED, ApprovalTask, ApprovalVerdict, Exchange
 
 DECIDED: Final = ("released", "denied", "pending", "withdrawn")
 """What a decision can have come to: what failed was not decided."""
+_UNDECIDED: Final = Exchange.state.in_((RECEIVED, "failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,14 @@ class DecisionSearch:
 
     def page(self, scope: Scope, wanted: ExchangeFilter, *, after: int | None, limit: int) -> Page[Decided]:
         """Give one page of decisions, as `Search.exchanges` gives exchanges."""
-        page = self._search.rows(scope, self._conditions(wanted), after=after, limit=limit)
+        conditions = self._search.conditions(wanted)
+        page = self._search.rows(scope, conditions, after=after, limit=limit, but=_UNDECIDED)
         return Page(self._decided(scope, page.items), page.total, page.after)
 
     def every(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Decided]:
         """Give all of them, newest first, read piece by piece as they are taken."""
-        for rows in self._search.every_row(scope, self._conditions(wanted)):
+        for rows in self._search.every_row(scope, (not_(_UNDECIDED), *self._search.conditions(wanted))):
             yield from self._decided(scope, rows)
-
-    def _conditions(self, wanted: ExchangeFilter) -> Iterable[ColumnElement[bool]]:
-        return (Exchange.state.in_(DECIDED), *self._search.conditions(wanted))
 
     def _decided(self, scope: Scope, rows: Sequence[Any]) -> list[Decided]:
         exchanges: list[Exchange] = [row[0] for row in rows]

@@ -24,6 +24,8 @@ def flags() -> ResponseReturnValue:
     given = addresses.given()
     shown = {
         "given": given,
+        "agencies": addresses.agencies(),
+        "people": [(name, name) for name in dict.fromkeys([scope.actor, *svcs.flask.get(Flags).auditors(scope)])],
         "kinds": [(kind, labels.label("flag", kind)) for kind in KINDS],
         "statuses": [(status, labels.label("flag_status", status)) for status in STATUSES],
     }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.audit.models import AuditEntry
@@ -126,14 +126,31 @@ class Search:
             yield from map(_found, rows)
 
     def rows(
-        self, scope: Scope, conditions: Iterable[ColumnElement[bool]], *, after: int | None, limit: int
+        self,
+        scope: Scope,
+        conditions: Iterable[ColumnElement[bool]],
+        *,
+        after: int | None,
+        limit: int,
+        but: ColumnElement[bool] | None = None,
     ) -> Page[Any]:
-        """Give one page of rows, each an exchange with what is noted of it, as `exchanges`."""
+        """Give one page of rows, each an exchange with what is noted of it, as `exchanges`.
+
+        Args:
+            scope: whose exchanges may be seen.
+            conditions: what each fulfils.
+            after: `Page.after` of the page before.
+            limit: at most so many, no more than 200.
+            but: few that are left out: they are counted apart, since an index finds them and not the others.
+        """
         limit, conditions = min(limit, MOST_ROWS), list(conditions)
+        wanted = conditions if but is None else [*conditions, not_(but)]
         counted = select(func.count()).select_from(Exchange).where(*conditions)
         with self._database.read() as session:
-            rows = _newest(session, scope, conditions, after, limit + 1)
+            rows = _newest(session, scope, wanted, after, limit + 1)
             total = sum(session.scalar(counted.where(side)) or 0 for side in scope.sides())
+            if but is not None:
+                total -= sum(session.scalar(counted.where(side, but)) or 0 for side in scope.sides())
         last = rows[limit - 1][0] if len(rows) > limit else None
         return Page(rows[:limit], total, None if last is None else _position(last.received_at, last.id))
 

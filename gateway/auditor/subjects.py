@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import aliased
 
 from gateway.audit.service import AuditTrail
 from gateway.auditor.models import ExchangeParty, ExchangeSeal, ExchangeSearch
@@ -14,7 +15,7 @@ from gateway.auditor.search import instant
 from gateway.clock import Clock
 from gateway.db.engine import Database
 from gateway.errors import Fault, InvalidInputError, UnknownError
-from gateway.exchange.models import Exchange
+from gateway.exchange.models import Exchange, Recall, RecallExchange
 from gateway.records.facts import PartyKeys
 
 IDENTIFIER_CHARACTERS: Final = 255
@@ -54,8 +55,9 @@ class Subjects:
     def readers(self, scope: Scope, identifier: str) -> Sequence[Read]:
         """List who was given records about a person, newest first, as it may be told to that person today.
 
-        An exchange under an order is left out until its date; one of a sealed record, until such an order has named a
-        date and that is past. The look is an act of the log, with the key of the person, not the number.
+        An exchange under an order is left out until its date; one of a record that was sealed, then or since, until
+        such an order has named a date and that is past, or the holder has unsealed what it sealed since. The look is
+        an act of the log, with the key of the person, not the number.
 
         Args:
             scope: whose exchanges may be seen.
@@ -68,9 +70,10 @@ class Subjects:
         if not 0 < len(identifier) <= IDENTIFIER_CHARACTERS:
             raise InvalidInputError([Fault("/identifier", "length", f"1 to {IDENTIFIER_CHARACTERS} characters")])
         key, now = self._parties.of(identifier), self._clock()
-        open_now = or_(
-            and_(ExchangeSeal.exchange_id.is_(None), ExchangeParty.is_sealed.is_(False)), ExchangeSeal.until <= now
+        never_sealed = and_(
+            ExchangeSeal.exchange_id.is_(None), ExchangeParty.is_sealed.is_(False), Exchange.id.not_in(_sealed_since())
         )
+        open_now = or_(never_sealed, ExchangeSeal.until <= now)
         query = (
             select(Exchange, ExchangeSearch.legal_basis)
             .join(ExchangeParty, ExchangeParty.exchange_id == Exchange.id)
@@ -104,3 +107,16 @@ class Subjects:
             )
             detail = {"until": instant(until), "order": order}
             self._audit.record(session, actor, "exchange.sealed", exchange_id, detail)
+
+
+def _sealed_since() -> Select[str]:
+    """Select the exchanges whose record its holder sealed after it had gone out, and has not unsealed."""
+    lifting = aliased(Recall)
+    lifted = select(lifting.id).where(
+        lifting.record_sha256 == Recall.record_sha256, lifting.kind == "unsealed", lifting.id > Recall.id
+    )
+    return (
+        select(RecallExchange.exchange_id)
+        .join(Recall, Recall.id == RecallExchange.recall_id)
+        .where(Recall.kind == "sealed", ~lifted.exists())
+    )

@@ -1,5 +1,6 @@
 """Flags find what is planted and cry wolf less than once in 200 days of an agency; auditors see their own only."""
 
+import sys
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -45,8 +46,12 @@ def found(database):
     return raised(database)
 
 
-def test_every_planted_case_is_found_and_false_alarms_stay_below_the_stated_rate(world, found):
+def test_every_planted_case_is_found_and_false_alarms_stay_below_the_stated_rate(world, found, capsys):
     told = scores(world.planted, found)
+    with capsys.disabled():
+        sys.stdout.write("\nflags on planted cases: kind, planted, precision, recall\n")
+        for kind, (precision, recall, _, wanted) in told.items():
+            sys.stdout.write(f"  {kind:10}{len(wanted):>4}{precision:>8.3f}{recall:>8.3f}\n")
     busy = {(requester, day) for _, requester, _, _, day in world.planted}
     false = {one for one in found if (one[1], one[4]) not in busy}
 

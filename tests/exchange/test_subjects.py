@@ -14,7 +14,8 @@ from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.errors import InvalidInputError, UnknownError
 from policies.snapshots import read_snapshots
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.world import CUSTOMS
+from tests.exchange.test_recalls import allow, make
+from tests.exchange.world import CUSTOMS, OFFICE
 
 NATION, OF_COURT = Scope("person:carol", None), Scope("person:jo", "court-xa")
 OWNER = "ipo-xa:P-1"
@@ -89,6 +90,21 @@ def test_what_is_sealed_is_hidden_until_its_date(gateway, subjects):
     assert told() == {plain, ordered, secret}
     with pytest.raises(UnknownError):
         subjects.seal("019ab2c0-0000-7000-8000-000000000001", until=now, order="K 1", actor="operator:root")
+
+
+def test_what_the_holder_sealed_since_is_hidden_until_it_is_unsealed_or_its_order_has_passed(gateway, subjects):
+    allow(gateway, OFFICE)
+    exchange = gateway.ask().evidence.exchange
+    party(gateway, exchange)
+    told = [len(subjects.readers(NATION, OWNER))]
+    for kind, order in (("sealed", "K 15/2026"), ("unsealed", None), ("sealed", "K 16/2026")):
+        assert make(gateway, kind=kind, order=order).status == 201
+        told.append(len(subjects.readers(NATION, OWNER)))
+    past = gateway.services.clock() - timedelta(seconds=1)
+    subjects.seal(exchange, until=past, order="K 16/2026", actor="operator:root")
+
+    assert told == [1, 0, 1, 0]
+    assert len(subjects.readers(NATION, OWNER)) == 1
 
 
 def test_an_erased_exchange_is_told_to_nobody_any_more(gateway, subjects):

@@ -241,6 +241,8 @@ def test_a_later_head_is_proved_to_continue_an_earlier_one(gateway, carol):
     assert "begins with the log of 2" in text_of(carol.get(f"/audit/log?old=2&new={new - 1}"))  # no head of either
     assert f"each is under the signed head of {new} entries" in text_of(carol.get(f"/audit/log?first=0&last={new - 1}"))
     assert "none: every entry" in text_of(proved)
+    onward = re.search(r'href="([^"]+)">Verify the next ones<', text_of(carol.get("/audit/log?first=0&last=1")))[1]
+    assert f"Entries 2 to {new - 1} were hashed anew" in text_of(carol.get(onward))
     for wrong in ("first=3&last=1", f"first=0&last={new}", "first=0", "first=0&last=1000"):
         assert carol.get(f"/audit/log?{wrong}").status_code == 422
     for wrong in (f"old={new}&new={old}", "old=x&new=1", f"old={old}&new=99999"):
@@ -291,6 +293,8 @@ def test_a_flag_is_read_in_words_marked_and_leads_to_its_exchanges(gateway, caro
     assert carol.post(f"/audit/flags/{flag}", data={**form, "note": "an older form"}).status_code == 412
     assert "an older form" not in text_of(carol.get(f"/audit/flags/{flag}"))
     assert carol.get("/audit/flags?kind=rain").status_code == 422
+    for query, number in (("assignee=person:carol", 1), ("assignee=person:dora", 0), ("requester=court-xa", 0)):
+        assert (flag in text_of(carol.get(f"/audit/flags?{query}"))) == bool(number), query
     assert "异常数量" in text_of(carol.get("/audit/flags?lang=zh_Hans_CN"))
 
 
