@@ -127,8 +127,13 @@ class Auditor:
         query = f"?{urlencode(wanted)}" if wanted else ""
         return self._client.get(f"/audit/log{check}{query}", scope=self._scope).json()
 
-    def verify_entries(self, first: int, last: int) -> dict[str, Json]:
+    def verify_entries(self, first: int, last: int, *, shard: int | None = None) -> dict[str, Json]:
         """Have the gateway hash a range of entries anew, however long, and prove each, piece by piece.
+
+        Args:
+            first: number of the first entry, from 0.
+            last: of the last one.
+            shard: of which tree of the log, by its number; None: of the one that grows.
 
         Returns:
             What it said of the last piece, or of the first that does not hold, from `first` on.
@@ -136,10 +141,10 @@ class Auditor:
         Raises:
             InvalidRequestError: a number is not one of the log's; it is named.
         """
-        start = first
+        start, where = first, {} if shard is None else {"shard": shard}
         while True:
             end = min(last, start + VERIFIED_AT_ONCE - 1)
-            found = self.log("/entries", first=start, last=end)
+            found = self.log("/entries", first=start, last=end, **where)
             if found.get("holds") is not True or end >= last:
                 return {**found, "first": first}
             start = end + 1

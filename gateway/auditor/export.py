@@ -76,12 +76,18 @@ def lines(
     columns: Sequence[str],
     form: str,
     *,
+    leaf: int | None,
     mark: bool,
 ) -> Iterator[bytes]:
-    """Write a list as a file of one of `FORMS`, which says itself what it is of, when and for whom it was taken."""
-    about = {"of": kind, "at": at, "scope": agency or "national", "filter": dict(wanted)}
+    """Write a list as a file of one of `FORMS`, which says itself what it is of, when and for whom it was taken.
+
+    It also says which leaf of the log notes that it was taken: it is of the log as it was then.
+    """
+    about = {"of": kind, "at": at, "leaf": leaf, "scope": agency or "national", "filter": dict(wanted)}
     if form == "csv":
-        heading = f"{kind} of {about['scope']}, taken {at}, filter: {urlencode(wanted) or 'none'}"
+        heading = (
+            f"{kind} of {about['scope']}, taken {at}, leaf {leaf} of the log, filter: {urlencode(wanted) or 'none'}"
+        )
         return as_csv(rows, columns, heading, mark=mark)
     return as_ndjson(rows, about)
 

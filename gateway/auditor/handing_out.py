@@ -46,8 +46,9 @@ def list_file(
     if form not in export.FORMS:
         fault = Fault("/format", "format", f"one of {', '.join(export.FORMS)}")
         raise InvalidInputError([fault], slug="invalid-request")
-    at = instant(svcs.flask.get(Looks).exported(scope, kind, wanted, form))
-    lines = export.lines(kind, scope.agency, wanted, at, rows, columns, form, mark=mark)
+    moment, leaf = svcs.flask.get(Looks).exported(scope, kind, wanted, form)
+    at = instant(moment)
+    lines = export.lines(kind, scope.agency, wanted, at, rows, columns, form, leaf=leaf, mark=mark)
     return attached(stream_with_context(lines), export.FORMS[form], f"{kind}-{at[:10]}.{form}")
 
 

@@ -13,10 +13,11 @@ from gateway.errors import Fault, GatewayError, InvalidInputError
 from gateway.evidence.log import EvidenceLog
 from gateway.evidence.models import LogCheckpoint, LogEntry, WitnessStanding
 from gateway.evidence.published import PublishedLog
+from gateway.evidence.shard import Shard, read_shards
 from gateway.evidence.state import EvidenceState, Standing
 from gateway.evidence.tree import ColdTiles
 from ipx.errors import ProofError
-from ipx.merkle import leaf_hash, root, verify_consistency, verify_inclusion
+from ipx.merkle import consistency_proof, inclusion_proof, leaf_hash, root, verify_consistency, verify_inclusion
 
 SHOWN: Final = 25
 """Checkpoints that are listed."""
@@ -72,7 +73,19 @@ class WitnessLook:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardLook:
+    """One tree of the log: a new one begins where the log's key is rotated."""
+
+    number: int
+    origin: str
+    size: int
+    is_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LogLook:
+    shards: Sequence[ShardLook]
+    """The oldest first; what follows is of the last one, which grows."""
     size: int
     checkpoints: int
     note: str
@@ -85,6 +98,10 @@ class LogLook:
 
     def document(self) -> dict[str, Any]:
         return {
+            "shards": [
+                {"number": one.number, "origin": one.origin, "size": one.size, "ended": one.is_ended}
+                for one in self.shards
+            ],
             "size": self.size,
             "checkpoints": self.checkpoints,
             "note": self.note,
@@ -136,10 +153,15 @@ class LogChecks:
             size = rows[0].size if rows else 0
             end = self._log.shard.first + size
             kept = session.scalar(select(func.count()).select_from(LogEntry).where(LogEntry.idx < end)) or 0
+            shards = read_shards(session.connection())
             standings = session.scalars(
                 select(WitnessStanding).where(WitnessStanding.origin == self.origin).order_by(WitnessStanding.vkey)
             ).all()
         return LogLook(
+            shards=[
+                ShardLook(one.number, one.origin, one.final.size if one.final else size, one.final is not None)
+                for one in shards
+            ],
             size=size,
             checkpoints=count,
             note=self._published.shown().note,
@@ -160,21 +182,23 @@ class LogChecks:
         Where a head of such a size was signed, its root must be the computed one.
 
         Args:
-            given: `old` and `new`, any two sizes up to that of the newest signed head.
+            given: `old` and `new`, any two sizes up to that of the newest signed head; perhaps `shard`, by number.
 
         Raises:
             InvalidInputError: a size is no number or too large, or they are in the wrong order.
         """
+        shard = self._shard(given)
         old, new = (_size(given, name) for name in ("old", "new"))
         if old >= new:
             raise InvalidInputError([Fault("/new", "order", "larger than the earlier size")])
-        if new > (signed := self._signed()):
+        if new > (signed := self._signed(shard)):
             raise InvalidInputError(
                 [Fault("/new", "too_large", f"at most {signed}: so long is the newest signed head")]
             )
         try:
-            roots = [self._root(size) for size in (old, new)]
-            proof = self._log.consistency(old, new)
+            roots = [self._root(shard, size) for size in (old, new)]
+            with self._database.read_connection() as connection:
+                proof = consistency_proof(ColdTiles(connection, shard).node, old, new)
             verify_consistency(old, new, proof, *roots)
         except (GatewayError, ProofError) as error:
             return Compared(old, new, holds=False, hashes=0, problem=str(error))
@@ -184,49 +208,67 @@ class LogChecks:
         """Hash entries anew and prove each to be under the newest signed head.
 
         Args:
-            given: `first` and `last`, numbers of entries, both included; a thousand at most.
+            given: `first` and `last`, numbers of entries, both included; a thousand at most; perhaps `shard`.
 
         Raises:
             InvalidInputError: they are no numbers, in the wrong order, too many, or beyond the head.
         """
+        shard = self._shard(given)
         first, last = (_size(given, name, least=0) for name in ("first", "last"))
-        size = self._signed()
+        size = self._signed(shard)
         if first > last:
             raise InvalidInputError([Fault("/last", "order", "not before the first")])
         if last - first >= VERIFIED_AT_MOST:
             raise InvalidInputError([Fault("/last", "span", f"at most {VERIFIED_AT_MOST} entries at once")])
         if last >= size:
             raise InvalidInputError([Fault("/last", "too_large", f"at most {size - 1}, the last entry that is signed")])
-        start = self._log.shard.first
+        start = shard.first
         with self._database.read() as session:
             within = LogEntry.idx.between(start + first, start + last)
             entries = {row.idx - start: row.entry for row in session.scalars(select(LogEntry).where(within))}
-            signed_root = bytes(session.get_one(LogCheckpoint, (self._log.shard.number, size)).root)
-        for index in range(first, last + 1):
-            if index not in entries:
-                return RangeChecked(first, last, size, holds=False, problem=f"entry {index} is missing")
-            try:
-                proof = self._log.proof(index, size)
-                verify_inclusion(index, size, leaf_hash(bytes(entries[index])), proof, signed_root)
-            except (GatewayError, ProofError) as error:
-                return RangeChecked(first, last, size, holds=False, problem=f"entry {index}: {error}")
+            signed_root = bytes(session.get_one(LogCheckpoint, (shard.number, size)).root)
+        with self._database.read_connection() as connection:
+            tiles = ColdTiles(connection, shard)
+            for index in range(first, last + 1):
+                if index not in entries:
+                    return RangeChecked(first, last, size, holds=False, problem=f"entry {index} is missing")
+                try:
+                    proof = inclusion_proof(tiles.node, index, size)
+                    verify_inclusion(index, size, leaf_hash(bytes(entries[index])), proof, signed_root)
+                except (GatewayError, ProofError) as error:
+                    return RangeChecked(first, last, size, holds=False, problem=f"entry {index}: {error}")
         return RangeChecked(first, last, size, holds=True, problem=None)
 
-    def _signed(self) -> int:
-        mine = LogCheckpoint.shard == self._log.shard.number
+    def _shard(self, given: Mapping[str, str]) -> Shard:
+        """Give the shard that is named by its number; the one that grows where none is.
+
+        Raises:
+            InvalidInputError: there is none of this number.
+        """
+        if not given.get("shard"):
+            return self._log.shard
+        number = _size(given, "shard")
+        with self._database.read_connection() as connection:
+            found = [one for one in read_shards(connection) if one.number == number]
+        if not found:
+            raise InvalidInputError([Fault("/shard", "unknown", "no shard of this number")])
+        return found[0]
+
+    def _signed(self, shard: Shard) -> int:
+        mine = LogCheckpoint.shard == shard.number
         with self._database.read() as session:
             return session.scalar(select(func.max(LogCheckpoint.size)).where(mine)) or 0
 
-    def _root(self, size: int) -> bytes:
+    def _root(self, shard: Shard, size: int) -> bytes:
         """Compute the root of the first leaves from the tiles.
 
         Raises:
             ProofError: a head of this size was signed with another root.
         """
         with self._database.read_connection() as connection:
-            computed = root(ColdTiles(connection, self._log.shard).node, size)
+            computed = root(ColdTiles(connection, shard).node, size)
         with self._database.read() as session:
-            row = session.get(LogCheckpoint, (self._log.shard.number, size))
+            row = session.get(LogCheckpoint, (shard.number, size))
         if row is not None and bytes(row.root) != computed:
             raise ProofError(f"the head of {size} entries was signed with another root than the tiles have")
         return computed

@@ -26,10 +26,10 @@ def log() -> Response:
 def consistency() -> Response:
     """Prove that the log of `old` entries is the beginning of that of `new`."""
     asked_scope()
-    return answer(asdict(svcs.flask.get(LogChecks).compare(given_parameters("old", "new"))))
+    return answer(asdict(svcs.flask.get(LogChecks).compare(given_parameters("old", "new", "shard"))))
 
 
 def entries() -> Response:
     """Hash the entries from `first` to `last` anew, and prove each to be under the newest signed head."""
     asked_scope()
-    return answer(asdict(svcs.flask.get(LogChecks).verify(given_parameters("first", "last"))))
+    return answer(asdict(svcs.flask.get(LogChecks).verify(given_parameters("first", "last", "shard"))))

@@ -27,11 +27,14 @@ class Looks:
         """Note that everything which an exchange handed over was taken out: a leaf of the log."""
         self._record(scope, "audit.bundle", exchange_id, {"form": form}, leaf=True)
 
-    def exported(self, scope: Scope, kind: str, wanted: Mapping[str, str], form: str) -> datetime:
-        """Note an export before its first line leaves: a leaf of the log. Gives the time of the entry."""
+    def exported(self, scope: Scope, kind: str, wanted: Mapping[str, str], form: str) -> tuple[datetime, int | None]:
+        """Note an export before its first line leaves. Gives the time of the entry, and its leaf of the log."""
         detail = {"kind": kind, "filter": dict(wanted), "form": form}
         return self._record(scope, "audit.exported", scope.agency or "national", detail, leaf=True)
 
-    def _record(self, scope: Scope, act: str, subject: str, detail: Mapping[str, Any], *, leaf: bool) -> datetime:
+    def _record(
+        self, scope: Scope, act: str, subject: str, detail: Mapping[str, Any], *, leaf: bool
+    ) -> tuple[datetime, int | None]:
         with self._database.write() as session:
-            return self._audit.record(session, scope.actor, act, subject, detail, leaf=leaf).at
+            entry = self._audit.record(session, scope.actor, act, subject, detail, leaf=leaf)
+            return entry.at, entry.log_index

@@ -35,6 +35,7 @@ FIELDS: Final = {
     "identifier": _("Number of the person"),
     "old": _("Earlier size"),
     "new": _("Later size"),
+    "shard": _("Shard"),
     "first": _("First entry"),
     "last": _("Last entry"),
 }

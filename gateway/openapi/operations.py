@@ -207,10 +207,16 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "audit.log": Operation("audit:read", {200: "Anything"}, problems=_AUDIT),
     "audit.consistency": Operation(
-        "audit:read", {200: "Anything"}, query={"old": _SIZE, "new": _SIZE}, problems=("not-found", *_AUDIT)
+        "audit:read",
+        {200: "Anything"},
+        query={"old": _SIZE, "new": _SIZE, "shard": _SIZE},
+        problems=("not-found", *_AUDIT),
     ),
     "audit.entries": Operation(
-        "audit:read", {200: "Anything"}, query={"first": _SIZE, "last": _SIZE}, problems=("not-found", *_AUDIT)
+        "audit:read",
+        {200: "Anything"},
+        query={"first": _SIZE, "last": _SIZE, "shard": _SIZE},
+        problems=("not-found", *_AUDIT),
     ),
     "audit.export_exchanges": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),
     "audit.export_acts": Operation("audit:read", {200: _LINES}, query=_FILE, problems=_AUDIT),

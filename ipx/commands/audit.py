@@ -205,9 +205,17 @@ def subject(*, identifier: str, connection: Connection, national: bool, as_json:
 @connection_options
 @click.option("--consistency", nargs=2, type=int, metavar="OLD NEW", help="Prove that the log at one size begins so.")
 @click.option("--entries", nargs=2, type=int, metavar="FIRST LAST", help="Hash these entries anew and prove each.")
+@click.option(
+    "--shard", type=int, metavar="NUMBER", help="Of an earlier tree, from before the key of the log was rotated."
+)
 @json_option
 def log(
-    *, connection: Connection, consistency: tuple[int, int] | None, entries: tuple[int, int] | None, as_json: bool
+    *,
+    connection: Connection,
+    consistency: tuple[int, int] | None,
+    entries: tuple[int, int] | None,
+    shard: int | None,
+    as_json: bool,
 ) -> None:
     """Show the log's size, witnesses, gaps and alarms, or have a part of it proved anew by the gateway.
 
@@ -217,16 +225,22 @@ def log(
     with connection.client(None) as client:
         auditor = Auditor(client)
         if consistency is not None:
-            found = auditor.log("/consistency", old=consistency[0], new=consistency[1])
+            found = auditor.log(
+                "/consistency",
+                old=consistency[0],
+                new=consistency[1],
+                **({} if shard is None else {"shard": shard}),
+            )
         elif entries is not None:
-            found = auditor.verify_entries(*entries)
+            found = auditor.verify_entries(*entries, shard=shard)
         else:
             found = auditor.log()
     if as_json:
         print_json(found)
     else:
-        names = [name for name in found if name not in {"note", "heads", "witnesses"}]
+        names = [name for name in found if name not in {"note", "heads", "witnesses", "shards"}]
         rows = [(name, printable(str(found[name]))) for name in names]
+        rows += [("shard", f"{one['number']}: {one['origin']}, {one['size']}") for one in _objects(found.get("shards"))]
         rows += [("witness", f"{one['name']} up to {one['size']}") for one in _objects(found.get("witnesses"))]
         for line in table(rows):
             click.echo(line)

@@ -1,6 +1,7 @@
 """Auditors find every exchange and act again, see no more than their scope holds, and leave a trace of each look."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -366,6 +367,10 @@ def test_an_export_holds_every_line_says_what_it_is_of_and_begins_no_formula(gat
     table = api("/exchanges/export", format="csv", mark="yes").body.decode()
 
     assert lines[0]["export"]["scope"] == "customs-xa"
+    assert [lines[0]["export"]["leaf"], *re.findall(r"leaf (\d+) of", table)] == [
+        acts(gateway, "audit.exported")[0].log_index,
+        str(acts(gateway, "audit.exported")[1].log_index),
+    ]
     assert {line["id"] for line in lines[1:]} == {asked["mark"], asked["recordal"]}
     assert table.startswith("\ufeff")
     assert len(table.splitlines()) == 4

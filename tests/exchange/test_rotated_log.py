@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.audit.service import AuditTrail
+from gateway.errors import InvalidInputError
 from gateway.evidence.rotation import Rotation
 from gateway.evidence.signers import read_signer, write_signer
 from ipx import evidence
@@ -111,3 +112,23 @@ def test_who_has_the_old_key_cannot_lengthen_the_old_shard(gateway, rotated):
     assert open_note(longer, ended.keys)
     with pytest.raises(NoteError, match="ended"):
         evidence.verify(text.encode(), trust, now=gateway.services.clock())
+
+
+def test_an_auditor_has_sizes_and_ranges_of_both_shards_proved(gateway, rotated):
+    gateway.ask()
+    again = rotated()
+    again.ask()
+    checks = again.services.auditing.log_checks
+    look = checks.look()
+
+    assert [(one.number, one.is_ended) for one in look.shards] == [(1, True), (2, False)]
+    assert (look.missing, look.size) == (0, look.shards[1].size)
+    for one in look.shards:
+        size, shard = one.size, {"shard": str(one.number)}
+        assert checks.verify({"first": "0", "last": str(size - 1), **shard}).holds
+        assert checks.compare({"old": "1", "new": str(size), **shard}).holds
+        with pytest.raises(InvalidInputError):
+            checks.verify({"first": "0", "last": str(size), **shard})
+    for number in ("0", "3", "x"):
+        with pytest.raises(InvalidInputError):
+            checks.verify({"first": "0", "last": "0", "shard": number})
