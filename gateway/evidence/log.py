@@ -20,7 +20,7 @@ from gateway.evidence.batches import Batches
 from gateway.evidence.checkpoints import CheckpointStore, Publisher, StoredTree, size_of
 from gateway.evidence.errors import LogForkedError, LogRotatedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Logged, Pending
-from gateway.evidence.sequencer import Commit, Sequencer, Ticket
+from gateway.evidence.sequencer import UNAVAILABLE, Commit, Committed, Sequencer, Ticket, unavailable
 from gateway.evidence.shard import Shard, first_shard, read_shards
 from gateway.evidence.signers import require_ready
 from gateway.evidence.tree import ColdTiles, Head, position_of, prove, read_head
@@ -70,7 +70,7 @@ class EvidenceLog:
         self._append_seconds = append_seconds
         self._batches = Batches(database, self.shard, signer, clock)
         self._publisher = Publisher(database, checkpoints, self.shard)
-        self._sequencer = Sequencer(self._settle)
+        self._sequencer = Sequencer(self._commit, self._publish)
         self._succeeded_at = float("-inf")
 
     def open(self) -> None:
@@ -158,7 +158,7 @@ class EvidenceLog:
                 try:
                     self._publisher.publish(first.note, first.size)
                 except (StoreUnavailableError, DBAPIError) as error:
-                    raise _unavailable(step_id, error) from error
+                    raise unavailable(step_id, error) from error
             return Logged(index, first.size, first.note, proof)
 
     def proof(self, index: int, size: int) -> list[bytes]:
@@ -227,23 +227,28 @@ class EvidenceLog:
         """Settle and publish what is queued, and end the log's thread."""
         self._sequencer.close()
 
-    def _settle(self, batch: Sequence[Ticket]) -> None:
-        """Commit, publish, and answer each ticket."""
-        try:
-            done = self._batches.commit(batch) if batch else []
-            if done:
-                self._publisher.publish(done[-1][1].note, done[-1][1].edge.size)
+    def _commit(self, batch: Sequence[Ticket]) -> Committed:
+        with self._noticing():
+            return self._batches.commit(batch) if batch else []
+
+    def _publish(self, batches: Sequence[Committed]) -> None:
+        """Publish the newest of some batches; where one has no leaves, what anybody committed."""
+        with self._noticing():
+            if all(batches):
+                newest = batches[-1][-1][1]
+                self._publisher.publish(newest.note, newest.edge.size)
             else:
                 self._publisher.run_once()
-        except (LogUnavailableError, StoreUnavailableError, DBAPIError) as error:
-            self._succeeded_at = float("-inf")
-            for ticket in batch:
-                if not ticket.outcome.is_done:
-                    ticket.outcome.fail(_unavailable(ticket.leaf.step_id, error))
-            return
         self._succeeded_at = time.monotonic()
-        for ticket, commit in done:
-            ticket.outcome.give(commit)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Remember that writing failed, so that `ready` tries it."""
+        try:
+            yield
+        except UNAVAILABLE:
+            self._succeeded_at = float("-inf")
+            raise
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
@@ -304,9 +309,3 @@ def _prove(commit: Commit, leaf: bytes) -> Logged:
     except (LookupError, ProofError) as error:
         raise LogForkedError(f"leaf {commit.index} cannot be proved in its own batch: {error}") from error
     return Logged(commit.index, edge.size, commit.note, proof)
-
-
-def _unavailable(step_id: str, error: Exception) -> LogUnavailableError:
-    unavailable = LogUnavailableError(f"{step_id} cannot be logged and published now: {error}")
-    unavailable.__cause__ = error
-    return unavailable

@@ -1,19 +1,23 @@
-"""One thread for each process that takes what has queued up meanwhile and hands it on as one batch: no timer."""
+"""The order of the log: leaves of this process's threads are committed in batches, then published, each on a thread.
 
-import os
-import threading
-from collections import deque
+While the checkpoint of one batch is being published the next one commits: on a disk both wait for a flush.
+"""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakSet
 
+from sqlalchemy.exc import DBAPIError
+
+from gateway.errors import StoreUnavailableError
 from gateway.evidence.edge import Edge
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf
+from gateway.evidence.queue_thread import QueueThread
 from gateway.settled import Settled
 
-MAX_BATCH: Final = 256
+UNAVAILABLE: Final = (LogUnavailableError, StoreUnavailableError, DBAPIError)
+"""What a database raises that cannot be reached or written now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,34 @@ class Ticket:
     outcome: Settled[Commit] = field(default_factory=Settled)
 
 
+Committed = Sequence[tuple[Ticket, Commit]]
+"""What one batch has committed, in the order of the log."""
+
+
 class Sequencer:
-    """Queues the leaves of this process's threads; its own thread starts with the first one, so after any fork."""
+    """Queues the leaves of this process's threads."""
 
-    stopped: LogForkedError | None
-    """Why this process serves no more."""
+    def __init__(
+        self, commit: Callable[[Sequence[Ticket]], Committed], publish: Callable[[Sequence[Committed]], None]
+    ) -> None:
+        """Take the two halves of the work.
 
-    def __init__(self, process: Callable[[Sequence[Ticket]], None]) -> None:
-        """Take what settles every ticket of a batch; a batch without tickets asks to publish only."""
-        self._process = process
-        self._begin()
-        _sequencers.add(self)
+        Args:
+            commit: commits a batch of tickets, none where only something is to be published; it settles those that it
+                cannot commit.
+            publish: makes what was committed last public, and with it all that was before; of a batch without leaves,
+                whatever was committed elsewhere. Raises where that fails.
+        """
+        self._commit = commit
+        self._publish = publish
+        self._committing: QueueThread[Ticket] = QueueThread("evidence-log", self._commit_batch)
+        self._publishing: QueueThread[Committed] = QueueThread("evidence-log-publish", self._publish_batches)
+
+    @property
+    def stopped(self) -> LogForkedError | None:
+        """Why this process serves no more."""
+        stopped = self._committing.stopped
+        return stopped if isinstance(stopped, LogForkedError) else None
 
     def submit(self, leaf: Leaf, wait_seconds: float) -> Commit:
         """Wait until the leaf is committed and published.
@@ -52,14 +73,11 @@ class Sequencer:
             LogUnavailableError: it was not taken up in time, or its batch did not end in as long again.
         """
         ticket = Ticket(leaf)
-        with self._changed:
-            self._admit()
-            self._queue.append(ticket)
-            self._changed.notify()
+        self._committing.put(ticket)
         try:
             return ticket.outcome.wait(wait_seconds)
         except TimeoutError:
-            if self._withdraw(ticket):
+            if self._committing.withdraw(ticket):
                 raise LogUnavailableError(f"{leaf.step_id} waited {wait_seconds} s to be logged") from None
         try:
             return ticket.outcome.wait(wait_seconds)
@@ -70,92 +88,56 @@ class Sequencer:
 
     def wake(self) -> None:
         """Let the thread publish what administrative acts have appended."""
-        with self._changed:
-            if self.stopped is None and not self._is_closing:
-                self._admit()
-                self._is_woken = True
-                self._changed.notify()
+        self._committing.wake()
 
     def stop(self, reason: LogForkedError) -> None:
-        """Refuse everything from now on."""
-        with self._changed:
-            self.stopped = self.stopped or reason
-            waiting = list(self._queue)
-            self._queue.clear()
-        for ticket in waiting:
-            ticket.outcome.fail(reason)
+        """Refuse everything from now on, what was committed and is not published yet too."""
+        _fail(self._committing.stop(reason), reason)
+        for committed in self._publishing.stop(reason):
+            _fail([ticket for ticket, _ in committed], reason)
 
     def close(self, wait_seconds: float = 30.0) -> None:
-        """Settle what is queued, then end the thread; a later leaf starts another one."""
-        with self._changed:
-            thread = self._thread
-            self._is_closing = True
-            self._changed.notify()
-        if thread is not None:
-            thread.join(wait_seconds)
+        """Settle what is queued, then end the threads; a later leaf starts others."""
+        self._committing.close(wait_seconds)
+        self._publishing.close(wait_seconds)
 
-    def _begin(self) -> None:
-        self._changed = threading.Condition()
-        self._queue: deque[Ticket] = deque()
-        self._thread: threading.Thread | None = None
-        self._is_woken = False
-        self._is_closing = False
-        self.stopped = None
+    def waiting(self) -> int:
+        """Say how many leaves wait to be taken up."""
+        return len(self._committing)
 
-    def _admit(self) -> None:
-        if self.stopped is not None:
-            raise self.stopped
-        if self._thread is None or not self._thread.is_alive():
-            self._is_closing = False
-            self._thread = threading.Thread(target=self._run, name="evidence-log", daemon=True)
-            self._thread.start()
+    def _commit_batch(self, batch: Sequence[Ticket]) -> None:
+        try:
+            self._publishing.put(self._commit(batch))
+        except Exception as error:  # noqa: BLE001  (the callers get it)
+            self._broke(batch, error)
 
-    def _withdraw(self, ticket: Ticket) -> bool:
-        with self._changed:
-            try:
-                self._queue.remove(ticket)
-            except ValueError:
-                return False
-            return True
+    def _publish_batches(self, batches: Sequence[Committed]) -> None:
+        tickets = [ticket for committed in batches for ticket, _ in committed]
+        try:
+            self._publish(batches)
+        except Exception as error:  # noqa: BLE001  (the callers get it)
+            self._broke(tickets, error)
+            return
+        for committed in batches:
+            for ticket, commit in committed:
+                ticket.outcome.give(commit)
 
-    def _take(self) -> list[Ticket] | None:
-        with self._changed:
-            while not self._queue and not self._is_woken:
-                if self._is_closing:
-                    # Cleared under the lock: whoever comes next sees that this thread takes nothing any more.
-                    self._thread = None
-                    return None
-                self._changed.wait()
-            self._is_woken = False
-            return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-
-    def _run(self) -> None:
-        while (batch := self._take()) is not None:
-            try:
-                self._process(batch)
-            except LogForkedError as error:
-                self.stop(error)
-                _fail(batch, error)
-                return
-            except Exception as error:  # noqa: BLE001  (the thread outlives any batch; its callers get the error)
-                _fail(batch, error)
-            finally:
-                del batch  # with it whatever its callers wrote: else an answer of megabytes stays until the next one
+    def _broke(self, tickets: Sequence[Ticket], error: Exception) -> None:
+        if isinstance(error, LogForkedError):
+            self.stop(error)
+        _fail(tickets, error)
 
 
-def _fail(batch: Sequence[Ticket], error: Exception) -> None:
-    for ticket in batch:
+def _fail(tickets: Sequence[Ticket], error: Exception) -> None:
+    is_passing = isinstance(error, UNAVAILABLE)
+    for ticket in tickets:
         if not ticket.outcome.is_done:
-            ticket.outcome.fail(error)
+            # One for each thread that waits: raising an error writes into it.
+            ticket.outcome.fail(unavailable(ticket.leaf.step_id, error) if is_passing else error)
 
 
-_sequencers: "WeakSet[Sequencer]" = WeakSet()
-
-
-def _begin_anew() -> None:
-    # A forked child has neither the parent's thread nor its waiting callers, and a lock may have been held.
-    for sequencer in _sequencers:
-        sequencer._begin()  # noqa: SLF001  (same module)
-
-
-os.register_at_fork(after_in_child=_begin_anew)
+def unavailable(step_id: str, error: Exception) -> LogUnavailableError:
+    """Say of one leaf that it cannot be logged now, and why."""
+    told = LogUnavailableError(f"{step_id} cannot be logged and published now: {error}")
+    told.__cause__ = error
+    return told

@@ -34,7 +34,7 @@ class Gate:
 
     def wait_for_queue(self, length: int) -> None:
         deadline = time.monotonic() + 20
-        while len(self._log._sequencer._queue) < length:
+        while self._log._sequencer.waiting() < length:
             assert time.monotonic() < deadline
             time.sleep(0.001)
 
