@@ -354,6 +354,7 @@ def test_sign_ins_and_decisions_are_lists_of_their_own(carol, exchanges):
 def test_an_exchange_says_which_groups_went_out(carol, exchanges):
     page = text_of(carol.get(f"/audit/exchanges/{exchanges[0]}"))
 
+    assert "customs-xa asked ipo-xa for trademarks, for the purpose “border enforcement”." in page
     released = re.search(r"<strong>Released:</strong>(.*?)</p>", page)[1]
     assert released.count("·") >= 2
     assert "contact" not in released
