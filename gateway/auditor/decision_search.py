@@ -90,13 +90,13 @@ class DecisionSearch:
 
     def page(self, scope: Scope, wanted: ExchangeFilter, *, after: int | None, limit: int) -> Page[Decided]:
         """Give one page of decisions, as `Search.exchanges` gives exchanges."""
-        conditions = self._search.conditions(wanted)
+        conditions = self._search.conditions(scope, wanted)
         page = self._search.rows(scope, conditions, after=after, limit=limit, but=_UNDECIDED)
         return Page(self._decided(scope, page.items), page.total, page.after)
 
     def every(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Decided]:
         """Give all of them, newest first, read piece by piece as they are taken."""
-        for rows in self._search.every_row(scope, (not_(_UNDECIDED), *self._search.conditions(wanted))):
+        for rows in self._search.every_row(scope, (not_(_UNDECIDED), *self._search.conditions(scope, wanted))):
             yield from self._decided(scope, rows)
 
     def _decided(self, scope: Scope, rows: Sequence[Any]) -> list[Decided]:

@@ -48,7 +48,7 @@ class ExchangeFilter:
     withheld: str | None = None
     book: str | None = None
     person: str | None = None
-    """Who asked, as the signed request names them, or the officer who gave a verdict on it."""
+    """Who asked, as the signed request names them, or the officer who gave a verdict on it, for those who may know."""
     policy_version: str | None = None
     """`<owner>@<8 digits>`, of whichever tier."""
     since: datetime | None = None

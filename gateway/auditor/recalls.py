@@ -89,7 +89,7 @@ class RecallSearch:
             yield Recall.made_at < wanted.until
         if wanted.given_out is not None:
             by = select(RecallExchange.recall_id).join(Exchange, Exchange.id == RecallExchange.exchange_id)
-            yield Recall.id.in_(by.where(scope.exchanges(), *self._search.conditions(wanted.given_out)))
+            yield Recall.id.in_(by.where(scope.exchanges(), *self._search.conditions(scope, wanted.given_out)))
         of_whom = [*self._of_addressee(wanted)]
         if of_whom:
             # By what others were told, nobody may search who may not see it.

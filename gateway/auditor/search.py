@@ -117,12 +117,12 @@ class Search:
             after: `Page.after` of the page before.
             limit: at most so many, no more than 200.
         """
-        page = self.rows(scope, self.conditions(wanted), after=after, limit=limit)
+        page = self.rows(scope, self.conditions(scope, wanted), after=after, limit=limit)
         return Page([_found(row) for row in page.items], page.total, page.after)
 
     def every_exchange(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[Found]:
         """Give all of them, newest first, read piece by piece as they are taken."""
-        for rows in self.every_row(scope, self.conditions(wanted)):
+        for rows in self.every_row(scope, self.conditions(scope, wanted)):
             yield from map(_found, rows)
 
     def rows(
@@ -189,8 +189,8 @@ class Search:
                 return
             after = _position(items[-1].at, items[-1].id)
 
-    def conditions(self, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
-        """Say of an exchange what the filter wants."""
+    def conditions(self, scope: Scope, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+        """Say of an exchange what the filter wants; of officers only the holder's and the nation's know."""
         for column, value in (
             (Exchange.id, wanted.id),
             (Exchange.requester, wanted.requester),
@@ -220,22 +220,23 @@ class Search:
             )
         if wanted.book is not None:
             yield Exchange.id.in_(noted.where(ExchangeSearch.book.startswith(wanted.book)))
-        yield from _by_whom_and_by_what(wanted)
+        yield from _by_whom_and_by_what(scope, wanted)
         if wanted.withheld is not None:
             yield Exchange.id.in_(
                 noted.where(cast(ExchangeSearch.withheld, Text).contains(f'"{wanted.withheld}"', autoescape=True))
             )
 
 
-def _by_whom_and_by_what(wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
+def _by_whom_and_by_what(scope: Scope, wanted: ExchangeFilter) -> Iterator[ColumnElement[bool]]:
     """Match the person who asked or decided, and the version of policies."""
     noted = select(ExchangeSearch.exchange_id)
     if wanted.person is not None:
         officers = {wanted.person, f"person:{wanted.person}"}
         decided = select(ApprovalTask.exchange_id).join(ApprovalVerdict, ApprovalVerdict.task_id == ApprovalTask.id)
+        of_officer = Exchange.id.in_(decided.where(ApprovalVerdict.actor.in_(officers)))
         yield or_(
             Exchange.id.in_(noted.where(ExchangeSearch.person == wanted.person)),
-            Exchange.id.in_(decided.where(ApprovalVerdict.actor.in_(officers))),
+            of_officer if scope.agency is None else and_(Exchange.holder == scope.agency, of_officer),
         )
     if wanted.policy_version is not None:
         tiers = (ExchangeVersions.guardrail, ExchangeVersions.holder, ExchangeVersions.egress)
