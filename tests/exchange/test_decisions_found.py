@@ -19,6 +19,8 @@ from tests.exchange.world import COURT, CUSTOMS, MARK, OFFICE
 NATION, HOLDER = Scope("person:carol", None), Scope("person:otis", "ipo-xa")
 OF_CUSTOMS, OF_COURT = Scope("person:dora", "customs-xa"), Scope("person:jo", "court-xa")
 RIGHT = f"XA|trademark|{MARK}"
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+"""For what no database has a part in."""
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def test_decisions_are_found_by_each_filter_with_versions_and_what_was_withheld_
     assert CONTACT in {one["group"] for one in given.withheld}
 
 
+@ON_SQLITE
 def test_who_decided_as_an_officer_is_told_to_the_holder_s_auditors_and_the_nation_s_only(gateway, decided):
     said = {}
     for scope in (NATION, HOLDER, OF_CUSTOMS):
@@ -132,6 +135,7 @@ def test_a_recall_is_found_by_the_exchanges_of_one_s_own_side_that_gave_the_reco
         assert known(NATION, **wanted) == [], wanted
 
 
+@ON_SQLITE
 def test_exchanges_of_the_same_case_stand_beside_each_other(gateway):
     one = gateway.ask(case_ref="CX-118").evidence.exchange
     other = gateway.ask(COURT, number="202499999", purpose="court_proceeding", case_ref="CX-118").evidence.exchange
@@ -141,7 +145,7 @@ def test_exchanges_of_the_same_case_stand_beside_each_other(gateway):
     assert related == {other: "case"}
 
 
-@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_programs_and_shells_find_take_out_keep_and_run_each_list_and_each_look_is_an_entry(
     gateway, decided, tmp_path, monkeypatch
 ):
