@@ -11,6 +11,7 @@ from sqlalchemy import text, update
 from werkzeug.serving import make_server
 
 from gateway.demo.run import Demo, free_port
+from gateway.evidence import witnesses
 from gateway.evidence.errors import TimestampError
 from gateway.evidence.models import EvidenceDuty, LogCheckpoint
 from gateway.evidence.signers import read_signer, write_signer
@@ -55,8 +56,9 @@ def foreign_demo(tmp_path_factory):
 
 
 @pytest.fixture
-def pair(demo, settings, foreign_demo, tmp_path, authority):
+def pair(demo, settings, foreign_demo, tmp_path, authority, monkeypatch):
     """Our gateway with witness and authority, and the peer that is its witness; each witnesses the other."""
+    monkeypatch.setattr(witnesses, "TIMEOUT_SECONDS", 20.0)  # a machine that does other things besides is no fault
     shutil.copytree(foreign_demo.directory, tmp_path / "foreign")
     foreign = replace(
         foreign_demo.settings,
