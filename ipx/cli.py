@@ -2,7 +2,7 @@
 
 import click
 
-from ipx.commands import audit_kept
+from ipx.commands import audit_evidence, audit_kept
 from ipx.commands.audit import audit
 from ipx.commands.bundle import bundle
 from ipx.commands.convert import convert
@@ -40,6 +40,6 @@ main.add_command(bundle)
 main.add_command(convert)
 main.add_command(mutual)
 main.add_command(audit)
-for command in audit_kept.COMMANDS:
+for command in (*audit_kept.COMMANDS, *audit_evidence.COMMANDS):
     audit.add_command(command)
 main.add_command(trust)

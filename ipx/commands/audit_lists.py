@@ -159,3 +159,8 @@ _TOLD: Final[dict[str, Told]] = {
     ),
 }
 """Of each list: its heading, how one line is told, and what follows the count."""
+
+
+def objects(value: Json) -> list[dict[str, Json]]:
+    """Take the objects of a list; nothing of anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
