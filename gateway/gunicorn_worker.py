@@ -15,6 +15,8 @@ from gateway import draining
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    _is_quitting = False
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to end; a second signal changes nothing."""
         if draining.has_begun():
@@ -28,6 +30,17 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         timer = threading.Timer(seconds, super().handle_exit, (sig, frame))
         timer.daemon = True
         timer.start()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once; a second signal changes nothing.
+
+        Ctrl-C reaches the worker and its master, and the master tells the worker too. gunicorn's own method would then
+        run within itself and wait for ever for a lock that it holds.
+        """
+        if self._is_quitting:
+            return
+        self._is_quitting = True
+        super().handle_quit(sig, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  (gunicorn's own signature)
         super().set_accept_enabled(enabled)
