@@ -8,7 +8,7 @@ import click
 from ipx import evidence
 from ipx.auditing import Auditor, Kind
 from ipx.commands.audit_lists import filters, national, objects, wanted
-from ipx.commands.connection import Connection, connection_options, trust_of
+from ipx.commands.connection import Connection, connection_options, trust_of, trust_option
 from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.commands.trouble import CommandError
 from ipx.errors import EvidenceError
@@ -97,14 +97,7 @@ def export(
 @click.argument("exchange", metavar="ID")
 @connection_options
 @national
-@click.option(
-    "--trust",
-    "trust_path",
-    required=True,
-    type=click.Path(path_type=Path),
-    envvar="IPX_TRUST",
-    help="The trust file that you pinned.",
-)
+@trust_option("The trust file that you pinned.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the bundle goes.")
 @click.option("--asice", is_flag=True, help="An ASiC-E container for courts: the same files, signed (CAdES).")
 def verify(*, exchange: str, connection: Connection, national: bool, trust_path: Path, out: Path, asice: bool) -> None:

@@ -7,7 +7,7 @@ import click
 
 from ipx import evidence
 from ipx.client import Client
-from ipx.commands.connection import Connection, connection_options, trust_of
+from ipx.commands.connection import Connection, connection_options, trust_of, trust_option
 from ipx.commands.printing import json_option, print_json, printable
 from ipx.commands.trouble import CommandError, NoOutcomeError
 from ipx.errors import EvidenceError
@@ -84,14 +84,7 @@ def get(
     show_default=True,
     help="The side your agency was on.",
 )
-@click.option(
-    "--trust",
-    "trust_path",
-    required=True,
-    type=click.Path(path_type=Path),
-    envvar="IPX_TRUST",
-    help="Each bundle is verified with this trust file.",
-)
+@trust_option("Each bundle is verified with this trust file.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder for them.")
 @json_option
 def export(*, case_ref: str, connection: Connection, role: Side, trust_path: Path, out: Path, as_json: bool) -> None:

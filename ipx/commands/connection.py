@@ -76,6 +76,22 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def trust_option(words: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the option `--trust`, which it needs: `trust_path`.
+
+    Args:
+        words: its help.
+    """
+    return click.option(
+        "--trust",
+        "trust_path",
+        required=True,
+        type=click.Path(path_type=Path),
+        envvar="IPX_TRUST",
+        help=words,
+    )
+
+
 def trust_of(path: Path | None) -> Trust | None:
     """Read the trust list that a command was given.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ipx.commands.connection import Connection, connection_options, trust_of
+from ipx.commands.connection import Connection, connection_options, trust_of, trust_option
 from ipx.commands.printing import json_option, print_json, printable, table
 from ipx.journal import Journal
 from ipx.jws import Json
@@ -22,14 +22,7 @@ def mutual() -> None:
 
 @mutual.command()
 @connection_options
-@click.option(
-    "--trust",
-    "trust_path",
-    required=True,
-    type=click.Path(path_type=Path),
-    envvar="IPX_TRUST",
-    help="The trust file that you pinned.",
-)
+@trust_option("The trust file that you pinned.")
 @click.option(
     "--store",
     required=True,
