@@ -36,6 +36,25 @@ def test_the_page_says_how_far_it_is_and_goes_on_to_the_evidence(client, change,
     assert "Evidence is being collected" not in page(client, change)
 
 
+def test_a_collection_that_ends_while_its_page_is_drawn_is_still_followed(gateway, client, change, later, monkeypatch):  # noqa: F811
+    """Else the page neither waits nor says how it ended: the person is left with what looks like nothing."""
+    changes = gateway.services.governance.changes
+    show = type(changes).show
+
+    def ends_meanwhile(self, editor, change_id):
+        found = show(self, editor, change_id)
+        while later:
+            later.pop()()
+        return found
+
+    address = post(client, change, f"{change}/collect").headers["Location"]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(changes), "show", ends_meanwhile)
+        drawn = page(client, address)
+    assert "Evidence is being collected" in drawn
+    assert client.get(address).headers["Location"] == f"{change}/evidence"
+
+
 def test_a_fault_is_said_on_the_page_and_it_can_be_collected_again(gateway, client, change, later, monkeypatch):  # noqa: F811
     def broken(_proposal, _tell):
         raise OSError("no child process can be started")

@@ -55,11 +55,14 @@ def chromium():
 def browser_page(chromium, site):
     """`browser_page("alice", language="zh_Hans_CN", theme="dark", size=NARROW, javascript=False)` gives a page.
 
-    Without a name nobody is signed in. Paths are enough for `goto`. What a page logs as an error fails the test.
+    Without a name nobody is signed in. Paths are enough for `goto`. What a page logs as an error fails the test, unless
+    it is said not to be `quiet`: because the test breaks its connection, say.
     """
     contexts, complaints = [], []
 
-    def open_page(username=None, *, language="en", theme="light", size=WIDE, javascript=True, fresh=True, **options):
+    def open_page(
+        username=None, *, language="en", theme="light", size=WIDE, javascript=True, fresh=True, quiet=True, **options
+    ):
         context = chromium.new_context(
             base_url=site.origin,
             viewport={"width": size[0], "height": size[1]},
@@ -79,7 +82,7 @@ def browser_page(chromium, site):
             "console",
             lambda said: (
                 complaints.append(said.text)
-                if said.type == "error" and "Failed to load resource" not in said.text
+                if quiet and said.type == "error" and "Failed to load resource" not in said.text
                 else None
             ),
         )

@@ -190,7 +190,7 @@ def test_a_removed_passkey_and_a_suspended_person_are_refused(site, invited):
     site.services.people.suspend("sven", reason="left", actor="operator:tests")
 
     visitor.press("Sign in with a passkey")
-    visitor.page.wait_for_url("**/sign-in/passkey")
+    visitor.page.get_by_text("The passkey was not accepted").wait_for()
 
     visitor.page.goto("/account")
     expect(visitor.page).to_have_url(re.compile(r"/sign-in(\?|$)"))

@@ -1,5 +1,7 @@
 """Pages about policies and approvals in every state they have: nothing for axe to find, usable without script."""
 
+import time
+
 import httpx
 import pytest
 from playwright.sync_api import expect
@@ -120,21 +122,72 @@ def test_a_form_with_a_fault_says_so_and_has_nothing_for_axe(site, browser_page,
     axe(page)
 
 
-@pytest.mark.parametrize("javascript", [True, False])
-def test_the_page_of_a_change_follows_the_collection_of_its_evidence_to_its_end(site, browser_page, axe, javascript):
+def collected(site):
+    """Begin to collect evidence of a new change; gives it, and what does the work."""
     services, kept = site.services, []
     collecting = Collecting(
         services.database, services.governance.changes, services.clock, lambda work, _beat: kept.append(work)
     )
     change = services.governance.changes.open(ALICE, "holder", "ipo-xa", title="Followed", reason="To be followed")
     collecting.begin(ALICE, change.id, version=change.version)
+    return change, kept.pop()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_page_of_a_change_follows_the_collection_of_its_evidence_to_its_end(site, browser_page, axe, javascript):
+    change, work = collected(site)
     page = browser_page("alice", javascript=javascript)
     page.goto(f"/admin/changes/{change.id}")
     page.get_by_text("Evidence is being collected").wait_for()
     if javascript:
         axe(page)
-    kept.pop()()
+    work()
     page.wait_for_url("**/evidence")
+
+
+def test_evidence_that_takes_long_to_draw_is_asked_for_once(site, browser_page):
+    """Whoever asks again each second while the next page is on its way sends the browser back to the start each time."""
+    change, work = collected(site)
+    page, asked = browser_page("alice"), []
+
+    def slowly(route):
+        asked.append(route.request.url)
+        time.sleep(2.5)
+        route.continue_()
+
+    page.goto(f"/admin/changes/{change.id}")
+    page.get_by_text("Evidence is being collected").wait_for()
+    page.route(lambda url: url.endswith("collecting=1"), lambda route: (slowly if is_page(route) else go_on)(route))
+    work()
+    page.wait_for_url("**/evidence")
+    expect(page.get_by_text("The evidence is complete and passes.")).to_be_visible()
+    assert len(asked) == 1
+
+
+def test_a_page_that_could_not_ask_once_asks_again(site, browser_page):
+    change, work = collected(site)
+    page, refused = browser_page("alice", quiet=False), []
+
+    def first_one_fails(route):
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    page.route(lambda url: url.endswith("collecting=1"), first_one_fails)
+    page.goto(f"/admin/changes/{change.id}")
+    work()
+    page.wait_for_url("**/evidence")
+    assert refused
+
+
+def is_page(route):
+    return route.request.is_navigation_request()
+
+
+def go_on(route):
+    route.continue_()
 
 
 def test_the_editor_says_while_typing_what_is_wrong(site, browser_page):

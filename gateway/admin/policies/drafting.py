@@ -13,7 +13,7 @@ from gateway.admin.policies.register import register
 from gateway.admin.policies.words import change_state_words, phase_words, words_for_templates
 from gateway.errors import Fault, InvalidInputError
 from gateway.governance.changes import Changes
-from gateway.governance.collecting import Collecting, CollectingFailedError
+from gateway.governance.collecting import Collecting, CollectingFailedError, Progress
 from gateway.governance.editors import Editor
 from gateway.governance.errors import BaseMovedError, ChangedMeanwhileError, NotInStateError
 from gateway.governance.merging import KEEP
@@ -112,7 +112,7 @@ def one(change_id: int) -> ResponseReturnValue:
         return Response(headers={"HX-Redirect": address})
     if found.state == "done" and change.version == found.version + 1:  # nothing happened to it since
         return redirect(evidence_told(change), code=303)
-    return change_page(change)
+    return change_page(change, found=found)
 
 
 @needs(*WORKERS)
@@ -201,8 +201,14 @@ def acted(change_id: int, act: Callable[[Changes, int], str]) -> ResponseReturnV
         return change_page(changes.show(editor(), change_id), [hindrance(error)])
 
 
-def change_page(change: Change, faults: Sequence[Fault] = ()) -> ResponseReturnValue:
-    """Show a change with what the person may do with it now."""
+def change_page(change: Change, faults: Sequence[Fault] = (), found: Progress | None = None) -> ResponseReturnValue:
+    """Show a change with what the person may do with it now.
+
+    Args:
+        change: the change.
+        faults: what hinders.
+        found: how far its evidence was when the caller looked: who was told to wait is not shown an end between.
+    """
     person = current_person()
     is_editor = person.may("policy_editor")
     return render_form(
@@ -210,7 +216,7 @@ def change_page(change: Change, faults: Sequence[Fault] = ()) -> ResponseReturnV
         faults,
         console="admin",
         change=change,
-        found=svcs.flask.get(Collecting).progress(editor(), change.id),
+        found=found or svcs.flask.get(Collecting).progress(editor(), change.id),
         phases=phase_words(),
         entries=entries(change),
         state_words=change_state_words(),
