@@ -146,7 +146,7 @@ def test_the_page_of_a_change_follows_the_collection_of_its_evidence_to_its_end(
 
 
 def test_evidence_that_takes_long_to_draw_is_asked_for_once(site, browser_page):
-    """Whoever asks again each second while the next page is on its way sends the browser back to the start each time."""
+    """Who asks again each second while the next page is on its way sends the browser back to the start each time."""
     change, work = collected(site)
     page, asked = browser_page("alice"), []
 
