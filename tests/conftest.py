@@ -3,8 +3,9 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +20,24 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import Rule
 
+from gateway.db import migrate
 from gateway.db.engine import Database
 from gateway.tables import Base
 
 ROOT = Path(__file__).resolve().parent.parent
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 << 30  # of which a run writes some hundred megabytes
 
+
+def _in_memory() -> None:
+    """Keep what tests write in memory where there is room: a fifth of a run goes into making and removing files.
+
+    Crash tests kill processes, and what those wrote stays in memory as it would on a disk. TMPDIR says otherwise.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+_in_memory()
 # How long an example takes says nothing on a machine that does other things besides.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
@@ -281,6 +295,44 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     yield admin.url.set(database=name).render_as_string(hide_password=False)
     with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture(scope="session")
+def migrated(request: pytest.FixtureRequest) -> Callable[[str, Path], AbstractContextManager[str]]:
+    """`migrated(kind, folder)` gives the address of a database as migrations leave it: a copy, they run once a kind."""
+    templates: dict[str, Path | str] = {}
+
+    def sqlite(folder: Path) -> str:
+        if "sqlite" not in templates:
+            path = request.getfixturevalue("tmp_path_factory").mktemp("migrated") / "gateway.db"
+            _migrate(f"sqlite:///{path}")
+            templates["sqlite"] = path
+        shutil.copy(templates["sqlite"], folder / "migrated.db")
+        return f"sqlite:///{folder / 'migrated.db'}"
+
+    @contextmanager
+    def copy(kind: str, folder: Path) -> Iterator[str]:
+        if kind == "sqlite":
+            yield sqlite(folder)
+            return
+        admin: Database = request.getfixturevalue("postgres_template")
+        with admin.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if "postgresql" not in templates:
+                templates["postgresql"] = f"migrated_{uuid4().hex}"
+                connection.execute(text(f'CREATE DATABASE "{templates["postgresql"]}"'))
+                _migrate(admin.url.set(database=templates["postgresql"]).render_as_string(hide_password=False))
+            name = f"ipx_{uuid4().hex}"
+            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{templates["postgresql"]}"'))
+            yield admin.url.set(database=name).render_as_string(hide_password=False)
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+    return copy
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    database.dispose()
 
 
 @pytest.fixture

@@ -148,13 +148,13 @@ def test_policies_of_a_folder_are_taken_whole_or_not_at_all(operator, tmp_path):
     assert "holder" not in operator("policy", "list")
 
 
-def test_every_act_is_an_audit_entry_with_a_leaf_and_the_log_is_whole(operator, empty_database_url, tmp_path):
+def test_every_act_is_an_audit_entry_with_a_leaf_and_the_log_is_whole(operator, migrated_database_url, tmp_path):
     add_customs(operator)
     operator("key", "add", "customs-xa.intake", public_key(tmp_path))
     operator("trust", "publish")
 
     assert "the log is whole" in operator("log", "audit")
-    database = Database(empty_database_url)
+    database = Database(migrated_database_url)
     with database.read() as session:
         acts = session.execute(text("SELECT act, log_index FROM audit_entry ORDER BY log_index")).all()
         leaves = session.scalar(text("SELECT count(*) FROM log_entry"))
@@ -167,3 +167,6 @@ def test_without_tables_the_operator_is_told_which_command_makes_them(operator, 
     monkeypatch.setenv("IPX_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
 
     assert "ipx-gateway db upgrade" in operator("agency", "list", fails=True)
+    assert "(were at nothing)" in operator("db", "upgrade")
+    operator("agency", "add", "ipo-xa", "--kind", "ip_office", "--name", "Office", "--jurisdiction", "XA")
+    assert "ipo-xa" in operator("agency", "list")
