@@ -91,8 +91,7 @@ def _difference(starts: list[tuple[int, str]], end: int, expected: bytes, data: 
     for (_, one), (_, other) in pairwise(starts):
         if _place(one) >= _place(other):
             return f"Its files {one[:64]!r} and {other[:64]!r} are not in order."
-    shared = min(len(expected), len(data))
-    at = next((at for at in range(shared) if expected[at] != data[at]), shared)
+    at = _first_difference(expected, data)
     if at < end:
         name = next(name for start, name in reversed(starts) if start <= at)
         return f"It differs first at the file {name[:64]!r}, in its content, size or name, at byte {at}."
@@ -101,3 +100,17 @@ def _difference(starts: list[tuple[int, str]], end: int, expected: bytes, data: 
         if at < end:
             return f"Its directory says something else of the file {name[:64]!r} than the file itself, at byte {at}."
     return f"What follows its directory differs, at byte {at}."
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    """Give the place of the first byte that differs, or where the shorter one ends: by halves, not byte by byte."""
+    same, most = 0, min(len(one), len(other))
+    if one[:most] == other[:most]:
+        return most
+    while most - same > 1:
+        middle = (same + most) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            most = middle
+    return same

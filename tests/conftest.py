@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -16,11 +17,12 @@ import hypothesis
 import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
-from gateway.db import migrate
+from gateway.db import engine, migrate
 from gateway.db.engine import Database
 from gateway.tables import Base
 
@@ -96,6 +98,29 @@ class RememberedTemplates(BytecodeCache):
 
 Flask.url_rule_class = RememberedRule
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": RememberedTemplates()}
+
+
+class SharedStatements(LRUCache):
+    """Statements are compiled once for all databases of a kind: each test has engines of its own, which know none yet.
+
+    `compiled_cache` is SQLAlchemy's public option for another cache. Its keys begin with the engine's dialect; here
+    those of one class count as one, as they are: all engines of a run have the same server and the same options.
+    """
+
+    def _shared(self, key: Any) -> Any:
+        return (type(key[0]), *key[1:])
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._shared(key), default)
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self._shared(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(self._shared(key), value)
+
+
+engine.create_engine = partial(create_engine, execution_options={"compiled_cache": SharedStatements(4000)})
 
 
 class SettableClock:

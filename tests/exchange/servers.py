@@ -112,12 +112,13 @@ class Rewired(httpx.BaseTransport):
 
 def _await(server, address):
     give_up = time.monotonic() + LIVE_SECONDS
-    while time.monotonic() < give_up:
-        assert not server.has_ended, f"the server ended: {server.words[-2000:]}"
-        try:
-            if httpx.get(f"{address}/livez", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
+    with httpx.Client(timeout=2) as http:
+        while time.monotonic() < give_up:
+            assert not server.has_ended, f"the server ended: {server.words[-2000:]}"
+            try:
+                if http.get(f"{address}/livez").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
     raise AssertionError(f"the server did not start: {server.words[-2000:]}")
