@@ -4,18 +4,18 @@ RFC 4648 lets a decoder ignore the spare bits of the last character, so that one
 RFC 7515 (section 2) forbids padding and white space. Both are caught by encoding again and comparing.
 """
 
-import base64
 import binascii
 import hashlib
 
 from ipx.errors import FormatError
 
 _TO_STANDARD = str.maketrans("-_", "+/", "+/=")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def b64url(data: bytes) -> str:
     """Encode as unpadded base64url (RFC 7515, section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
 
 
 def b64url_bytes(text: str) -> bytes:

@@ -141,7 +141,7 @@ class ClassKeys:
 
 def month_of(at: datetime) -> str:
     """Name a month as class keys do: `2026-11`."""
-    return f"{at:%Y-%m}"
+    return f"{at.year:04}-{at.month:02}"
 
 
 def _context(key_id: str) -> str:

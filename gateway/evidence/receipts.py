@@ -31,6 +31,8 @@ class Ending:
     sealed_by: Literal["holder", "gateway"] | None = None
     presentation: str = NOTHING_RELEASED
     """The record as handed over: `<issuer JWT>~<disclosure>~…~`; several records on lines of their own."""
+    disclosed: Sequence[str] | None = None
+    """Digests of the presentation's disclosures, sorted, where the caller knows them; None: they are made here."""
     stage: str | None = None
     reason: str | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -122,7 +124,7 @@ class Receipts:
             "iat": at,
             "req_hash": receipt_hash(ending.request),
             "rec_hash": receipt_hash(issuer_jwt),
-            "disclosed": [*sorted(map(digest, disclosures))],
+            "disclosed": [*(sorted(map(digest, disclosures)) if ending.disclosed is None else ending.disclosed)],
             "holder": ending.holder,
             "sealed_by": ending.sealed_by,
             "outcome": ending.outcome,

@@ -29,6 +29,7 @@ def stated(outcome: Outcome, common: Mapping[str, Any]) -> Ending:  # noqa: PLR0
                 **common,
                 sealed_by=outcome.sealed_by,
                 presentation=outcome.presentation,
+                disclosed=outcome.disclosed,
                 obligations=outcome.obligations,
                 withheld=_withheld(outcome.withheld),
                 more={"approvals": list(outcome.approvals)} if outcome.approvals else {},

@@ -35,6 +35,8 @@ class Released:
     """What the policy engine was asked, exactly; kept encrypted for replay."""
     approvals: tuple[str, ...] = ()
     """Granted by officers of the holder, and facts of the decision."""
+    disclosed: tuple[str, ...] | None = None
+    """Digests of the released disclosures, in order, where they were known; None: they are to be made."""
 
 
 @dataclass(frozen=True, slots=True)

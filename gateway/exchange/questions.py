@@ -1,11 +1,11 @@
 """From a request to the question that policies are asked: every fact comes from a register, none from the request."""
 
-import json
 import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
@@ -23,6 +23,7 @@ from gateway.exchange.overdue import OverdueAcknowledgements
 from gateway.exchange.requests import SignedRequest
 from gateway.exchange.sealing import SealedRecord
 from gateway.oauth.guard import Caller
+from gateway.web.documents import json_bytes
 from policies.documents import context as context_of
 from policies.documents import entities as entities_of
 from policies.engine import Agency, Client, Delegation, Question, Record, Representation
@@ -196,7 +197,7 @@ class Questions:
         there was a record.
         """
         nonce = secrets.token_hex(16)
-        context = json.dumps(json.dumps(context_of(self._catalogue, question)))
+        context = _as_text(context_of(self._catalogue, question))
         return f'{{"nonce": "{nonce}", "entities": {self._entities(question)}, "context": {context}}}'.encode()
 
     def _entities(self, question: Question) -> str:
@@ -206,11 +207,16 @@ class Questions:
         about = (question.client, question.asking, question.supplier, question.holder, question.source, facts)
         known = self._written.get(about)
         if known is None:
-            known = json.dumps(json.dumps(entities_of(self._catalogue, question)))
+            known = _as_text(entities_of(self._catalogue, question))
             if len(self._written) >= ENTITIES_MAX:
                 self._written = {}
             self._written[about] = known
         return known
+
+
+def _as_text(value: Any) -> str:
+    """Write JSON as a JSON string: what the engine is given is kept character for character."""
+    return json_bytes(json_bytes(value).decode()).decode()
 
 
 class Registered:

@@ -2,7 +2,6 @@
 
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Released, Withheld
 from gateway.exchange.sealing import SealedRecord
-from ipx import sdjwt
 from policies.engine import Denial, Pending, Release
 from policies.engine import Withheld as PolicyWithheld
 
@@ -21,13 +20,12 @@ def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Release
         return Denied("unsupported_obligation", ordered, snapshot)
     if (decision.obligations.min_count or 1) > 1:
         return Denied(TOO_FEW_ROWS, ordered, snapshot)
-    fields = sealed.record.record_type.fields
-    paths = [path for path in sealed.issued.disclosures if len(path) == 1 and fields.get(str(path[0])) in groups]
     if not groups:
         return Denied("nothing_disclosed", ordered, snapshot)
-    presentation = sdjwt.redact(sealed.issued, paths)
+    presentation, disclosed = sealed.presented(groups)
     return Released(
         presentation=presentation,
+        disclosed=disclosed,
         sealed_by=sealed.sealed_by,
         withheld=ordered,
         obligations=obligations,

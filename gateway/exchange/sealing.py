@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 
@@ -20,9 +20,12 @@ from gateway.records.record_ids import RecordId, RecordIdError, parse_record_id
 from gateway.records.signed_record import read_record
 from gateway.records.states import raised
 from ipx.errors import EvidenceError
-from ipx.sdjwt import MAX_BYTES, Issued, Presentation
+from ipx.sdjwt import MAX_BYTES, Issued, Presentation, digest, redact
 
 log = structlog.get_logger(__name__)
+
+REMEMBERED_CHARACTERS: Final = 64 << 10
+REMEMBERED_SETS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,22 @@ class SealedRecord:
     facts: Mapping[str, Fact]
     closed: Mapping[str, str]
     """Groups that act as sealed here, with the state that closes them: no policy opens them."""
+    _presented: dict[frozenset[str], tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+
+    def presented(self, groups: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+        """Give the record redacted to these groups, and the digests of what is disclosed of it, sorted.
+
+        A small record is kept as it was redacted for the last few sets of groups: many ask alike.
+        """
+        known = self._presented.get(groups)
+        if known is None:
+            fields, hidden = self.record.record_type.fields, self.issued.disclosures
+            paths = [path for path in hidden if len(path) == 1 and fields.get(str(path[0])) in groups]
+            presentation = redact(self.issued, paths)
+            known = presentation, tuple(sorted(map(digest, presentation.split("~")[1:-1])))
+            if len(presentation) <= REMEMBERED_CHARACTERS and len(self._presented) < REMEMBERED_SETS:
+                self._presented[groups] = known
+        return known
 
 
 class RecordSeals:
@@ -48,10 +67,10 @@ class RecordSeals:
         self._clock = clock
 
     def seal(self, held: HeldRecord) -> SealedRecord | Unavailable:
-        digest = hashlib.sha256()
+        over = hashlib.sha256()
         for part in (held.source.sha256.encode(), str(held.record_id).encode(), held.found.raw):
-            digest.update(hashlib.sha256(part).digest())
-        name, today, holder = digest.digest(), self._clock().date(), held.record_id.agency
+            over.update(hashlib.sha256(part).digest())
+        name, today, holder = over.digest(), self._clock().date(), held.record_id.agency
         derived_from = (today, held.source.jurisdiction, held.mapped.revised)
         try:
             beside = self._seals.beside(holder, name) if held.found.signature is None else None

@@ -27,6 +27,7 @@ from gateway.exchange.outcomes import (
     Withdrawn,
     Withheld,
 )
+from gateway.web.documents import json_bytes
 from ipx.sdjwt import digest
 
 ANSWER: Final = "answer"
@@ -91,7 +92,7 @@ class StoredAnswer:
             "erased": list(self.erased),
             **({"several": asdict(self.several)} if self.several else {}),
         }
-        objects = {ANSWER: json.dumps(written).encode()}
+        objects = {ANSWER: json_bytes(written)}
         if self.issuer_jwt is not None:
             objects[DISCLOSURES] = "~".join(self.disclosures).encode("ascii")
         return objects

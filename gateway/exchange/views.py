@@ -1,6 +1,5 @@
 """`/v1/exchanges`: asking for a record, looking at an exchange again, its bundle, one's own side of all of them."""
 
-import json
 from urllib.parse import urlencode
 
 import svcs
@@ -37,6 +36,7 @@ from gateway.settings import Settings
 from gateway.tracing import Trace, Tracing
 from gateway.web import problem
 from gateway.web.cursors import Cursors
+from gateway.web.documents import Document, json_bytes
 from gateway.web.rate_limits import Limit, tell
 from ipx import asice
 from ipx.st96 import NotExpressibleError
@@ -100,23 +100,25 @@ def _both(trace: Trace, listener: Listener | None) -> Listener:
 
 
 def _asked(watch: Stopwatch) -> Response:
-    caller = svcs.flask.get(Guard).authenticate(request, SCOPE, consume=False)
+    guard, large_records, broker, padding = svcs.flask.get(Guard, LargeRecords, Broker, Padding)
+    caller = guard.authenticate(request, SCOPE, consume=False)
     g.limited = caller
     watch.reached(Step.AUTHENTICATE)
     if request.mimetype != MEDIA_TYPE:
         return problem.answer("unsupported-media-type", detail=f"The body is a signed request: {MEDIA_TYPE}")
     if request.content_length is None or request.content_length > REQUEST_BYTES:
         return problem.answer("too-large", detail=f"A signed request has at most {REQUEST_BYTES} bytes")
-    with svcs.flask.get(LargeRecords).exchange():
-        finished = svcs.flask.get(Broker).exchange(request.get_data(cache=False), caller, watch)
+    with large_records.exchange():
+        finished = broker.exchange(request.get_data(cache=False), caller, watch)
         watch.exchange_id, watch.outcome = finished.exchange_id, finished.outcome
-        svcs.flask.get(Padding).wait(finished, watch)
+        padding.wait(finished, watch)
         watch.reached(Step.ANSWER)
-        meters.timed(watch.spent_ms())
+        spent_ms = watch.spent_ms()
+        meters.timed(spent_ms)
         response = _preferred(finished) or _answer(finished, status_of(finished))
     if finished.pending is not None and "respond-async" in request.headers.get("Prefer", ""):
         response.headers["Preference-Applied"] = "respond-async"
-    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in watch.spent_ms().items())
+    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={spent}" for stage, spent in spent_ms.items())
     if finished.is_replayed:
         meters.REPEATS.inc()
         response.headers["Idempotency-Replayed"] = "true"
@@ -177,7 +179,7 @@ def own_side() -> Response:
     page = svcs.flask.get(MutualLog).page(reader, side, case_ref=given.get("case_ref"), after=after, limit=int(limit))
     onward = None if page.is_last else cursors.write(page.end, listed)
     document = {"items": [line.document() for line in page.lines], "next": onward, "complete": page.is_last}
-    response = Response(json.dumps(document, ensure_ascii=False), content_type="application/json")
+    response = Document(json_bytes(document), content_type="application/json")
     if onward is not None:
         response.headers["Link"] = f'<{request.path}?{urlencode(given | {"cursor": onward})}>; rel="next"'
     response.headers["Cache-Control"] = "no-store"
@@ -211,7 +213,7 @@ def _listed(reader: Reader, side: str, case_ref: str | None) -> dict[str, str | 
 def _answer(finished: Finished, status: int) -> Response:
     document = document_of(finished, svcs.flask.get(Settings).origin)
     content_type = "application/json" if finished.outcome in NO_PROBLEM else "application/problem+json"
-    response = Response(json.dumps(document, ensure_ascii=False), status=status, content_type=content_type)
+    response = Document(json_bytes(document), status=status, content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Location"] = f"/v1/exchanges/{finished.exchange_id}"
     if finished.pending is not None:

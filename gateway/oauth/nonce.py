@@ -10,6 +10,7 @@ MINUTES_ACCEPTED = 3
 """The present minute and the two before it."""
 _DAY_MINUTES = 24 * 60
 _NONCE_LENGTH = 22
+_KEPT = 2 * MINUTES_ACCEPTED
 
 
 class Nonces:
@@ -24,6 +25,8 @@ class Nonces:
         """
         self._secret = secret
         self._clock = clock
+        self._known: dict[int, str] = {}
+        """By minute, those of the last call: they are asked for several times with each call."""
 
     def current(self) -> str:
         """Give the nonce to be sent with this answer."""
@@ -42,6 +45,15 @@ class Nonces:
         return int(self._clock().timestamp()) // 60
 
     def _of(self, minute: int) -> str:
+        known = self._known.get(minute)
+        if known is None:
+            known = self._made(minute)
+            self._known = {past: nonce for past, nonce in self._known.items() if past > minute - _KEPT} | {
+                minute: known
+            }
+        return known
+
+    def _made(self, minute: int) -> str:
         day_key = hmac.digest(self._secret, b"day %d" % (minute // _DAY_MINUTES), "sha256")
         digest = hmac.digest(day_key, b"minute %d" % minute, "sha256")
         return base64.urlsafe_b64encode(digest)[:_NONCE_LENGTH].decode()

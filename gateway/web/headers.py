@@ -5,7 +5,16 @@ import secrets
 
 from flask import Response, g
 
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
+ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+)
+FOR_PEOPLE = (*ALWAYS, ("Referrer-Policy", "same-origin"))
+FOR_PROGRAMS = (
+    *ALWAYS,
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+)
 
 
 def nonce() -> str:
@@ -24,11 +33,12 @@ def set_headers(response: Response) -> Response:
     """Add what is missing: the strict policy on pages, nothing at all on everything else."""
     headers = response.headers
     is_page = response.mimetype == "text/html"
-    headers.setdefault("Content-Security-Policy", _policy() if is_page else NOTHING)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin" if is_page else "no-referrer")
-    headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+    present = {name.lower() for name, _ in headers}  # looked through once, not for each
+    for name, value in FOR_PEOPLE if is_page else FOR_PROGRAMS:
+        if name.lower() not in present:
+            headers.add(name, value)
     if is_page:
+        headers.setdefault("Content-Security-Policy", _policy())
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cache-Control", "no-store")
         headers.add("Vary", "Cookie, Accept-Language")

@@ -1,6 +1,7 @@
 """The one table that turns errors into kinds of problems, their documents (RFC 9457), the pages that explain them."""
 
 import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,6 @@ import structlog
 from flask import Blueprint, Flask, Response, current_app, g, json, request
 from markupsafe import escape
 from sqlalchemy.exc import DataError
-from uuid6 import uuid7
 from werkzeug.exceptions import HTTPException
 
 from gateway.errors import (
@@ -92,7 +92,7 @@ def trace_id() -> str:
     """The caller's X-Request-Id where it is harmless, else one made here; the same for the whole request."""
     if "trace_id" not in g:
         given = request.headers.get("X-Request-Id", "")
-        g.trace_id = given if REQUEST_ID.fullmatch(given) else uuid7().hex
+        g.trace_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     return str(g.trace_id)
 
 
