@@ -51,7 +51,7 @@ class Tally:
         self.days[day] += count
 
 
-def kind_of(row: Exchange, state: str, versions: str | None) -> tuple[date, Kind]:
+def kind_of(row: Any, state: str, versions: str | None) -> tuple[date, Kind]:
     """Say where an exchange is counted that is noted in this state, decided by these versions."""
     day = row.received_at.astimezone(UTC).date()
     return day, Kind(row.requester, row.holder, row.record_type, row.purpose, state, versions or "")

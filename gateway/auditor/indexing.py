@@ -1,14 +1,14 @@
 """Follows the log and notes, of each exchange that ended, what auditors search by."""
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import orjson
 import structlog
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,22 @@ Rows = list[dict[str, Any]]
 About = ExchangeRight | ExchangeParty
 Versions = tuple[str, ...]
 """Of guardrail, holder and egress policies, as a receipt names them; empty where a tier had none."""
-_PAYLOADS: Final = ("request", "snapshot")
+Ended = Row[*tuple[Any, ...]]
+"""An exchange that ended, as far as it is read here."""
+_ENDED: Final = (
+    select(
+        *(Exchange.id, Exchange.log_index, Exchange.state, Exchange.receipt, Exchange.wrapped_key, Exchange.class_key),
+        *(Exchange.received_at, Exchange.requester, Exchange.holder, Exchange.record_type, Exchange.purpose),
+    )
+    .where(Exchange.log_index > bindparam("reached"))
+    .order_by(Exchange.log_index)
+    .limit(AT_ONCE)
+)
+_KEPT: Final = (
+    select(ExchangePayload.exchange_id, ExchangePayload.name, ExchangePayload.ciphertext)
+    .where(ExchangePayload.exchange_id.in_(bindparam("exchanges", expanding=True)))
+    .where(ExchangePayload.name.in_(("request", "snapshot")))
+)
 
 
 class Indexer:
@@ -56,19 +71,10 @@ class Indexer:
 
     def _step(self) -> int:
         with self._database.read() as session:
-            ended = session.scalars(
-                select(Exchange)
-                .where(Exchange.log_index > _reached(session))
-                .order_by(Exchange.log_index)
-                .limit(AT_ONCE)
-            ).all()
+            ended = session.execute(_ENDED, {"reached": _reached(session)}).all()
             kept: dict[str, dict[str, bytes]] = {}
-            for payload in session.scalars(
-                select(ExchangePayload)
-                .where(ExchangePayload.exchange_id.in_([row.id for row in ended]))
-                .where(ExchangePayload.name.in_(_PAYLOADS))
-            ):
-                kept.setdefault(payload.exchange_id, {})[payload.name] = payload.ciphertext
+            for exchange, name, ciphertext in session.execute(_KEPT, {"exchanges": [row.id for row in ended]}):
+                kept.setdefault(exchange, {})[name] = ciphertext
         if not ended:
             return 0
         rows, rights, versions = [], [], set[Versions]()
@@ -78,11 +84,14 @@ class Indexer:
             receipt = payload_of(row.receipt or "")
             rows.append(_searched(row, receipt, objects.get("request", b"")))
             versions.add(_versions(receipt))
-            rights += [
-                {"right_hash": right, "exchange_id": row.id} for right in {*self._hashed(objects.get("snapshot", b""))}
-            ]
+            about = facts_of(objects.get("snapshot", b""))
+            hashed = {self._rights.of(right) for right in about.rights}
+            rights += [{"right_hash": right, "exchange_id": row.id} for right in hashed]
             if row.state == "released":
-                parties += [{"exchange_id": row.id, **one} for one in _parties(objects.get("snapshot", b""))]
+                parties += [
+                    {"exchange_id": row.id, "party": party, "is_sealed": is_sealed}
+                    for party, is_sealed in about.parties.items()
+                ]
         try:
             self._note(ended, rows, {ExchangeRight: rights, ExchangeParty: parties}, versions)
         except IntegrityError:  # another process noted the same at this moment: the next round sees it
@@ -90,7 +99,7 @@ class Indexer:
         return len(rows)
 
     def _note(
-        self, ended: Sequence[Exchange], rows: Rows, about: Mapping[type[About], Rows], versions: Collection[Versions]
+        self, ended: Sequence[Ended], rows: Rows, about: Mapping[type[About], Rows], versions: Collection[Versions]
     ) -> None:
         noted = {row["exchange_id"]: row for row in rows}
         with self._database.write() as session:
@@ -109,9 +118,10 @@ class Indexer:
             for table, found_rows in ((ExchangeSearch, rows), *about.items()):
                 fresh = [row for row in found_rows if row["exchange_id"] in noted]
                 if fresh:
-                    session.execute(insert(table), fresh)
+                    rows_of: Any = table.__table__
+                    session.execute(insert(rows_of), fresh)  # beside the mapper, which looks at each row
 
-    def _opened(self, row: Exchange, kept: Mapping[str, bytes]) -> dict[str, bytes]:
+    def _opened(self, row: Ended, kept: Mapping[str, bytes]) -> dict[str, bytes]:
         """Open what is kept; what was erased meanwhile is not there, and the rest of the row is found without it."""
         if row.wrapped_key is None or not kept:
             return {}
@@ -121,14 +131,6 @@ class Indexer:
         except GatewayError as error:
             log.warning("exchange indexed without its payload", exchange=row.id, error=type(error).__name__)
             return {}
-
-    def _hashed(self, snapshot: bytes) -> Iterator[bytes]:
-        """Hash the rights that the record was about, as the facts of the decision name them."""
-        if not snapshot:
-            return
-        for entity in json.loads(json.loads(snapshot)["entities"]):
-            for right in entity["attrs"].get("right_keys", ()):
-                yield self._rights.of(str(right))
 
     def _forget_erased(self) -> None:
         erased = select(ExchangeSearch.exchange_id).join(Exchange, Exchange.id == ExchangeSearch.exchange_id)
@@ -150,18 +152,28 @@ class Indexer:
                     row.legal_basis = row.person = None
 
 
-def _parties(snapshot: bytes) -> Iterator[dict[str, Any]]:
-    """Give the parties of the records that were decided on, by the keys that policies know; of a query, of its rows."""
+class Facts(NamedTuple):
+    """What a decision was about, by the keys that policies know."""
+
+    rights: set[str]
+    parties: dict[str, bool]
+    """Of the records that were decided on (of a query, of its rows): whether one was sealed."""
+
+
+def facts_of(snapshot: bytes) -> Facts:
+    found = Facts(set(), {})
     if not snapshot:
-        return
-    whole, known = json.loads(snapshot), dict[str, bool]()
+        return found
+    whole = orjson.loads(snapshot)
     for part in (whole, *whole.get("rows", ())):
-        for entity in json.loads(part["entities"]) if "entities" in part else ():
+        for entity in orjson.loads(part["entities"]) if "entities" in part else ():
             attributes = entity["attrs"]
+            if part is whole:
+                found.rights.update(map(str, attributes.get("right_keys", ())))
             for party in attributes.get("parties", ()):
                 key = str(party["__entity"]["id"])
-                known[key] = known.get(key, False) or bool(attributes.get("sealed"))
-    yield from ({"party": party, "is_sealed": is_sealed} for party, is_sealed in known.items())
+                found.parties[key] = found.parties.get(key, False) or bool(attributes.get("sealed"))
+    return found
 
 
 def _known(session: Session, exchanges: Collection[str]) -> dict[str, ExchangeSearch]:
@@ -173,7 +185,7 @@ def _known(session: Session, exchanges: Collection[str]) -> dict[str, ExchangeSe
 
 
 def _changes(
-    ended: Sequence[Exchange], noted: Mapping[str, Mapping[str, Any]], before: Mapping[str, ExchangeSearch]
+    ended: Sequence[Ended], noted: Mapping[str, Mapping[str, Any]], before: Mapping[str, ExchangeSearch]
 ) -> Counter[tuple[date, Kind]]:
     """Say what is counted more and less once this is noted."""
     changes: Counter[tuple[date, Kind]] = Counter()
@@ -192,7 +204,7 @@ def _reached(session: Session) -> int:
     return -1 if reached is None else int(reached)
 
 
-def _searched(row: Exchange, receipt: Mapping[str, Any], request: bytes) -> dict[str, Any]:
+def _searched(row: Ended, receipt: Mapping[str, Any], request: bytes) -> dict[str, Any]:
     withheld = receipt.get("withheld")
     asked = payload_of(request.decode("ascii", "replace"))
     return {

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.audit.models import AuditEntry
-from gateway.auditor.indexing import _parties
+from gateway.auditor.indexing import facts_of
 from gateway.auditor.models import ExchangeParty
 from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.errors import InvalidInputError, UnknownError
@@ -41,11 +41,11 @@ def test_the_index_notes_the_parties_of_what_was_decided_by_the_keys_that_polici
 
     def noted(**facts):
         record = replace(asked.question.record, facts={**asked.question.record.facts, **facts})
-        return list(_parties(sight._questions.snapshot(replace(asked.question, record=record))))
+        return facts_of(sight._questions.snapshot(replace(asked.question, record=record))).parties
 
-    assert noted(parties=frozenset({key})) == [{"party": key, "is_sealed": False}]
-    assert noted(parties=frozenset({key}), sealed=True) == [{"party": key, "is_sealed": True}]
-    assert noted(parties=frozenset()) == list(_parties(b"")) == []
+    assert noted(parties=frozenset({key})) == {key: False}
+    assert noted(parties=frozenset({key}), sealed=True) == {key: True}
+    assert noted(parties=frozenset()) == facts_of(b"").parties == {}
 
 
 def test_a_person_s_list_says_who_when_and_why_and_leaves_a_leaf_without_the_number(gateway, subjects):
