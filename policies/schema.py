@@ -81,9 +81,13 @@ class Catalogue:
     record_types: tuple[RecordType, ...]
     facts: tuple[Attribute, ...]
     enums: Mapping[str, tuple[str, ...]] = field(hash=False)
+    _by_name: Mapping[str, RecordType] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {known.name: known for known in self.record_types})
 
     def record_type(self, name: str) -> RecordType | None:
-        return next((known for known in self.record_types if known.name == name), None)
+        return self._by_name.get(name)
 
 
 def entity_type(record_type: str) -> str:
