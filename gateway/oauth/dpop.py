@@ -141,6 +141,8 @@ def is_address(htu: Any, address: str) -> bool:
     # urlsplit drops tabs, line breaks and leading spaces silently, hence the look at the text itself.
     if not isinstance(htu, str) or not htu.isascii() or not htu.isprintable() or " " in htu:
         return False
+    if htu == address and "?" not in htu and "#" not in htu:  # as nearly every client writes it
+        return True
     try:
         parts = urlsplit(htu)
         return parts.username is None and _normal(parts) + (parts.path or "/") == address

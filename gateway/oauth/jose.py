@@ -8,6 +8,8 @@ bits, members twice, UTF-16, NaN) lets two readers see two documents; the strict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.errors import GatewayError
@@ -25,6 +27,7 @@ SIGNATURE_ALGS: Final = ("ES256", "PS256", "Ed25519", "EdDSA")
 KEY_ALGS: Final[frozenset[Algorithm]] = frozenset({"ES256", "PS256", "Ed25519"})
 
 _LAST_INSTANT: Final = 2**53
+_SMALL: Final = 1024
 _JTI_LENGTH: Final = range(8, 257)
 
 
@@ -75,11 +78,22 @@ def parse(text: str, *, max_bytes: int = MAX_BYTES) -> Jws:
     if len(segments) != 3:  # noqa: PLR2004  (header, payload, signature)
         raise JwsError(Fault.FORM, "not three segments")
     try:
-        header, claims = (parse_object(b64url_bytes(segment)) for segment in segments[:2])
+        # A client's header is the same each time; a remembered one must be small.
+        header = (_remembered if len(segments[0]) <= _SMALL else _object)(segments[0])
+        claims = _object(segments[1])
         signature = b64url_bytes(segments[2])
     except EvidenceError as error:
         raise JwsError(Fault.FORM, str(error)) from error
     return Jws(header, claims, f"{segments[0]}.{segments[1]}".encode("ascii"), signature)
+
+
+def _object(segment: str) -> dict[str, Any]:
+    return parse_object(b64url_bytes(segment))
+
+
+@lru_cache(maxsize=4096)
+def _remembered(segment: str) -> Claims:
+    return MappingProxyType(_object(segment))
 
 
 def require_header(jws: Jws, *, members: frozenset[str], typs: frozenset[str | None]) -> None:
