@@ -77,7 +77,8 @@ def test_a_real_mark_is_released_over_http_and_verifies_offline(demo, settings, 
     assert "trademark.owner" in [item.group for item in answer.withheld]
     report = evidence.verify(answer.evidence.raw, gateway.trust, now=gateway.services.clock())
     assert report.outcome == "released"
-    changed = answer.evidence.raw.replace(b'"sealed_by": "gateway"', b'"sealed_by": "holder"')
+    changed = answer.evidence.raw.replace(b'"sealed_by":"gateway"', b'"sealed_by":"holder"')
+    assert changed != answer.evidence.raw
     with pytest.raises(EvidenceError):
         evidence.verify(changed, gateway.trust, now=gateway.services.clock())
     gateway.close()

@@ -29,6 +29,7 @@ from tests.exchange.approving import ask_contact, grant, only_task, put
 from tests.exchange.test_bundle_commands import runner
 from tests.exchange.test_queries import BASIS, PURPOSE, SEIZED, several
 from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR, Gateway
+from tests.forging import with_another_signature
 
 SCOPES = ["exchange:request", "records:recall"]
 
@@ -531,7 +532,7 @@ def test_a_list_of_recalls_is_taken_whole_and_signed_or_not_at_all(recaller, mon
         exchanges[0].evidence.receipt, jws.parse_object(b64url_bytes(exchanges[0].evidence.receipt.split(".")[1]))
     )
     assert [one.kind for one in read(whole).of(receipt)] == ["recalled"]
-    for broken in (whole[:-1], whole[1:], [], ["x"], [whole[0][:-2] + "AA", *whole[1:]]):
+    for broken in (whole[:-1], whole[1:], [], ["x"], [with_another_signature(whole[0]), *whole[1:]]):
         with pytest.raises(EvidenceError):
             read(broken)
     assert refused(lambda: call(recaller, "GET", "/signed?part=999"))[:2] == (404, "not-found")
