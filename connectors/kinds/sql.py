@@ -7,12 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
@@ -21,10 +20,12 @@ from connectors.formats.document import WHITE_SPACE
 from connectors.kinds.failure_log import log_failure
 from connectors.kinds.sql_account import Dialect, dialect_of
 from connectors.kinds.sql_changes import ChangeReader
+from connectors.kinds.sql_direct import DirectReading, Members, Read, by_toolkit, members_of
+from connectors.kinds.sql_failures import AccountError, reason_of
 from connectors.kinds.sql_filter import PushDown
 from connectors.kinds.sql_key import KeyColumn
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
-from connectors.kinds.sql_rows import RowIdentities, TooManyChildrenError, row_json, with_children
+from connectors.kinds.sql_rows import ChildRows, RowIdentities, TooManyChildrenError, row_json
 from connectors.kinds.sql_tables import Layout, read_layout
 from connectors.kinds.sql_watermark import Progress
 from connectors.mapping import RecordMapping
@@ -58,6 +59,7 @@ class Prepared:
     layout: Layout
     push_down: PushDown
     key: KeyColumn
+    children: ChildRows
     changes: ChangeReader | None
 
 
@@ -81,10 +83,6 @@ def open_connector(mapping: RecordMapping, resolver: Resolver, clock: Callable[[
         connector.close()
         raise
     return connector
-
-
-class AccountError(SourceRefusedError):
-    """The account can write."""
 
 
 class SqlConnector:
@@ -118,6 +116,7 @@ class SqlConnector:
         self._prepared: Prepared | None = None
         self._newest: datetime | None = None
         self._identities = RowIdentities(mapping)
+        self._direct = DirectReading(engine, dialect.begin) if dialect.reads_directly else None
 
     def look(self) -> Failed | None:
         """Reach the database if that is possible now, and check it.
@@ -125,7 +124,7 @@ class SqlConnector:
         Raises:
             SourceFileError, SourceRefusedError: what was found is not to be used.
         """
-        outcome = self._within(Deadline.within(CONNECT_SECONDS), lambda _: None, raises=True)
+        outcome = self._within(Deadline.within(CONNECT_SECONDS), self._connected(lambda _: None), raises=True)
         return outcome if isinstance(outcome, Failed) else None
 
     def capabilities(self) -> Capabilities:
@@ -143,17 +142,20 @@ class SqlConnector:
         )
 
     def fetch(self, key: RecordKey, deadline: Deadline) -> Found | Absent | Failed:
-        return self._within(deadline, lambda connection: self._fetch(connection, key))
+        direct = self._direct
+        if direct is None or self._prepared is None:
+            return self._within(deadline, self._connected(lambda connection: self._fetch(by_toolkit(connection), key)))
+        return self._within(deadline, lambda bounded: direct.run(bounded, lambda read: self._fetch(read, key)))
 
     def search(self, wanted: RowFilter, mark: PageMark | None, deadline: Deadline) -> Page | Failed:
         if mark is not None:
             return Failed(FailReason.UNSUPPORTED)  # all that was found is in the first page, or nothing is
-        return self._within(deadline, lambda connection: self._search(connection, wanted))
+        return self._within(deadline, self._connected(lambda connection: self._search(connection, wanted)))
 
     def changes(self, since: Watermark | None, deadline: Deadline) -> Changes | Failed:
         if "watermark" not in self._source.reach:
             return Failed(FailReason.UNSUPPORTED)
-        return self._within(deadline, lambda connection: self._changes(connection, since))
+        return self._within(deadline, self._connected(lambda connection: self._changes(connection, since)))
 
     def health(self) -> Health:
         lag = self._clock() - self._newest if self._newest else None
@@ -172,16 +174,16 @@ class SqlConnector:
         if is_idle:
             self._engine.dispose()
 
-    def _fetch(self, connection: Connection, key: RecordKey) -> Found | Absent | Failed:
+    def _fetch(self, read: Read, key: RecordKey) -> Found | Absent:
         prepared = self._ready()
-        rows: Sequence[sa.Row[Any]] = ()
+        rows: list[Members] = []
         for query, values in prepared.key.lookups(key):
-            rows = connection.execute(query, values).all()
+            rows = read(query, values)
             if rows:
                 break
         if not rows:
             return Absent()
-        found = self._found(connection, rows[:1])[0]
+        found = self._found(read, rows[:1])[0]
         if len(rows) > 1:
             return replace(found, findings=(Reason.DUPLICATE_IN_BATCH,))
         return found
@@ -194,7 +196,9 @@ class SqlConnector:
         rows = connection.execute(query).all()
         if len(rows) > self._rows_max:
             return Failed(FailReason.TOO_MANY_ROWS)
-        return Page(tuple(self._found(connection, rows)), None, complete=True, left_to_filter=left)
+        return Page(
+            tuple(self._found(by_toolkit(connection), members_of(rows))), None, complete=True, left_to_filter=left
+        )
 
     def _changes(self, connection: Connection, since: Watermark | None) -> Changes | Failed:
         progress = Progress.read(since)
@@ -202,15 +206,15 @@ class SqlConnector:
         if progress is None or reader is None:
             return Failed(FailReason.MISCONFIGURED)
         step = reader.step(connection, progress)
-        found = tuple(self._found(connection, step.rows))
+        found = tuple(self._found(by_toolkit(connection), members_of(step.rows)))
         return Changes(found, step.deleted, step.progress.written(), step.is_last)
 
-    def _found(self, connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[Found]:
-        layout = self._ready().layout
-        members = [dict(row._mapping) for row in rows]  # noqa: SLF001  (SQLAlchemy's documented name)
-        with_children(connection, layout, members)
+    def _found(self, read: Read, rows: Sequence[Members]) -> list[Found]:
+        prepared = self._ready()
+        layout = prepared.layout
+        prepared.children.join(read, rows)
         found = []
-        for row in members:
+        for row in rows:
             raw = row_json(row)
             identity = self._identities.of(raw)
             found.append(
@@ -243,11 +247,23 @@ class SqlConnector:
         layout = read_layout(connection, self._source)
         key = KeyColumn(self._source, layout, self._dialect)
         changes = ChangeReader(layout.table, layout.mark, layout.deleted, key) if layout.mark else None
-        prepared = Prepared(layout, PushDown(self._source, layout, self._dialect), key, changes)
+        prepared = Prepared(layout, PushDown(self._source, layout, self._dialect), key, ChildRows(layout), changes)
         with self._lock:
             self._prepared = prepared
 
-    def _within(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool = False) -> T | Failed:
+    def _connected(self, work: Callable[[Connection], T]) -> Callable[[Deadline], T]:
+        """The same work, given a connection of the toolkit's on which its transaction has begun."""
+
+        def connected(deadline: Deadline) -> T:
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                self._dialect.begin(driver, connection.exec_driver_sql, max(0.001, deadline.remaining_seconds))
+                self._prepare(connection)
+                return work(connection)
+
+        return connected
+
+    def _within(self, deadline: Deadline, work: Callable[[Deadline], T], *, raises: bool = False) -> T | Failed:
         bounded = deadline.at_most(self._statement_seconds)
         if not self._dialect.is_remote:
             return self._run(bounded, work, raises=raises)
@@ -258,7 +274,7 @@ class SqlConnector:
             call.cancel()
             return Failed(FailReason.TIMEOUT)
 
-    def _run(self, deadline: Deadline, work: Callable[[Connection], T], *, raises: bool) -> T | Failed:
+    def _run(self, deadline: Deadline, work: Callable[[Deadline], T], *, raises: bool) -> T | Failed:
         if deadline.is_past:
             return Failed(FailReason.TIMEOUT)
         with self._lock:
@@ -266,10 +282,7 @@ class SqlConnector:
                 return Failed(FailReason.UNREACHABLE)
             self._running += 1
         try:
-            with self._engine.connect() as connection:
-                self._dialect.begin(connection, max(0.001, deadline.remaining_seconds))
-                self._prepare(connection)
-                return work(connection)
+            return work(deadline)
         except (SourceFileError, SourceRefusedError) as error:
             if raises:
                 raise
@@ -284,20 +297,6 @@ class SqlConnector:
                 self._engine.dispose()
 
     def _failed(self, error: Exception) -> Failed:
-        match error:
-            case AccountError():
-                reason = FailReason.REFUSED_ACCOUNT
-            case SourceFileError() | SourceRefusedError():
-                reason = FailReason.MISCONFIGURED
-            case TooManyChildrenError():
-                reason = FailReason.TOO_MANY_ROWS
-            case PoolTimeoutError():
-                reason = FailReason.TIMEOUT
-            case UnicodeDecodeError():
-                reason = FailReason.RECORD_UNREADABLE
-            case DBAPIError():
-                reason = self._dialect.reason(error)
-            case _:
-                reason = FailReason.UNREACHABLE
+        reason = reason_of(error, self._dialect)
         log_failure(_log, self._source.name, reason, error, hidden=self._resolver.blot_out)
         return Failed(reason)

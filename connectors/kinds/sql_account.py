@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url as sqlalchemy_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import SourceFault, SourceFileError
+from connectors.kinds.sql_direct import Execute
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
 from connectors.kinds.sql_mysql import MySql
 from connectors.kinds.sql_oracle import Oracle
@@ -39,9 +40,19 @@ class Dialect(Protocol):
         """Whether a network lies between, in which a call can hang longer than any time-out of the database."""
         ...
 
+    @property
+    def reads_directly(self) -> bool:
+        """Whether a record may be read with the driver alone, its statements compiled once.
+
+        Only where the toolkit, for the types that our statements have, neither prepares the driver's cursor nor touches
+        values and names on their way, where connections of the pool already only read, and where tests hold the two
+        ways against each other. Elsewhere the toolkit executes.
+        """
+        ...
+
     def engine(self, url: URL, encoding: str) -> Engine: ...
 
-    def begin(self, connection: Connection, seconds: float) -> None:
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
         """Open a transaction that only reads, sees one state of the data, and whose statements end in time."""
         ...
 
@@ -66,6 +77,7 @@ class Dialect(Protocol):
 
 class Sqlite:
     is_remote = False
+    reads_directly = True
 
     def engine(self, url: URL, encoding: str) -> Engine:
         path = Path(url.database or "")
@@ -92,10 +104,9 @@ class Sqlite:
             "sqlite://", creator=connect, poolclass=sa.QueuePool, pool_size=POOL_SIZE, hide_parameters=True
         )
 
-    def begin(self, connection: Connection, seconds: float) -> None:
-        driver: Any = connection.connection.driver_connection
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
         driver.set_progress_handler(_alarm(seconds), 10_000)
-        connection.exec_driver_sql("BEGIN")
+        execute("BEGIN")
 
     def write_right(self, connection: Connection) -> str | None:
         del connection  # a file has no accounts; `engine` opened it so that writing is impossible
@@ -152,6 +163,7 @@ _POSTGRES_WRITE_RIGHTS = sa.text(
 
 class Postgres:
     is_remote = True
+    reads_directly = True
 
     def engine(self, url: URL, encoding: str) -> Engine:
         if encoding != "utf-8":
@@ -166,7 +178,7 @@ class Postgres:
             "keepalives_count": 2,
             "tcp_user_timeout": 10_000,
         }
-        return sa.create_engine(
+        engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             connect_args=arguments,
             pool_size=POOL_SIZE,
@@ -174,12 +186,20 @@ class Postgres:
             pool_timeout=CONNECT_SECONDS,
             pool_pre_ping=True,
             hide_parameters=True,
-            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+            isolation_level="REPEATABLE READ",
         )
 
-    def begin(self, connection: Connection, seconds: float) -> None:
+        @sa.event.listens_for(engine, "connect")
+        def only_read(driver: Any, record: object) -> None:
+            del record
+            driver.read_only = True
+
+        return engine
+
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
+        del driver
         milliseconds = max(1, int(seconds * 1000))
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+        execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
     def write_right(self, connection: Connection) -> str | None:
         found = connection.execute(_POSTGRES_WRITE_RIGHTS).scalar()

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import SourceFault, SourceFileError
 from connectors.formats.document import WHITE_SPACE
 from connectors.kinds.sql_account import Dialect
+from connectors.kinds.sql_direct import Query
 from connectors.kinds.sql_lists import IN_LIST, one_of, values_of
 from connectors.kinds.sql_tables import Layout
 from connectors.protocol import RecordKey
@@ -36,7 +37,7 @@ class KeyColumn:
         self._dialect = dialect
         self._prefix = ""
         self._is_trimmed = False
-        self._queries: dict[int, sa.Select[Any]] = {}
+        self._queries: dict[int, Query] = {}
         for step in entry.get("use", []):
             match step:
                 case "trim" if not self._prefix:
@@ -51,7 +52,7 @@ class KeyColumn:
         if self.column.kind not in ("text", "char", "integer"):
             raise SourceFileError([SourceFault("/reach/key", "must be a column of texts or whole numbers")])
 
-    def lookups(self, key: RecordKey) -> Iterator[tuple[sa.Select[Any], dict[str, Any]]]:
+    def lookups(self, key: RecordKey) -> Iterator[tuple[Query, dict[str, Any]]]:
         """Queries to try in turn, with their values; only when none finds a row is the record absent.
 
         The first lets the database use its index. The second, where the mapping trims, also finds keys with white space
@@ -63,14 +64,14 @@ class KeyColumn:
             if self._is_trimmed and self.column.is_text:
                 yield self._by_trimmed, {"form": forms[0]}
 
-    def _by_form(self, count: int) -> sa.Select[Any]:
+    def _by_form(self, count: int) -> Query:
         query = self._queries.get(count)
         if query is None:
             query = self._queries[count] = sa.select(self._table).where(self._is_one_of(count)).limit(2)
         return query
 
     @cached_property
-    def _by_trimmed(self) -> sa.Select[Any]:
+    def _by_trimmed(self) -> Query:
         bare = self._dialect.exact(self._dialect.trimmed(self._clause, WHITE_SPACE))
         return sa.select(self._table).where(bare == sa.bindparam("form", type_=sa.String())).limit(2)
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from connectors.errors import SourceFault, SourceFileError
+from connectors.kinds.sql_direct import Execute
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
 from connectors.protocol import FailReason
 
@@ -38,6 +39,7 @@ def _compile_in_utf8(element: _InUtf8, compiler: Any, **options: Any) -> str:
 
 class MySql:
     is_remote = True
+    reads_directly = True
 
     def engine(self, url: URL, encoding: str) -> Engine:
         if encoding != "utf-8":
@@ -55,12 +57,12 @@ class MySql:
             isolation_level="REPEATABLE READ",
         )
 
-    def begin(self, connection: Connection, seconds: float) -> None:
-        if getattr(connection.dialect, "is_mariadb", False):
-            connection.exec_driver_sql(f"SET SESSION max_statement_time = {max(0.001, seconds):.3f}")
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
+        if "MariaDB" in driver.get_server_info():
+            execute(f"SET SESSION max_statement_time = {max(0.001, seconds):.3f}")
         else:
-            connection.exec_driver_sql(f"SET SESSION max_execution_time = {max(1, int(seconds * 1000))}")
-        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            execute(f"SET SESSION max_execution_time = {max(1, int(seconds * 1000))}")
+        execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
     def write_right(self, connection: Connection) -> str | None:
         return _found(connection, "SHOW GRANTS")

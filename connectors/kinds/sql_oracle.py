@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from connectors.errors import SourceFault, SourceFileError
+from connectors.kinds.sql_direct import Execute
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
 from connectors.protocol import FailReason
 
@@ -29,6 +30,7 @@ _TIMED_OUT = ("DPY-4024", "DPI-1067", "ORA-01013", "ORA-12170")
 
 class Oracle:
     is_remote = True
+    reads_directly = False
 
     def engine(self, url: URL, encoding: str) -> Engine:
         if encoding != "utf-8":
@@ -43,10 +45,9 @@ class Oracle:
             hide_parameters=True,
         )
 
-    def begin(self, connection: Connection, seconds: float) -> None:
-        driver: Any = connection.connection.driver_connection
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
         driver.call_timeout = max(1, int(seconds * 1000))
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        execute("SET TRANSACTION READ ONLY")
 
     def write_right(self, connection: Connection) -> str | None:
         found = connection.execute(_WRITE_RIGHTS).scalar()

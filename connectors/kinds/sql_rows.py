@@ -6,19 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import sha256
 from math import isfinite
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from connectors.formats.document import WHITE_SPACE
 from connectors.formats.rows import BINARY, UNDECODABLE, Row
 from connectors.kinds.sql_account import Undecodable
+from connectors.kinds.sql_direct import Members, Query, Read
 from connectors.kinds.sql_lists import IN_LIST, one_of, shape_of, values_of
 from connectors.kinds.sql_tables import Child, Layout
 from connectors.mapping import Identity, RecordMapping
@@ -30,14 +29,12 @@ class TooManyChildrenError(ConnectorError):
     """A record has more child rows than its source file allows; it is not cut."""
 
 
-def row_json(members: dict[str, Any]) -> bytes:
+def row_json(members: Members) -> bytes:
     """Write a row.
 
     This is our own serialisation, for a database has no bytes of a record; no signature could be checked over it.
     """
-    return json.dumps(
-        members, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _WRITER.encode(members).encode()
 
 
 class RowIdentities:
@@ -59,45 +56,55 @@ class RowIdentities:
         return identity
 
 
-def with_children(connection: Connection, layout: Layout, rows: Sequence[dict[str, Any]]) -> None:
-    """Put the child rows of each row under the child's name, an empty list where there are none.
+class ChildRows:
+    """Finds the child rows of rows; each of its queries is built once: that costs more than running it."""
 
-    Raises:
-        TooManyChildrenError: a row has more than `max`.
-    """
-    for row in rows:
-        for name, value in row.items():
-            row[name] = _finite(value)
-    for child in layout.children:
-        below = _child_rows(connection, child, [row[child.parent.name] for row in rows])
+    def __init__(self, layout: Layout) -> None:
+        self._children = [(child, _Queries(child)) for child in layout.children]
+
+    def join(self, read: Read, rows: Sequence[Members]) -> None:
+        """Put the child rows of each row under the child's name, an empty list where there are none.
+
+        Raises:
+            TooManyChildrenError: a row has more than `max`.
+        """
         for row in rows:
-            own = below.get(_joined(row[child.parent.name]), [])
-            if len(own) > child.rows_max:
-                raise TooManyChildrenError(f"{child.table.name}: more than {child.rows_max} rows for one record")
-            row[child.name] = own
+            _make_finite(row)
+        for child, queries in self._children:
+            below = _child_rows(read, child, queries, [row[child.parent.name] for row in rows])
+            for row in rows:
+                own = below.get(_joined(row[child.parent.name]), [])
+                if len(own) > child.rows_max:
+                    raise TooManyChildrenError(f"{child.table.name}: more than {child.rows_max} rows for one record")
+                row[child.name] = own
 
 
-def _child_rows(connection: Connection, child: Child, parents: Sequence[Any]) -> dict[Any, list[dict[str, Any]]]:
+class _Queries(dict[int, Query]):
+    """The queries for a child's rows, by how many values of their parents are compared."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    def __missing__(self, count: int) -> Query:
+        child, table = self._child, self._child.table.clause
+        on = table.c[child.on.name]
+        order = [table.c[child.order.name]] if child.order else []
+        query = sa.select(table).where(one_of(on, count)).order_by(on, *order)
+        self[count] = query = query.limit(sa.bindparam("most", type_=sa.Integer()))
+        return query
+
+
+def _child_rows(read: Read, child: Child, queries: _Queries, parents: Sequence[Any]) -> dict[Any, list[Members]]:
     wanted = list(dict.fromkeys(form for value in parents if value is not None for form in _forms(value, child)))
-    found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[Any, list[Members]] = defaultdict(list)
     for start in range(0, len(wanted), IN_LIST):
         part = wanted[start : start + IN_LIST]
-        query = _child_query(child, shape_of(len(part)))
-        for row in connection.execute(query, {**values_of(part), "most": (child.rows_max + 1) * len(part)}):
-            members = {name: _finite(value) for name, value in row._mapping.items()}  # noqa: SLF001  (SQLAlchemy's documented name)
-            found[_joined(members[child.on.name])].append(members)
+        values = values_of(part)
+        values["most"] = (child.rows_max + 1) * len(part)
+        for row in read(queries[shape_of(len(part))], values):
+            _make_finite(row)
+            found[_joined(row[child.on.name])].append(row)
     return found
-
-
-@lru_cache(maxsize=1024)
-def _child_query(child: Child, count: int) -> sa.Select[Any]:
-    """Build the query once: that costs more than running it."""
-    table = child.table.clause
-    on = table.c[child.on.name]
-    order = [table.c[child.order.name]] if child.order else []
-    return (
-        sa.select(table).where(one_of(on, count)).order_by(on, *order).limit(sa.bindparam("most", type_=sa.Integer()))
-    )
 
 
 def _forms(value: Any, child: Child) -> list[Any]:
@@ -112,9 +119,11 @@ def _joined(value: Any) -> Any:
     return value.strip(WHITE_SPACE) if isinstance(value, str) else value
 
 
-def _finite(value: Any) -> Any:
+def _make_finite(row: Members) -> None:
     """JSON has no NaN and no infinity; as texts they are refused by any number of the mapping."""
-    return value if not isinstance(value, float) or isfinite(value) else str(value)
+    for name, value in row.items():
+        if isinstance(value, float) and not isfinite(value):
+            row[name] = str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -129,3 +138,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case _:
             return str(value)
+
+
+_WRITER: Final = json.JSONEncoder(
+    default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)

@@ -7,6 +7,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from connectors.errors import SourceFault, SourceFileError
+from connectors.kinds.sql_direct import Execute
 from connectors.kinds.sql_limits import CONNECT_SECONDS, POOL_SIZE
 from connectors.protocol import FailReason
 
@@ -30,6 +31,7 @@ _TIMED_OUT = ("HYT00", "HYT01")
 
 class SqlServer:
     is_remote = True
+    reads_directly = False
 
     def engine(self, url: URL, encoding: str) -> Engine:
         if encoding != "utf-8":
@@ -45,8 +47,8 @@ class SqlServer:
             isolation_level="SNAPSHOT",  # one state of the data; the database must allow it
         )
 
-    def begin(self, connection: Connection, seconds: float) -> None:
-        driver: Any = connection.connection.driver_connection
+    def begin(self, driver: Any, execute: Execute, seconds: float) -> None:
+        del execute
         driver.timeout = max(1, int(seconds))
 
     def write_right(self, connection: Connection) -> str | None:

@@ -76,9 +76,9 @@ def test_nothing_can_be_written_and_a_slow_statement_ends(customs, holder, deadl
     def work(connection):
         connection.exec_driver_sql("SELECT sleep(5)")
 
-    assert connector._within(Deadline.within(0.3), work) == Failed(FailReason.TIMEOUT)
+    assert connector._within(Deadline.within(0.3), connector._connected(work)) == Failed(FailReason.TIMEOUT)
     with connector._engine.connect() as connection:
-        connector._dialect.begin(connection, 5)
+        connector._dialect.begin(connection.connection.driver_connection, connection.exec_driver_sql, 5)
         with pytest.raises(sa.exc.DBAPIError):
             connection.exec_driver_sql("DELETE FROM DETENTION")
 
