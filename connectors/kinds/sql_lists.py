@@ -14,6 +14,8 @@ IN_LIST: Final = 500
 FEW: Final = 8
 """Values of a list up to which statements are kept for each length."""
 
+_NAMES: Final = tuple(f"wanted_{number}" for number in range(FEW))
+
 
 def one_of(
     column: sa.ColumnElement[Any], count: int, *, type_: sa.types.TypeEngine[Any] | None = None
@@ -22,7 +24,7 @@ def one_of(
     kind = type_ or column.type
     if count > FEW:
         return column.in_(sa.bindparam("wanted", expanding=True, type_=kind))
-    return column.in_([sa.bindparam(f"wanted_{number}", type_=kind) for number in range(count)])
+    return column.in_([sa.bindparam(name, type_=kind) for name in _NAMES[:count]])
 
 
 def shape_of(count: int) -> int:
@@ -34,4 +36,4 @@ def values_of(wanted: Sequence[Any]) -> dict[str, Any]:
     """Name the values of a list as `one_of` does."""
     if len(wanted) > FEW:
         return {"wanted": wanted}
-    return {f"wanted_{number}": value for number, value in enumerate(wanted)}
+    return dict(zip(_NAMES, wanted, strict=False))

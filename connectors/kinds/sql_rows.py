@@ -95,7 +95,7 @@ class _Queries(dict[int, Query]):
 
 
 def _child_rows(read: Read, child: Child, queries: _Queries, parents: Sequence[Any]) -> dict[Any, list[Members]]:
-    wanted = list(dict.fromkeys(form for value in parents if value is not None for form in _forms(value, child)))
+    wanted = list({form: None for value in parents if value is not None for form in _forms(value, child)})
     found: dict[Any, list[Members]] = defaultdict(list)
     for start in range(0, len(wanted), IN_LIST):
         part = wanted[start : start + IN_LIST]
@@ -121,9 +121,10 @@ def _joined(value: Any) -> Any:
 
 def _make_finite(row: Members) -> None:
     """JSON has no NaN and no infinity; as texts they are refused by any number of the mapping."""
-    for name, value in row.items():
-        if isinstance(value, float) and not isfinite(value):
-            row[name] = str(value)
+    if float in map(type, row.values()):
+        for name, value in row.items():
+            if isinstance(value, float) and not isfinite(value):
+                row[name] = str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -141,5 +142,10 @@ def _plain(value: Any) -> Any:
 
 
 _WRITER: Final = json.JSONEncoder(
-    default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    default=_plain,
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # nothing that comes out of a database contains itself
 )
