@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.db.company import SECONDS, Company, Crowd
 from gateway.db.engine import Database
 from gateway.db.prepared import driver_execute
 from gateway.errors import StoreUnavailableError
@@ -74,9 +75,14 @@ class GroupCommit:
     have come meanwhile; the others find their work done.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, crowd: Crowd | None = None) -> None:
+        """Take the database, and the calls that may come to a commit; None: nobody is waited for."""
         self._database = database
+        self._company = Company(crowd)
         self._lock = threading.Lock()
+        self._enough_came = threading.Condition(self._lock)
+        self._enough = 0
+        """How many more the leader waits for; 0: it does not."""
         self._waiting: deque[_Item] = deque()
         self._is_led = False
 
@@ -97,6 +103,8 @@ class GroupCommit:
             leads, self._is_led = not self._is_led, True
             if not leads:
                 self._waiting.append(item)
+                if self._enough and len(self._waiting) >= self._enough:
+                    self._enough_came.notify()
         if leads or item.turn.wait() is _Turn.LEAD:
             self._lead(item)
         match item.error:
@@ -109,6 +117,7 @@ class GroupCommit:
 
     def _lead(self, own: _Item) -> None:
         with self._lock:
+            self._gather()
             others = [self._waiting.popleft() for _ in range(min(BATCH_MAX - 1, len(self._waiting)))]
         try:
             self._commit([own, *others])
@@ -120,6 +129,15 @@ class GroupCommit:
                 following.turn.give(_Turn.LEAD)
             for item in others:
                 item.turn.give(_Turn.DONE)
+
+    def _gather(self) -> None:
+        """Wait for others that are on their way. The lock is held, and given back meanwhile."""
+        wanted = self._company.wanted()
+        if len(self._waiting) + 1 < wanted:
+            self._enough = wanted - 1
+            self._enough_came.wait_for(lambda: len(self._waiting) + 1 >= wanted, SECONDS)
+            self._enough = 0
+        self._company.came(wanted, len(self._waiting) + 1)
 
     def _commit(self, items: list[_Item]) -> None:
         try:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.clock import Clock
+from gateway.db.company import Crowd
 from gateway.db.engine import Database
 from gateway.errors import StoreUnavailableError, UnknownError
 from gateway.evidence.batches import Batches
@@ -50,6 +51,7 @@ class EvidenceLog:
         *,
         shard: Shard | None = None,
         append_seconds: float = APPEND_SECONDS,
+        crowd: Crowd | None = None,
     ) -> None:
         """Take what the log stands on.
 
@@ -60,6 +62,7 @@ class EvidenceLog:
             clock: dates checkpoints.
             shard: the one that grows; the first where the log's key was never rotated.
             append_seconds: how long a caller waits to be taken up, and as long again for its batch to end.
+            crowd: the calls that may come to a batch; None: nobody is waited for.
         """
         self.origin = signer.name
         self.key = signer.key
@@ -70,7 +73,7 @@ class EvidenceLog:
         self._append_seconds = append_seconds
         self._batches = Batches(database, self.shard, signer, clock)
         self._publisher = Publisher(database, checkpoints, self.shard)
-        self._sequencer = Sequencer(self._commit, self._publish)
+        self._sequencer = Sequencer(self._commit, self._publish, crowd)
         self._succeeded_at = float("-inf")
 
     def open(self) -> None:

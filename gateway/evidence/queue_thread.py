@@ -1,4 +1,4 @@
-"""One thread for each process that takes what has queued up meanwhile and hands it on together: no timer."""
+"""One thread for each process that takes what has queued up meanwhile and hands it on together."""
 
 import os
 import threading
@@ -8,6 +8,8 @@ from typing import Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
 import structlog
+
+from gateway.db.company import SECONDS, Company
 
 MAX_BATCH: Final = 256
 
@@ -22,7 +24,14 @@ class QueueThread(Generic[Item]):
     stopped: Exception | None
     """Why nothing is taken any more."""
 
-    def __init__(self, name: str, process: Callable[[Sequence[Item]], None], *, most: int = MAX_BATCH) -> None:
+    def __init__(
+        self,
+        name: str,
+        process: Callable[[Sequence[Item]], None],
+        *,
+        most: int = MAX_BATCH,
+        company: Company | None = None,
+    ) -> None:
         """Take what is done with the items.
 
         Args:
@@ -30,10 +39,12 @@ class QueueThread(Generic[Item]):
             process: gets at least one item, or none where somebody woke the thread; it settles all that it gets, and
                 raises nothing.
             most: of one batch.
+            company: for how many items a batch waits, where others are on their way.
         """
         self._name = name
         self._process = process
         self._most = most
+        self._company = company or Company(None)
         self._begin()
         _threads.add(self)
 
@@ -46,7 +57,8 @@ class QueueThread(Generic[Item]):
         with self._changed:
             self._admit()
             self._queue.append(item)
-            self._changed.notify()
+            if len(self._queue) >= self._wanted:
+                self._changed.notify()
 
     def wake(self) -> None:
         """Let the thread run even where nothing is queued; not while it ends."""
@@ -94,6 +106,7 @@ class QueueThread(Generic[Item]):
         self._changed = threading.Condition()
         self._queue: deque[Item] = deque()
         self._thread: threading.Thread | None = None
+        self._wanted = 1
         self._is_woken = False
         self._is_closing = False
         self.stopped = None
@@ -114,8 +127,22 @@ class QueueThread(Generic[Item]):
                     self._thread = None
                     return None
                 self._changed.wait()
+            self._gather()
             self._is_woken = False
             return [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+
+    def _gather(self) -> None:
+        """Wait for others that are on their way, unless somebody wants this thread to go on."""
+        wanted = self._company.wanted()
+        if len(self._queue) < wanted:
+            self._wanted = wanted
+            self._changed.wait_for(
+                lambda: len(self._queue) >= wanted or self._is_woken or self._is_closing or self.stopped is not None,
+                SECONDS,
+            )
+            self._wanted = 1
+        if not (self._is_woken or self._is_closing):
+            self._company.came(wanted, len(self._queue))
 
     def _run(self) -> None:
         while (batch := self._take()) is not None:

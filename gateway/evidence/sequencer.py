@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
+from gateway.db.company import Company, Crowd
 from gateway.errors import StoreUnavailableError
 from gateway.evidence.edge import Edge
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
@@ -44,7 +45,10 @@ class Sequencer:
     """Queues the leaves of this process's threads."""
 
     def __init__(
-        self, commit: Callable[[Sequence[Ticket]], Committed], publish: Callable[[Sequence[Committed]], None]
+        self,
+        commit: Callable[[Sequence[Ticket]], Committed],
+        publish: Callable[[Sequence[Committed]], None],
+        crowd: Crowd | None = None,
     ) -> None:
         """Take the two halves of the work.
 
@@ -53,10 +57,11 @@ class Sequencer:
                 cannot commit.
             publish: makes what was committed last public, and with it all that was before; of a batch without leaves,
                 whatever was committed elsewhere. Raises where that fails.
+            crowd: the calls that may come to a batch; None: nobody is waited for.
         """
         self._commit = commit
         self._publish = publish
-        self._committing: QueueThread[Ticket] = QueueThread("evidence-log", self._commit_batch)
+        self._committing: QueueThread[Ticket] = QueueThread("evidence-log", self._commit_batch, company=Company(crowd))
         self._publishing: QueueThread[Committed] = QueueThread("evidence-log-publish", self._publish_batches)
 
     @property

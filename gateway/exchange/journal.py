@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from gateway import meters
 from gateway.clock import Clock
+from gateway.db.company import Crowd
 from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit
 from gateway.evidence.class_keys import ClassKey, ClassKeys
@@ -64,12 +65,13 @@ class Journal:
         replay: ReplayStore,
         clock: Clock,
         state: EvidenceState,
+        crowd: Crowd,
         *,
         node: str,
         exchange_seconds: float,
     ) -> None:
         self._database = database
-        self._group = GroupCommit(database)
+        self._group = GroupCommit(database, crowd)
         self._log = log
         self._receipts = receipts
         self._payloads = payloads

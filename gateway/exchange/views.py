@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, g, request
 
 from gateway import meters
 from gateway.agencies.quotas import UNITS, QuotaExhaustedError, Quotas
+from gateway.db.company import Crowd
 from gateway.errors import Fault, InvalidInputError, StoreUnavailableError
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.containers import Containers
@@ -100,6 +101,11 @@ def _both(trace: Trace, listener: Listener | None) -> Listener:
 
 
 def _asked(watch: Stopwatch) -> Response:
+    with svcs.flask.get(Crowd).passing():
+        return _answered(watch)
+
+
+def _answered(watch: Stopwatch) -> Response:
     guard, large_records, broker, padding = svcs.flask.get(Guard, LargeRecords, Broker, Padding)
     caller = guard.authenticate(request, SCOPE, consume=False)
     g.limited = caller

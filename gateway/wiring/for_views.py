@@ -21,6 +21,7 @@ from gateway.auditor.search import Search
 from gateway.auditor.statistics import Statistics
 from gateway.auditor.subjects import Subjects
 from gateway.beats import Beats
+from gateway.db.company import Crowd
 from gateway.db.engine import Database
 from gateway.evidence.bundles import Bundles
 from gateway.evidence.containers import Containers
@@ -156,6 +157,7 @@ def register(app: Flask, services: Services) -> None:
         (Cursors, Cursors(derived_key(services.rooted, b"cursors"))),
         (Padding, Padding()),
         (LargeRecords, services.intake.large),
+        (Crowd, services.crowd),
     ]
     for kind, service in provided:
         svcs.flask.register_value(app, kind, service)

@@ -18,6 +18,7 @@ from gateway.audit.service import AuditTrail
 from gateway.auditor.auditing import Auditing
 from gateway.beats import Beats
 from gateway.clock import Clock, utc_now
+from gateway.db.company import Crowd
 from gateway.db.engine import Database
 from gateway.errors import GatewayError
 from gateway.evidence.bundles import Bundles
@@ -120,6 +121,7 @@ class Services:
     trust_lists: TrustLists
     sign_in: SignIn
     replay: ReplayStore
+    crowd: Crowd
     holders: Holders
     intake: Intake
     class_keys: ClassKeys
@@ -187,7 +189,8 @@ def build(
 
     checkpoint_database = Database(settings.checkpoint_database_url, pool=settings.pool)
     checkpoints = CheckpointStore(checkpoint_database)
-    log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard)
+    crowd = Crowd()
+    log = EvidenceLog(database, checkpoints, NoteSigner(shard.origin, signers.log), clock, shard=shard, crowd=crowd)
     with _let_go_on_failure(database, checkpoint_database):
         checkpoints.create_table()
         log.open()
@@ -254,6 +257,7 @@ def build(
         replay,
         clock,
         evidence_state,
+        crowd,
         node=settings.node,
         exchange_seconds=settings.exchange_seconds,
     )
@@ -303,6 +307,7 @@ def build(
         trust_lists=trust_lists,
         sign_in=sign_in,
         replay=replay,
+        crowd=crowd,
         holders=holders,
         intake=intake,
         class_keys=class_keys,
