@@ -41,8 +41,8 @@ class Crowd:
 class Company:
     """For how many writes one kind of commit waits: a part of the crowd, and no more than came in time of late.
 
-    Calls that wait for a slow holder are on their way and do not come: after a commit for which too few came, the next
-    ones wait for that few.
+    Calls that wait for a slow holder are on their way and do not come: after a commit for which not half of those came,
+    the next ones wait for as few as did.
     """
 
     def __init__(self, crowd: Crowd | None) -> None:
@@ -56,4 +56,7 @@ class Company:
 
     def came(self, wanted: int, there: int) -> None:
         """Learn how many were there in the end."""
-        self._hope = float(max(1, there)) if there < wanted else min(MOST, self._hope + 1 / TRUST)
+        if there < wanted / 2:
+            self._hope = float(max(1, there))
+        elif there >= wanted:
+            self._hope = min(MOST, self._hope + 1 / TRUST)

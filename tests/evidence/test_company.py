@@ -58,6 +58,8 @@ def test_as_many_are_waited_for_as_came_of_late_and_no_more_than_a_part_of_the_c
     for _ in range(100):
         three.came(3, 9)
     assert three.wanted() == 9 // company.PART
+    three.came(3, 2)
+    assert three.wanted() == 3, "more than half came"
     three.came(3, 1)
     assert three.wanted() == 1
     for _ in range(company.TRUST):
