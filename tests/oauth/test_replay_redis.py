@@ -76,6 +76,10 @@ def test_what_was_used_is_refused_after_the_server_was_killed(redis_server, stor
     with pytest.raises(StoreUnavailableError):
         store.consume(None, [key("another-jti", 0)], clock())
     redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as admin:
+        until = time.monotonic() + 30
+        while admin.info("persistence")["loading"] and time.monotonic() < until:  # it refuses everybody until it is done
+            time.sleep(0.02)
 
     with pytest.raises(ReplayedError):
         store.consume(None, [seen], clock())
