@@ -78,7 +78,7 @@ def test_what_was_used_is_refused_after_the_server_was_killed(redis_server, stor
     redis_server.start()
     with redis.Redis.from_url(redis_server.url) as admin:
         until = time.monotonic() + 30
-        while admin.info("persistence")["loading"] and time.monotonic() < until:  # it refuses everybody until it is done
+        while admin.info("persistence")["loading"] and time.monotonic() < until:  # and refuses
             time.sleep(0.02)
 
     with pytest.raises(ReplayedError):
