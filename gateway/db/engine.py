@@ -12,7 +12,6 @@ from shutil import disk_usage
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
@@ -230,7 +229,6 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             pool_recycle=pool.recycle_seconds,
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged, and values may be of a record
-            json_serializer=_json,
             connect_args=_postgres_arguments(url, pool),
         )
         event.listen(engine, "checkin", _close_outgrown)
@@ -242,9 +240,7 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
         if pool is None
         else {"pool_size": pool.size, "max_overflow": pool.overflow + 1}  # one is kept
     )
-    engine = create_engine(
-        url, hide_parameters=True, json_serializer=_json, connect_args={"timeout": BUSY_SECONDS}, **pooled
-    )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, **pooled)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: SQLiteConnection, _record: Any) -> None:
@@ -261,10 +257,6 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             raw.execute(begin)
 
     return engine
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()  # which `json` writes too
 
 
 def _close_outgrown(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -108,10 +108,10 @@ def test_two_processes_with_thirty_two_writers_never_fork_the_log(start, new_log
     log.audit()
 
 
-def test_two_writers_killed_under_load_four_times_lose_nothing_that_was_acknowledged(start, new_log, database):
+def test_two_writers_killed_under_load_eight_times_lose_nothing_that_was_acknowledged(start, new_log, database):
     """Both are killed at another moment each round; the log that is left opens, is whole, and grows on."""
     acknowledged, sizes = [], []
-    for number in range(4):
+    for number in range(8):
         writers = [start(f"{name}-{number}", 8, 10_000) for name in ("one", "two")]
         for writer in writers:
             writer.wait_until_ready()
