@@ -35,6 +35,12 @@ def test_values_are_converted_both_ways_as_everywhere_else(database):
     assert {name: whole[name] for name in AGENCY} == AGENCY
 
 
+def test_a_number_of_any_length_in_a_column_of_json_is_kept(database):
+    with database.write_connection() as connection:
+        ADD.run(connection, AGENCY | {"scopes": [1 << 70]})
+        assert connection.execute(select(Agency.scopes)).scalar_one() == [1 << 70]
+
+
 def test_what_is_not_there_is_none_and_no_row(database):
     with database.write_connection() as connection:
         assert FIND.first(connection, {"wanted": "nobody"}) is None
