@@ -26,17 +26,26 @@ def path_of(answer) -> str:
 
 
 class Authenticator:
-    """An authenticator app that knows one key. Each code is of a later step than the one before, as if time passed."""
+    """An authenticator app that knows one key. Each code is of a later step than the one before, as if time passed.
+
+    The gateway takes the code of the step before, of this one and of the next, so three come without waiting. One that
+    would be too old in a moment is not given: on its way to the gateway it would be refused.
+    """
+
+    STEP, ON_ITS_WAY = 30, 6  # seconds
 
     def __init__(self, key: str) -> None:
         self._totp = TOTP(key=key.replace("-", "").replace(" ", ""), format="base32")
-        self._step = int(time.time()) // 30 - 2
+        self._step = 0
 
     def code(self) -> str:
-        """The next code within what the gateway takes: one step back, now, one ahead."""
-        self._step += 1
-        assert self._step <= int(time.time()) // 30 + 1, "more codes were asked for than time allows"
-        return self._totp.generate(self._step * 30).token
+        """The next code that the gateway takes now, and still takes when it has arrived."""
+        oldest = int(time.time() + self.ON_ITS_WAY) // self.STEP - 1
+        self._step = max(self._step + 1, oldest)
+        ahead = (self._step - 1) * self.STEP - time.time()
+        assert ahead <= self.ON_ITS_WAY, "more codes were asked for than time allows"
+        time.sleep(max(0.0, ahead))
+        return self._totp.generate(self._step * self.STEP).token
 
 
 def follow_link(gateway, client, username, **options):
@@ -59,7 +68,7 @@ def set_up_authenticator(client) -> Authenticator:
     action = re.search(r'action="(/account/authenticator/[^"]+)"', shown.text)[1]
     authenticator = Authenticator(key)
     answer = client.post(html.unescape(action), data={"csrf_token": token(shown), "code": authenticator.code()})
-    assert path_of(answer) == "/account"
+    assert path_of(answer) == "/account", answer.text
     return authenticator
 
 
