@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway import cores, heap
+from gateway.sharing import ConnectionCounts
 
 bind = os.environ.get("IPX_BIND", "127.0.0.1:8080")
 workers = int(os.environ.get("IPX_WORKERS", "2"))
 threads = int(os.environ.get("IPX_THREADS", "16"))
-worker_class = "gateway.gunicorn_worker.DrainingWorker"
+worker_class = "gateway.gunicorn_worker.GatewayWorker"
 wsgi_app = "gateway.wsgi:application()"
 control_socket_disable = True  # it would open a socket in the home folder
 limit_request_line = 4094
@@ -50,6 +51,8 @@ if os.environ.get("IPX_METRICS_TOKEN") and METRICS_FOLDER not in os.environ:
 heap.keep_small()  # workers have it from the master
 
 IS_PINNED = cores.is_pinned(os.environ.get("IPX_PIN_WORKERS", "auto"), workers)
+
+CONNECTION_COUNTS = ConnectionCounts(places=16 + 4 * workers)
 
 COLLECT_AFTER = 20_000
 """How many objects more than were let go make the collector look for cycles."""
@@ -93,7 +96,8 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """In gunicorn's own process, before each worker: choose the core that fewest of those that live are kept to."""
+    """In gunicorn's own process, before each worker: give it its share, and the core that fewest others are kept to."""
+    worker.share = CONNECTION_COUNTS.share()
     if IS_PINNED:
         worker.core = cores.least_used(getattr(other, "core", None) for other in server.WORKERS.values())
 
@@ -118,6 +122,8 @@ def post_worker_init(_worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """After a worker has ended: what it counted stays, what it held open counts no longer."""
+    if worker.share is not None:
+        worker.share.leave()
     if METRICS_FOLDER in os.environ:
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  (only where metrics are on)
 

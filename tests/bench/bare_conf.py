@@ -3,6 +3,7 @@
 from gateway.gunicorn_conf import (
     accesslog,
     bind,
+    child_exit,
     control_socket_disable,
     errorlog,
     graceful_timeout,
@@ -25,6 +26,7 @@ wsgi_app = "tests.bench.bare:application"
 __all__ = [
     "accesslog",
     "bind",
+    "child_exit",
     "control_socket_disable",
     "errorlog",
     "graceful_timeout",

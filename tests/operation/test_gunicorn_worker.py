@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.gunicorn_worker import DrainingWorker
+from gateway.gunicorn_worker import GatewayWorker
 
 
 def test_a_second_signal_while_the_first_is_handled_does_not_keep_a_worker_from_ending():
     """Ctrl-C reaches worker and master, and the master tells the worker: workers waited for ever for their own lock."""
-    worker = object.__new__(DrainingWorker)
+    worker = object.__new__(GatewayWorker)
     shutdowns = []
 
     def shutdown(*, wait):
