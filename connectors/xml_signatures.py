@@ -144,7 +144,11 @@ def _covers(root: etree._Element, certificate: x509.Certificate) -> bool:
         verified = XMLVerifier().verify(
             deepcopy(root),
             x509_cert=certificate.public_bytes(Encoding.PEM).decode(),
-            expect_config=SignatureConfiguration(require_x509=True, expect_references=references),
+            expect_config=SignatureConfiguration(
+                require_x509=True,
+                expect_references=references,
+                verification_time=certificate.not_valid_before_utc,  # the day of the fetch is judged by itself
+            ),
         )
     except (SignXMLException, ValueError, TypeError, LookupError, UnsupportedAlgorithm, etree.LxmlError):
         return False

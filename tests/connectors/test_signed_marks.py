@@ -46,7 +46,8 @@ MARK = f"""\
 class Authority:
     """A made-up certificate authority with one validator."""
 
-    def __init__(self, name="Authority XA"):
+    def __init__(self, name="Authority XA", at=NOW):
+        self.at = at
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = self.issue(self.name, self.key)
@@ -56,7 +57,7 @@ class Authority:
     def issue(self, subject, key):
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(NOW - 30 * DAY).not_valid_after(NOW + 30 * DAY)
+        builder = builder.not_valid_before(self.at - 30 * DAY).not_valid_after(self.at + 30 * DAY)
         return builder.sign(self.key, hashes.SHA256())
 
     def crl(self, *revoked, next_update=NOW + DAY):
@@ -184,7 +185,18 @@ def test_an_issuer_of_the_same_name_is_still_another(judge, signed):
 def test_a_certificate_counts_while_it_is_valid(judge, signed, days, authority):
     outcome = judge(signed, at=NOW + days * DAY, crls=[authority.crl(next_update=NOW + 60 * DAY)])
 
-    assert Reason.SIGNATURE_INVALID in reasons(outcome)
+    assert reasons(outcome) == [Reason.SIGNATURE_INVALID]
+    assert outcome.reasons[0].detail == "the certificate is not valid on this day"
+
+
+def test_the_day_of_the_fetch_counts_and_not_the_clock_of_the_machine(judge):
+    """So a certificate that has expired since is named, and the signature under it is not called forged."""
+    old = Authority(at=NOW - 1000 * DAY)
+
+    outcome = judge(etree.tostring(old.sign(MARK)), anchors=[old.certificate], crls=[])
+
+    assert reasons(outcome) == [Reason.SIGNATURE_INVALID]
+    assert outcome.reasons[0].detail == "the certificate is not valid on this day"
 
 
 def test_a_revoked_certificate_signs_nothing(judge, signed, authority):
