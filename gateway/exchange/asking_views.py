@@ -2,6 +2,8 @@
 
 import svcs
 from flask import Flask, Request, Response, after_this_request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wsgi import get_content_length
 
 from gateway import meters
 from gateway.agencies.quotas import UNITS, Quotas
@@ -64,10 +66,11 @@ class Asking:
         watch.reached(Step.AUTHENTICATE)
         if call.mimetype != MEDIA_TYPE:
             return problem.answer("unsupported-media-type", detail=f"The body is a signed request: {MEDIA_TYPE}")
-        if call.content_length is None or call.content_length > REQUEST_BYTES:
+        length = get_content_length(call.environ)
+        if length is None or length > REQUEST_BYTES:
             return problem.answer("too-large", detail=f"A signed request has at most {REQUEST_BYTES} bytes")
         with self._large_records.exchange():
-            finished = self._broker.exchange(call.get_data(cache=False), caller, watch)
+            finished = self._broker.exchange(_body(call, length), caller, watch)
             watch.exchange_id, watch.outcome = finished.exchange_id, finished.outcome
             self._padding.wait(finished, watch)
             watch.reached(Step.ANSWER)
@@ -76,7 +79,7 @@ class Asking:
             response = self._preferred(finished, call) or answer(finished, status_of(finished), self._settings.origin)
         if finished.pending is not None and "respond-async" in call.headers.get("Prefer", ""):
             response.headers["Preference-Applied"] = "respond-async"
-        response.headers["Server-Timing"] = ", ".join([f"{stage};dur={spent}" for stage, spent in spent_ms.items()])
+        response.headers.add("Server-Timing", ", ".join([f"{stage};dur={spent}" for stage, spent in spent_ms.items()]))
         if finished.is_replayed:
             meters.REPEATS.inc()
             response.headers["Idempotency-Replayed"] = "true"
@@ -97,6 +100,8 @@ class Asking:
             found = self._quotas.remaining(caller.register, caller.agency, caller.client_id)
         except StoreUnavailableError:
             return response
+        if not found:
+            return response
         subjects = {caller.agency: "agency", caller.client_id: "client"}
         return tell(
             response,
@@ -109,13 +114,23 @@ class Asking:
 
 def answer(finished: Finished, status: int, origin: str) -> Response:
     """Tell an exchange as JSON: a release as it is, everything else as a problem document at the gateway's `origin`."""
-    content_type = "application/json" if finished.outcome in NO_PROBLEM else "application/problem+json"
-    response = Document(json_bytes(document_of(finished, origin)), status=status, content_type=content_type)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Location"] = f"/v1/exchanges/{finished.exchange_id}"
+    headers = [("Cache-Control", "no-store"), ("Location", f"/v1/exchanges/{finished.exchange_id}")]
     if finished.pending is not None:
-        response.headers["Retry-After"] = str(PENDING_SECONDS)
-    return response
+        headers.append(("Retry-After", str(PENDING_SECONDS)))
+    return Document(
+        json_bytes(document_of(finished, origin)),
+        status=status,
+        content_type="application/json" if finished.outcome in NO_PROBLEM else "application/problem+json",
+        headers=headers,
+    )
+
+
+def _body(call: Request, length: int) -> bytes:
+    """Read what was announced: it is little, so that nothing needs to be counted on the way."""
+    body = call.input_stream.read(length)
+    if len(body) < length:
+        raise ClientDisconnected
+    return body
 
 
 def _both(trace: Trace, listener: Listener | None) -> Listener:

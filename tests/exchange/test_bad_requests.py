@@ -156,6 +156,18 @@ def test_a_request_of_a_megabyte_is_too_large(gateway):
     assert refused(gateway, b"a" * 1_000_000).status == 413
 
 
+def test_a_body_that_ends_before_its_announced_length_is_refused(gateway, monkeypatch):
+    whole = gateway.app.wsgi_app
+
+    def cut_off(environ, start_response):
+        longer = {"CONTENT_LENGTH": "60000"} if environ["PATH_INFO"] == "/v1/exchanges" else {}
+        return whole(environ | longer, start_response)
+
+    monkeypatch.setattr(gateway.app, "wsgi_app", cut_off)
+
+    assert refused(gateway, gateway.sign()).slug == "invalid-request"
+
+
 def test_a_request_with_a_duplicate_member_is_refused(gateway):
     key = gateway.key(CUSTOMS)
     text = jws.dump_json(gateway.payload()).decode()

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import pytest
 from flask import Flask
+from werkzeug.test import Client
 
 from gateway.web import headers
 from gateway.web.documents import Document, json_bytes
@@ -58,6 +59,21 @@ def test_an_answer_goes_out_with_its_own_headers_and_what_was_missing(answers):
     assert answer.headers.getlist("Referrer-Policy") == ["origin"]
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_who_asks_for_the_head_gets_the_headers_alone(answers):
+    answer = answers.head("/")
+    assert (answer.data, answer.headers["Content-Length"]) == (b"", "7")
+
+
+def test_who_waits_for_the_end_of_an_answer_is_told():
+    ended = []
+    response = Document(b"{}", content_type="application/json")
+    response.call_on_close(lambda: ended.append("told"))
+
+    with Client(response).get("/") as answer:
+        assert (answer.data, ended) == (b"{}", [])
+    assert ended == ["told"]
 
 
 def test_an_answer_without_a_body_says_nothing_of_one(answers):
