@@ -3,7 +3,7 @@
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from flask import Flask, Request, abort, after_this_request, g, request, session
@@ -31,11 +31,11 @@ from gateway.people.configuration import configuration
 from gateway.people.desk import EXTENSION, Desk, desk
 from gateway.people.factors import HashedRecoveryCodes, OwnOriginWebauthn, SingleUseTotp
 from gateway.people.models import Person
+from gateway.web.current import current_request
 from gateway.web.language import remember_taste_of
 
 TOKENS_ONLY: Final = ("/v1/", "/oauth/", "/log/", "/witness/")
 """Paths whose callers prove themselves by tokens or signatures and never by a cookie, so that no form can be forged."""
-SESSION_LIBRARIES: Final = ("flask_login", "flask_principal", "flask_wtf")
 CHANGES_FACTORS: Final = frozenset(
     f"security.{name}"
     for name in ("change_password", "wan_register", "wan_delete", "two_factor_setup", "mf_recovery_codes")
@@ -60,7 +60,7 @@ class ConsoleSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if request.path.startswith(TOKENS_ONLY):
-            return SecureCookieSession()
+            return self.make_null_session(app)
         return super().open_session(app, request)
 
 
@@ -69,12 +69,11 @@ def install(app: Flask, at: Desk) -> None:
     app.extensions[EXTENSION] = at
     app.config.from_mapping(configuration(at))
     app.session_interface = ConsoleSessions()
+    others = [*app.before_request_funcs.get(None, ()), *app.after_request_funcs.get(None, ())]
     csrf = CSRFProtect(app)
 
     @app.before_request
     def _guard() -> None:
-        if request.path.startswith(TOKENS_ONLY):
-            return
         if request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}:
             csrf.protect()
 
@@ -99,26 +98,34 @@ def install(app: Flask, at: Desk) -> None:
     security.unauthn_handler(_to_sign_in)
     security.reauthn_handler(lambda *_: access.away(access.CONFIRM))
     security.want_json(lambda _: False)
-    _spare_programs(app)
     app.before_request(_before_a_sign_in_page)
     app.after_request(_uncached)
+    _spare_programs(app, others)
     remember_taste_of(app, _taste)
     _connect(app)
 
 
-def _spare_programs(app: Flask) -> None:
-    """Let the libraries of sessions look for nobody where callers prove themselves by tokens."""
+def _spare_programs(app: Flask, others: Collection[Callable[..., Any]]) -> None:
+    """Let sessions be looked after only where people come: one look at the path for all hooks but those of others."""
+    before, after = app.before_request_funcs[None], app.after_request_funcs[None]
+    asked = [hook for hook in before if hook not in others]
+    told = [hook for hook in reversed(after) if hook not in others]
+    before[:] = [hook for hook in before if hook in others]
+    after[:] = [hook for hook in after if hook in others]
 
-    def spared(hook: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*response: Any) -> Any:
-            if request.path.startswith(TOKENS_ONLY):
-                return response[0] if response else None
-            return hook(*response)
+    @app.before_request
+    def _ask() -> ResponseReturnValue | None:
+        if current_request().path.startswith(TOKENS_ONLY):
+            return None
+        answers = (app.ensure_sync(hook)() for hook in asked)
+        return next((answer for answer in answers if answer is not None), None)
 
-        return run if hook.__module__.startswith(SESSION_LIBRARIES) else hook
-
-    for hooks in (app.before_request_funcs, app.after_request_funcs):
-        hooks[None] = [spared(hook) for hook in hooks.get(None, [])]
+    @app.after_request
+    def _tell(response: Any) -> Any:
+        if not current_request().path.startswith(TOKENS_ONLY):
+            for hook in told:
+                response = app.ensure_sync(hook)(response)
+        return response
 
 
 def _taste() -> tuple[str | None, str | None]:
