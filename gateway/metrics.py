@@ -31,6 +31,7 @@ from gateway.exchange.models import PENDING, RECEIVED, Exchange
 from gateway.exchange.recall_reading import RecallReader
 from gateway.intake.following import Following
 from gateway.web import problem
+from gateway.web.current import current_request
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -160,9 +161,10 @@ class Standing(Collector):
 
 
 def _count(response: Response) -> Response:
-    rule = request.url_rule
-    meters.called(request.method, None if rule is None else rule.rule, response.status_code)
-    if request.endpoint == "oauth.token":
+    call = current_request()
+    rule = call.url_rule
+    meters.called(call.method, None if rule is None else rule.rule, response.status_code)
+    if rule is not None and rule.endpoint == "oauth.token":
         said = response.get_json(silent=True) if response.status_code >= 400 else None  # noqa: PLR2004
         meters.TOKENS.labels("issued" if said is None else str(said.get("error", "other"))).inc()
     return response

@@ -20,6 +20,7 @@ from gateway.oauth.metadata import Metadata
 from gateway.oauth.replay import ReplayedError
 from gateway.oauth.server import GatewayAuthorizationServer
 from gateway.web import problem
+from gateway.web.current import current_g
 from gateway.web.problem_kinds import PROBLEMS
 
 KEY_SET_SECONDS = 300
@@ -147,8 +148,9 @@ def refused(error: AccessRefusedError) -> Response:
 
 def nonce(response: Response) -> Response:
     """Give the next nonce with every challenge and every success; elsewhere clients take it for a challenge."""
-    if "dpop_nonce" in flask.g:
-        response.headers["DPoP-Nonce"] = flask.g.dpop_nonce
+    current: str | None = current_g().get("dpop_nonce")
+    if current is not None:
+        response.headers["DPoP-Nonce"] = current
     return response
 
 

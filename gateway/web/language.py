@@ -9,6 +9,8 @@ from babel.messages.pofile import read_po
 from flask import Flask, Response, current_app, g, request
 from flask_babel import Babel
 
+from gateway.web.current import current_request
+
 LANGUAGES: Final = {"en": "English", "zh_Hans_CN": "简体中文"}
 HTML_LANGUAGES: Final = {"en": "en", "zh_Hans_CN": "zh-Hans-CN"}
 THEMES: Final = ("auto", "light", "dark")
@@ -89,9 +91,9 @@ def _taste() -> tuple[str | None, str | None]:
 
 
 def _remember(response: Response) -> Response:
-    choices: tuple[tuple[str, Container[str]], ...] = (("lang", LANGUAGES), ("theme", THEMES))
-    if response.mimetype != "text/html":
+    if not current_request().query_string or response.mimetype != "text/html":
         return response
+    choices: tuple[tuple[str, Container[str]], ...] = (("lang", LANGUAGES), ("theme", THEMES))
     for name, known in choices:
         chosen = request.args.get(name)
         if chosen is not None and chosen in known:

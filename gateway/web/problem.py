@@ -22,6 +22,7 @@ from gateway.errors import (
     StoreUnavailableError,
     UnknownError,
 )
+from gateway.web.current import current_g
 from gateway.web.problem_kinds import PROBLEMS
 
 log = structlog.get_logger(__name__)
@@ -90,10 +91,12 @@ def answer(slug: str, *, headers: Mapping[str, str] | None = None, **members: An
 
 def trace_id() -> str:
     """The caller's X-Request-Id where it is harmless, else one made here; the same for the whole request."""
-    if "trace_id" not in g:
+    memory = current_g()
+    known: str | None = memory.get("trace_id")
+    if known is None:
         given = request.headers.get("X-Request-Id", "")
-        g.trace_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    return str(g.trace_id)
+        known = memory.trace_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return known
 
 
 def install(app: Flask, origin: str) -> None:
@@ -101,7 +104,7 @@ def install(app: Flask, origin: str) -> None:
 
     @app.before_request
     def _origin() -> None:
-        g.origin = origin
+        current_g().origin = origin
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(trace_id=trace_id())
 
@@ -132,7 +135,7 @@ def install(app: Flask, origin: str) -> None:
 
     @app.after_request
     def _trace(response: Response) -> Response:
-        response.headers["X-Request-Id"] = trace_id()
+        response.headers.add("X-Request-Id", trace_id())
         return response
 
 

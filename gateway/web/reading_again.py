@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response
+
+from gateway.web.current import current_request
 
 READ: Final = ("/v1/", "/log")
 """Where addresses begin whose answers are compared; what is streamed has no end to compare."""
@@ -13,6 +15,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def _tag(response: Response) -> Response:
+        request = current_request()
         if request.method == "GET" and request.path.startswith(READ) and _is_whole(response):
             response.add_etag()
             response.make_conditional(request)
