@@ -58,12 +58,27 @@ CONNECTIONS_MOST: Final = Gauge(
     multiprocess_mode="livesum",
 )
 
+
+class _Counters(dict[tuple[str, ...], Counter]):
+    """The counters of one meter by their labels, each looked for in the meter once."""
+
+    def __init__(self, meter: Counter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def __missing__(self, labels: tuple[str, ...]) -> Counter:
+        counter = self[labels] = self._meter.labels(*labels)
+        return counter
+
+
+_exchanges: Final = _Counters(EXCHANGES)
+_calls: Final = _Counters(CALLS)
 _stages: Final = {name: STAGES.labels(name) for name in ("auth", "policy", "holder", "verify", "sign", "log")}
 
 
 def exchanged(outcome: str, requester: str, holder: str) -> None:
     """Count a step of an exchange that is in the log."""
-    EXCHANGES.labels(outcome, requester, holder).inc()
+    _exchanges[outcome, requester, holder].inc()
 
 
 def timed(spent_ms: Mapping[str, float]) -> None:
@@ -74,4 +89,4 @@ def timed(spent_ms: Mapping[str, float]) -> None:
 
 def called(method: str, route: str | None, status: int) -> None:
     """Count an answer; a method that there is not counts as `other`."""
-    CALLS.labels(method if method in METHODS else "other", route or NO_ROUTE, str(status)).inc()
+    _calls[method if method in METHODS else "other", route or NO_ROUTE, str(status)].inc()

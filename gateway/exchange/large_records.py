@@ -6,8 +6,7 @@ A record on its way takes some six times its size: as its holder gave it, mapped
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from typing import Final
 
@@ -42,19 +41,9 @@ class LargeRecords:
         self._waiting: deque[object] = deque()
         self._known: OrderedDict[Hashable, int] = OrderedDict()
 
-    @contextmanager
-    def exchange(self) -> Iterator[None]:
+    def exchange(self) -> "_Exchange":
         """One exchange, to the end of its answer; what it took is free again then. Outside of any, nobody waits."""
-        taken: _Taken = {}
-        token = _taken.set(taken)
-        try:
-            yield
-        finally:
-            _taken.reset(token)
-            if taken:
-                with self._changed:
-                    self._bytes -= sum(taken.values())
-                    self._changed.notify_all()
+        return _Exchange(self._free)
 
     def take(self, record: Hashable, size: int | None) -> float:
         """Count a record as under way in this thread's exchange, once there is room for it.
@@ -78,6 +67,11 @@ class LargeRecords:
             taken[record] = size
         return waited
 
+    def _free(self, taken: _Taken) -> None:
+        with self._changed:
+            self._bytes -= sum(taken.values())
+            self._changed.notify_all()
+
     def _noted(self, record: Hashable, size: int) -> int:
         """Remember which records are large; gives 0 for one that is not."""
         self._known.pop(record, None)
@@ -100,3 +94,17 @@ class LargeRecords:
             self._waiting.remove(own)
             self._changed.notify_all()
         return time.monotonic() - began
+
+
+class _Exchange:
+    def __init__(self, free: Callable[[_Taken], None]) -> None:
+        self._free = free
+        self._taken: _Taken = {}
+
+    def __enter__(self) -> None:
+        self._token = _taken.set(self._taken)
+
+    def __exit__(self, *_error: object) -> None:
+        _taken.reset(self._token)
+        if self._taken:
+            self._free(self._taken)

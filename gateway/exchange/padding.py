@@ -24,9 +24,9 @@ class Padding:
         """Return at once after an open outcome; after a silent one, when a slow exchange would have ended."""
         spent = time.perf_counter() - watch.started
         with self._lock:
-            target = min(max(self._recent), LONGEST_SECONDS)
             if finished.reason != NO_INFORMATION:
                 self._recent.append(spent)
                 return
+            target = min(max(self._recent), LONGEST_SECONDS)
         if not finished.is_replayed and spent < target:
             time.sleep(target - spent)

@@ -1,6 +1,7 @@
 """The ten steps of an exchange, timed by stage; a listener is told of each (metrics, tests that kill the server)."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -55,8 +56,8 @@ class Stopwatch:
         self.started = self._last = time.perf_counter()
         self.deadline = Deadline.within(holder_seconds)
         """By when the holder's system, and whoever else is asked for facts, must have answered."""
-        self._spent: dict[str, float] = {}
-        self._next: Stage = "policy"
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._step: Step | None = None
         self.exchange_id: str | None = None
         """Of what is timed, once it is known; with its outcome."""
         self.outcome: str | None = None
@@ -64,14 +65,13 @@ class Stopwatch:
     @property
     def stage(self) -> Stage:
         """The stage that is running: the one to name where the work breaks."""
-        return self._next
+        return "policy" if self._step is None else _AFTER.get(self._step, "log")
 
     def reached(self, step: Step) -> None:
         now = time.perf_counter()
-        stage = STAGE_OF[step]
-        self._spent[stage] = self._spent.get(stage, 0.0) + (now - self._last) * 1000
+        self._spent[STAGE_OF[step]] += (now - self._last) * 1000
         self._last = now
-        self._next = _AFTER.get(step, "log")
+        self._step = step
         if self._listener is not None:
             self._listener(step)
 
