@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import svcs
-from flask import Flask, Response, jsonify
+from flask import Flask, Request, Response, jsonify
 from flask_babel import gettext
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
 
 from gateway import metrics, tracing
 from gateway.admin import pages as admin_pages
@@ -34,11 +36,26 @@ BODY_BYTES = 1 << 20
 
 
 class Gateway(Flask):
-    """Flask without asynchronous views: there are none, and each hook of each call is else looked at for being one."""
+    """Flask without what is not here and costs each call something: asynchronous views, hosts that are routed by."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take every view and hook as it is."""
+        """Take every view and hook as it is, without a look at whether it is asynchronous."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Match addresses by path and method alone; the host that was named is looked at once, for being one."""
+        if request is None or "HTTP_UPGRADE" in request.environ:
+            return super().create_url_adapter(request)
+        request.host = get_host(request.environ)
+        return self.url_map.bind(
+            request.host,
+            request.root_path,
+            subdomain="",
+            url_scheme=request.scheme,
+            default_method=request.method,
+            path_info=request.path,
+            query_args=request.query_string.decode(errors="replace"),
+        )
 
 
 def create_app(services: Services) -> Flask:

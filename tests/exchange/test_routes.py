@@ -79,6 +79,16 @@ def test_an_address_that_does_not_exist_is_a_problem_document(gateway):
     assert reply.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("host", "status"), [("other.example", 401), ("[::1]:8080", 401), ("no host at all", 401), ("two..dots", 400)]
+)
+def test_an_address_is_matched_whatever_host_is_named_if_it_is_one(gateway, host, status):
+    answer = gateway.http.post("/v1/exchanges", headers={"Host": host})
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
 def test_a_wrong_method_names_the_right_ones(gateway):
     reply = gateway.http.delete("/v1/exchanges")
 
