@@ -9,7 +9,8 @@ import hashlib
 
 from ipx.errors import FormatError
 
-_TO_STANDARD = str.maketrans("-_", "+/", "+/=")
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""What is no base64url becomes a character of no alphabet, which a decoder may skip but no encoder writes."""
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -25,10 +26,11 @@ def b64url_bytes(text: str) -> bytes:
         FormatError: another alphabet, padding, white space, or spare bits that are not zero.
     """
     try:
-        data = binascii.a2b_base64(text.translate(_TO_STANDARD) + "=" * (-len(text) % 4))
+        padded = text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4)
+        data = binascii.a2b_base64(padded)
     except ValueError as error:
         raise FormatError("Text that should be base64url is not.") from error
-    if b64url(data) != text:
+    if binascii.b2a_base64(data, newline=False) != padded:
         raise FormatError("Text that should be base64url is not in its one canonical spelling.")
     return data
 
