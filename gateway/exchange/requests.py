@@ -112,10 +112,9 @@ class Requests:
 
     def _members(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            members: dict[str, Any] = self._schema.load(payload)
+            return self._schema.read(payload)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error)) from error
-        return members
 
     def _check_names(self, members: Mapping[str, Any]) -> None:
         faults = []
@@ -127,10 +126,13 @@ class Requests:
         if not all(0 <= members[name] < 1 << 40 for name in ("iat", "exp")):
             faults.append(Fault("/iat", "not_a_time", "must be seconds since 1970"))
         query: Query | None = members.get("query")
-        named = members["record"] if query is None else query.after
-        pointer = "/record" if query is None else "/query/after"
-        record = parse_record_id(named) if named is not None else None
-        record_type = query.record_type if query is not None else parse_record_id(members["record"]).record_type
+        record: RecordId | None
+        if query is None:
+            pointer, record = "/record", members["record"]
+            record_type = members["record"].record_type
+        else:
+            pointer, record = "/query/after", parse_record_id(query.after) if query.after is not None else None
+            record_type = query.record_type
         if record is not None and record.agency != members["holder"]:
             faults.append(Fault(pointer, "not_of_holder", "names another holder than /holder"))
         if record is not None and record.record_type != record_type:
@@ -192,9 +194,7 @@ def _selector_faults(query: Query, known: RecordType) -> list[Fault]:
 
 def _signed(raw: str, client_id: str, members: Mapping[str, Any]) -> SignedRequest:
     query: Query | None = members.get("query")
-    record_id = (
-        parse_record_id(members["record"]) if query is None else RecordId(members["holder"], query.record_type, "*")
-    )
+    record_id: RecordId = members["record"] if query is None else RecordId(members["holder"], query.record_type, "*")
     return SignedRequest(
         raw=raw,
         sha256=hashlib.sha256(raw.encode("ascii")).digest(),

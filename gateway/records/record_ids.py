@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 _AGENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}")
 _RECORD_TYPE = re.compile(r"[a-z][a-z0-9_]{1,62}")
 _LOCAL = re.compile(r"[A-Za-z0-9._~()/-]{1,200}")
+_NAME = re.compile(f"urn:ipx:({_AGENCY.pattern}):({_RECORD_TYPE.pattern}):({_LOCAL.pattern})")
 _ESCAPED = re.compile(r"~([0-9A-F]{2})")
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._()/-")
 
@@ -45,10 +46,10 @@ def parse_record_id(text: str) -> RecordId:
     Raises:
         RecordIdError: not such a name.
     """
-    parts = text.split(":", 4)
-    if len(parts) != 5 or parts[:2] != ["urn", "ipx"]:  # noqa: PLR2004  (the five parts of the URN)
+    name = _NAME.fullmatch(text)
+    if name is None:
         raise RecordIdError("not urn:ipx:agency:record type:local part")
-    return record_id(*parts[2:])
+    return RecordId(*name.groups())
 
 
 def record_id(agency: str, record_type: str, local: str) -> RecordId:
