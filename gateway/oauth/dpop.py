@@ -1,7 +1,5 @@
 """Proof of possession: one signed statement that this very call was made by the holder of a key (RFC 9449)."""
 
-import base64
-import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,13 +39,13 @@ class Call:
     Args:
         proof: value of the header `DPoP`, repeated headers joined by a comma as WSGI gives them; None if absent.
         path: the raw path of the request line, undecoded, without query.
-        token: the access token sent along; None at the token endpoint.
+        token_hash: SHA-256 of the access token sent along, base64url; None at the token endpoint.
     """
 
     proof: str | None
     method: str
     path: str
-    token: str | None = None
+    token_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +100,9 @@ class DpopVerifier:
             yield _wrong(claims, Reason.PROOF_TIME, "iat")
         if not is_jti(claims.get("jti")):
             yield _wrong(claims, Reason.PROOF_JTI, "jti")
-        if call.token is not None and not _is_hash(claims.get("ath"), call.token):
+        if call.token_hash is not None and not _is_same(claims.get("ath"), call.token_hash):
             yield _wrong(claims, Reason.PROOF_MALFORMED, "ath", "the SHA-256 of the access token, base64url")
-        if bound_to is not None and not hmac.compare_digest(key.kid.encode(), bound_to.encode()):
+        if bound_to is not None and not _is_same(bound_to, key.kid):
             yield _wrong({"jwk": key.kid}, Reason.TOKEN_BINDING, "jwk", bound_to)
         if not self._nonces.accepts(claims.get("nonce")):
             yield _wrong(claims, Reason.PROOF_NONCE, "nonce")
@@ -164,9 +162,9 @@ def _normal(parts: SplitResult) -> str:
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{port}"
 
 
-def _is_hash(ath: Any, token: str) -> bool:
-    expected = base64.urlsafe_b64encode(hashlib.sha256(token.encode("ascii")).digest()).rstrip(b"=")
-    return isinstance(ath, str) and hmac.compare_digest(ath.encode(), expected)
+def _is_same(given: Any, expected: str) -> bool:
+    # Bytes are compared: hmac.compare_digest raises on text outside ASCII.
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 def _key(jwk: Any) -> PublicKey:

@@ -14,7 +14,7 @@ from gateway.oauth.dpop import DpopVerifier
 from gateway.oauth.errors import AccessRefusedError, Reason, RefusedError
 from gateway.oauth.form import MEDIA_TYPE, read_form
 from gateway.oauth.nonce import Nonces
-from gateway.oauth.purpose import Purpose, purpose_of
+from gateway.oauth.purpose import Purpose
 from gateway.oauth.refusals import UNPROVEN, Refusals, Refused
 from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
@@ -115,7 +115,7 @@ class Guard:
         try:
             self._require_binding(scheme, request, token)
             register = self._memory.view()
-            keys = self._judge(request, text, token, wanted, register)
+            keys = self._judge(request, token, wanted, register)
             if consume and keys:
                 self._use_up(keys)
                 keys = ()
@@ -132,12 +132,7 @@ class Guard:
         return _caller(token, keys, register)
 
     def _judge(
-        self,
-        request: flask.Request,
-        text: str,
-        token: AccessToken,
-        wanted: frozenset[str],
-        register: RegisterView,
+        self, request: flask.Request, token: AccessToken, wanted: frozenset[str], register: RegisterView
     ) -> tuple[SeenKey, ...]:
         if token.resource != self._resource:
             raise RefusedError(Reason.TOKEN_AUDIENCE)
@@ -146,7 +141,8 @@ class Guard:
             raise RefusedError(ended.reason)
         keys: tuple[SeenKey, ...] = ()
         if token.thumbprint is not None:
-            keys = (self._dpop.verify(call_of(request, token=text), bound_to=token.thumbprint).consume,)
+            proof = self._dpop.verify(call_of(request, token_hash=token.hash), bound_to=token.thumbprint)
+            keys = (proof.consume,)
         if not wanted <= token.scopes:
             raise RefusedError(Reason.SCOPE_INSUFFICIENT, claim="scope")
         return keys
@@ -202,15 +198,14 @@ def _credentials(request: flask.Request) -> tuple[str, str]:
 
 
 def _caller(token: AccessToken, keys: tuple[SeenKey, ...], register: RegisterView) -> Caller:
-    details = tuple(token.claims.get("authorization_details", ()))
     return Caller(
         client_id=token.client_id,
         agency=token.agency,
         jti=token.jti,
         scopes=token.scopes,
         cnf_jkt=token.thumbprint,
-        authorization_details=details,
-        purpose=purpose_of(details),
+        authorization_details=token.details,
+        purpose=token.purpose,
         supplier=token.supplier,
         delegation_id=token.delegation_id,
         consume=keys,

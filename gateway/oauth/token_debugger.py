@@ -87,7 +87,7 @@ class TokenDebugger:
             return [structure, failed("signature", refusal)]
         signature = Finding("signature", "pass")
         try:
-            token = self._tokens.token_of(jws)
+            token = self._tokens.token_of(jws, question.token)
         except RefusedError as refusal:
             return [structure, signature, failed("claims", refusal)]
         found = [structure, signature, self._claims(token), self._time(token)]
@@ -122,7 +122,7 @@ class TokenDebugger:
         if token.thumbprint is None:
             words = "send it as Bearer over the TLS connection of the certificate that cnf names, without a proof"
             return [Finding("proof", "skipped", message=words)]
-        call = Call(question.proof, question.method, question.path, question.token)
+        call = Call(question.proof, question.method, question.path, token.hash)
         return self._proofs.examine(call, bound_to=token.thumbprint)
 
 

@@ -14,7 +14,9 @@ from gateway.clock import Clock
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.jose import Fault, Jws, JwsError, is_jti, is_time, parse, require_header, verify
 from gateway.oauth.keys import TokenKeys
+from gateway.oauth.purpose import Purpose, purpose_of
 from ipx.compact import serialize
+from ipx.encoding import hashed
 
 TYP: Final = "at+jwt"
 AUTHORITY: Final = "iso6523-actorid-upis"
@@ -57,44 +59,30 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token whose signature and form hold. Whether it still counts is asked each time (`standing`)."""
+    """A token whose signature and form hold. Whether it still counts is asked each time (`standing`).
+
+    Args:
+        hash: SHA-256 of its text, base64url: what a proof sent along with it repeats (`ath`).
+        thumbprint: of the key it is bound to; else `certificate`, SHA-256 of the TLS certificate.
+    """
 
     claims: Mapping[str, Any]
+    hash: str
     kid: str
+    jti: str
+    client_id: str
+    resource: str
     scopes: frozenset[str]
     agency: str
     supplier: str | None
-
-    @property
-    def jti(self) -> str:
-        return str(self.claims["jti"])
-
-    @property
-    def client_id(self) -> str:
-        return str(self.claims["client_id"])
-
-    @property
-    def resource(self) -> str:
-        return str(self.claims["aud"])
-
-    @property
-    def delegation_id(self) -> str | None:
-        return _text(self.claims.get("delegation_id"))
-
-    @property
-    def thumbprint(self) -> str | None:
-        return _text(self.claims["cnf"].get("jkt"))
-
-    @property
-    def certificate(self) -> str | None:
-        return _text(self.claims["cnf"].get("x5t#S256"))
+    delegation_id: str | None
+    thumbprint: str | None
+    certificate: str | None
+    details: tuple[Mapping[str, Any], ...]
+    purpose: Purpose | None
 
     def is_in_time(self, now: float) -> bool:
         return bool(self.claims.get("nbf", 0) <= now < self.claims["exp"])
-
-
-def _text(claim: Any) -> str | None:
-    return claim if isinstance(claim, str) else None
 
 
 class AccessTokens:
@@ -150,7 +138,7 @@ class AccessTokens:
             return known
         jws = self.parse(text)
         self.require_signature(jws)
-        token = self.token_of(jws)
+        token = self.token_of(jws, text)
         self._known.put(digest, token)
         return token
 
@@ -175,7 +163,7 @@ class AccessTokens:
         except JwsError as error:
             raise RefusedError(_REASONS[error.fault]) from error
 
-    def token_of(self, jws: Jws) -> AccessToken:
+    def token_of(self, jws: Jws, text: str) -> AccessToken:
         """Judge the claims of a token whose signature holds."""
         claims = jws.claims
         if not _is_whole(claims):
@@ -183,13 +171,30 @@ class AccessTokens:
         if claims["iss"] != self._issuer:
             raise RefusedError(Reason.TOKEN_MALFORMED, claim="iss", got=claims["iss"], expected=self._issuer)
         supplier = claims.get("supplier")
+        details = tuple(claims.get("authorization_details", ()))
         return AccessToken(
             claims=claims,
+            hash=hashed(text),
             kid=str(jws.header["kid"]),
+            jti=claims["jti"],
+            client_id=claims["client_id"],
+            resource=claims["aud"],
             scopes=frozenset(claims["scope"].split(" ")),
             agency=claims["consumer"]["ID"],
             supplier=supplier["ID"] if supplier else None,
+            delegation_id=claims.get("delegation_id"),
+            thumbprint=claims["cnf"].get("jkt"),
+            certificate=claims["cnf"].get("x5t#S256"),
+            details=details,
+            purpose=_purpose_of(details),
         )
+
+
+def _purpose_of(details: Sequence[Mapping[str, Any]]) -> Purpose | None:
+    try:
+        return purpose_of(details)
+    except RefusedError as refusal:
+        raise RefusedError(Reason.TOKEN_MALFORMED, claim="authorization_details") from refusal
 
 
 def _is_whole(claims: Mapping[str, Any]) -> bool:
@@ -206,8 +211,12 @@ def _is_whole(claims: Mapping[str, Any]) -> bool:
         and ("supplier" in claims) == ("delegation_id" in claims)
         and ("supplier" not in claims or _is_party(claims["supplier"]))
         and isinstance(claims.get("delegation_id", ""), str)
-        and isinstance(claims.get("authorization_details", []), list)
+        and _are_details(claims.get("authorization_details", []))
     )
+
+
+def _are_details(details: Any) -> bool:
+    return isinstance(details, list) and all(isinstance(detail, dict) for detail in details)
 
 
 def _is_binding(cnf: Any) -> bool:

@@ -43,13 +43,13 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def call_of(request: Request, *, token: str | None = None) -> Call:
+def call_of(request: Request, *, token_hash: str | None = None) -> Call:
     """Describe a call for the judge of proofs."""
     return Call(
         proof=request.headers.get("DPoP"),
         method=request.method,
         path=raw_path(request),
-        token=token,
+        token_hash=token_hash,
     )
 
 

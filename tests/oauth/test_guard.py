@@ -119,6 +119,8 @@ def test_a_token_signed_by_a_clients_key_is_refused(world, intake, shut_out):
         {"consumer": "customs-xa"},
         {"sub": "other"},
         {"supplier": {"authority": "iso6523-actorid-upis", "ID": "x"}},
+        {"authorization_details": ["ipx_purpose"]},
+        {"authorization_details": [{"type": "ipx_purpose", "purpose": 7}]},
     ],
 )
 def test_a_token_of_ours_with_a_claim_missing_or_mistyped_is_refused(world, intake, shut_out, claims):

@@ -12,7 +12,7 @@ from gateway.oauth.dpop import Call, DpopVerifier, is_address
 from gateway.oauth.errors import Reason, RefusedError
 from gateway.oauth.jose import KEY_ALGS, Jws, JwsError, parse, require_header, verify
 from gateway.oauth.nonce import Nonces
-from ipx.encoding import b64url_bytes
+from ipx.encoding import b64url_bytes, hashed
 from ipx.errors import EvidenceError
 from ipx.jws import parse_object
 from ipx.keys import public_key
@@ -107,6 +107,8 @@ RFC_9449_CALL_PROOF = (
     "yJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA"
 )
 
+RFC_9449_TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
+
 
 @pytest.mark.parametrize(
     ("origin", "call"),
@@ -114,7 +116,7 @@ RFC_9449_CALL_PROOF = (
         ("https://server.example.com", Call(RFC_9449_TOKEN_PROOF, "POST", "/token")),
         (
             "https://resource.example.org",
-            Call(RFC_9449_CALL_PROOF, "GET", "/protectedresource", "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"),
+            Call(RFC_9449_CALL_PROOF, "GET", "/protectedresource", hashed(RFC_9449_TOKEN)),
         ),
     ],
     ids=["section 4.1", "section 7.1"],
