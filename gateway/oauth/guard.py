@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import flask
+from werkzeug.local import LocalProxy
 
 from gateway.agencies.register import RegisterMemory, RegisterView
 from gateway.clock import Clock
@@ -105,6 +106,8 @@ class Guard:
             AccessRefusedError: with the status, header and problem document that `views` makes of it.
             StoreUnavailableError: it cannot be known who calls; nothing may be done.
         """
+        if isinstance(request, LocalProxy):  # the call itself: each look through a proxy costs more than the look
+            request = request._get_current_object()  # noqa: SLF001  (its public way)
         wanted = frozenset({scope} if isinstance(scope, str) else scope)
         scheme, text = _credentials(request)
         try:
@@ -189,11 +192,9 @@ def _credentials(request: flask.Request) -> tuple[str, str]:
         if "access_token" in form:
             raise AccessRefusedError(Reason.TOKEN_PLACE)
     header = request.headers.get("Authorization", "")
-    if not _SCHEME.match(header):
-        raise AccessRefusedError(None)
     credentials = _CREDENTIALS.fullmatch(header)
     if credentials is None:
-        raise AccessRefusedError(Reason.TOKEN_MALFORMED)
+        raise AccessRefusedError(Reason.TOKEN_MALFORMED if _SCHEME.match(header) else None)
     return credentials[1].lower(), credentials[2]
 
 
