@@ -7,13 +7,13 @@ is parsed only after the signature holds; `iss` must be the owner of the key.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NoReturn, TypeAlias
 
 from ipx.encoding import b64url, b64url_bytes
 from ipx.errors import FormatError, SignatureError
 from ipx.keys import EVIDENCE_ALGORITHMS, KeyFinder, PublicKey, Role, Signer, TrustedKey
+from ipx.values import value
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -30,7 +30,7 @@ LAST_INSTANT: Final = 253_402_300_799
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verified:
     """What a signature that holds was over, and the key that made it."""
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from ipx.encoding import b64url
 from ipx.errors import FormatError, SignatureError
 from ipx.jwk import P256_BYTES, ed25519_key, p256_key, rsa_key
+from ipx.values import value
 
 Algorithm = Literal["Ed25519", "ES256", "PS256"]
 Role = Literal["requester", "holder", "seal", "gateway"]
@@ -108,7 +109,7 @@ class KeySigner:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrustedKey:
     """A public key, whose it is, for what, and when. `valid_until` and `revoked_at` are exclusive ends."""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from ipx.encoding import b64url_bytes
 from ipx.errors import FormatError, SignatureError
 from ipx.keys import Role, TrustedKey
 from ipx.query import Query
+from ipx.values import value
 
 REQUEST_BYTES = 65_536
 LIFETIME = timedelta(seconds=60)
@@ -29,7 +29,7 @@ AHEAD = timedelta(seconds=5)
 """How far a request's clock may run ahead of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SignedRequest:
     """A request whose signature and form hold."""
 

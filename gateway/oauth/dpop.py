@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -14,6 +13,7 @@ from gateway.oauth.nonce import Nonces
 from gateway.oauth.replay import SeenKey, proof_key
 from ipx.errors import FormatError
 from ipx.keys import PublicKey, public_key
+from ipx.values import value
 
 AGE_SECONDS: Final = 300
 AHEAD_SECONDS: Final = 60
@@ -32,7 +32,7 @@ _REASONS: Final = {
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """The call a proof must be for, as it came in.
 
@@ -48,7 +48,7 @@ class Call:
     token_hash: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proof:
     """A proof that holds, not yet used up."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import flask
 from werkzeug.local import LocalProxy
@@ -21,12 +21,13 @@ from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
 from gateway.oauth.standing import Standing
 from gateway.oauth.tokens import AccessToken, AccessTokens
 from gateway.oauth.transport import TrustedProxies, call_of
+from ipx.values import value
 
 _CREDENTIALS = re.compile(r"(?i:(dpop|bearer)) +([A-Za-z0-9._~+/-]+=*)")
 _SCHEME = re.compile(r"(?i)(dpop|bearer)(?: |$)")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Caller:
     """Who calls, proven.
 

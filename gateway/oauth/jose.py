@@ -6,7 +6,6 @@ bits, members twice, UTF-16, NaN) lets two readers see two documents; the strict
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from ipx.encoding import b64url_bytes
 from ipx.errors import EvidenceError
 from ipx.jws import parse_object
 from ipx.keys import Algorithm, PublicKey
+from ipx.values import value
 
 Claims = Mapping[str, Any]
 """Members of a parsed JSON object: where types end."""
@@ -49,7 +49,7 @@ class JwsError(GatewayError):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Jws:
     """A token taken apart. Its signature has not been looked at."""
 

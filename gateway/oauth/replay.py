@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,11 +14,12 @@ from gateway.db.group_commit import NotTogetherError
 from gateway.db.prepared import Prepared
 from gateway.errors import GatewayError
 from gateway.oauth.models import Seen
+from ipx.values import value
 
 SWEEP_ROWS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SeenKey:
     """One identifier to be used up.
 

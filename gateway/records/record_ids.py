@@ -8,10 +8,11 @@ again and needs no index: the same key always gives the same name, and nobody el
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from ipx.values import value
 
 _AGENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,62}")
 _RECORD_TYPE = re.compile(r"[a-z][a-z0-9_]{1,62}")
@@ -30,7 +31,7 @@ class RecordIdError(ValueError):
     """A text that names no record, or a number that no name can hold. The message never repeats it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordId:
     agency: str
     record_type: str
