@@ -183,7 +183,7 @@ def _credentials(request: flask.Request) -> tuple[str, str]:
     Raises:
         AccessRefusedError: none, more than one, another scheme, or sent in the address or the body.
     """
-    if "access_token" in request.args:
+    if request.query_string and "access_token" in request.args:
         raise AccessRefusedError(Reason.TOKEN_PLACE)
     if request.mimetype == MEDIA_TYPE:
         try:
