@@ -10,6 +10,7 @@ from connectors.breaker import BreakerState
 from connectors.deadline import Deadline
 from connectors.quarantine import Reason
 from connectors.row_filter import Op, RowFilter
+from ipx.values import value
 
 RecordKey = NewType("RecordKey", str)
 """The canonical text of a record's key field (`018222197`), as the source's mapping makes it."""
@@ -55,7 +56,7 @@ class Signature:
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """A record as its source carries it.
 

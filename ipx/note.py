@@ -23,6 +23,7 @@ from ipx.errors import NoteError
 from ipx.jws import CLOCK_SKEW_SECONDS
 from ipx.merkle import HASH_BYTES
 from ipx.notekey import COSIGNATURE, SIGNATURE, SIGNATURE_TYPES, NoteKey, NoteSigner, decoded, is_name
+from ipx.values import value
 
 __all__ = [
     "COSIGNATURE",
@@ -61,7 +62,7 @@ class Opened:
     """The signature line of each; where one key signed more than once, the one with the earliest time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Checkpoint:
     """The head of a log: whose, how many entries, and the root over them."""
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from ipx.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Leaf:
     """One entry to be logged. `step_id` says of what, and makes sure that it is logged once."""
 
@@ -22,7 +24,7 @@ class Leaf:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Logged:
     """Where a leaf stands, committed and published: what a receipt's reader needs to check that it is logged."""
 

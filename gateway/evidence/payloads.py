@@ -4,7 +4,7 @@ That key is wrapped by one of its retention class: destroying this erases all ex
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.evidence.errors import PayloadError
 from gateway.keywrap import KeyWrap
+from ipx.values import value
 
 KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
@@ -20,7 +21,7 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayloadCipher:
     """Encrypts and opens the named objects of one exchange (AES-256-GCM; NIST SP 800-38D).
 

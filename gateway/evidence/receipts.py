@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -15,11 +15,12 @@ from ipx.encoding import b64url
 from ipx.jws import Json
 from ipx.keys import Signer
 from ipx.sdjwt import digest
+from ipx.values import value
 
 NOTHING_RELEASED: Final = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ending:
     """What a receipt states. `presentation` and `sealed_by` go with the outcome `released` only."""
 
@@ -50,7 +51,7 @@ class Ending:
     """Members that only receipts of some kind have: of an approval, of a query. They change none of the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     token: str
     salt: bytes

@@ -16,12 +16,13 @@ from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf
 from gateway.evidence.queue_thread import QueueThread
 from gateway.settled import Settled
+from ipx.values import value
 
 UNAVAILABLE: Final = (LogUnavailableError, StoreUnavailableError, DBAPIError)
 """What a database raises that cannot be reached or written now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Commit:
     """One committed leaf, with the tree in which it is proved."""
 

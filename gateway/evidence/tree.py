@@ -1,7 +1,6 @@
 """The Merkle tree as it stands in the database: locked head, tiles, entries; every statement that touches them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -15,6 +14,7 @@ from gateway.evidence.shard import Shard, read_shards
 from ipx.errors import ProofError
 from ipx.merkle import EMPTY_ROOT, HASH_BYTES, inclusion_proof, leaf_hash, root, verify_inclusion
 from ipx.tiles import MAX_ENTRY_BYTES
+from ipx.values import value
 
 LOCK_SECONDS: Final = 10
 
@@ -41,7 +41,7 @@ _CREATE_HEAD = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     size: int
     root: bytes

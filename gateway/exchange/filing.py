@@ -1,7 +1,6 @@
 """Filing a request: the committed row of an exchange, before anybody is asked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
@@ -14,6 +13,7 @@ from gateway.exchange.errors import JtiReusedError
 from gateway.exchange.models import Exchange, ExchangePayload
 from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
+from ipx.values import value
 
 _EXCHANGE = cast("Table", Exchange.__table__)
 _FILED = (
@@ -68,7 +68,7 @@ def find(connection: Connection, client_id: str, jti: str) -> Known | None:
     return None if row is None else Known(*row)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Filing(Joint[Known | None]):
     """One request to be filed, with the proofs that are used up with it. Gives the exchange that is there already."""
 

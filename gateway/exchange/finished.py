@@ -27,6 +27,7 @@ from gateway.exchange.stored_answer import (
     read_answer,
     read_pending,
 )
+from ipx.values import value
 
 REQUEST: Final = "request"
 
@@ -43,7 +44,7 @@ class FirstStep:
     logged: Logged
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finished:
     """An exchange that has an outcome, with all that its answer is made of."""
 

@@ -1,7 +1,7 @@
 """Writing how an exchange ended: what its row and its payloads get in the transaction of its log entry."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, cast
 
 from sqlalchemy import JSON, Connection, String, Table, bindparam, or_, select, text, update
@@ -17,6 +17,7 @@ from gateway.exchange.filing import INSERT_PAYLOAD
 from gateway.exchange.large_records import LARGE_BYTES
 from gateway.exchange.models import Exchange
 from gateway.exchange.steps import Stopwatch
+from ipx.values import value
 
 _EXCHANGE = cast("Table", Exchange.__table__)
 _NEW: Final = (
@@ -56,7 +57,7 @@ _FINISH_EACH = Prepared(
 """`_FINISH` for several exchanges, in SQLite's words."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finish(Joint[None]):
     """How one exchange ended.
 

@@ -36,6 +36,7 @@ from gateway.records.record_ids import (
     record_id,
     seal_local,
 )
+from ipx.values import value
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class SourceRef:
     jurisdiction: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeldRecord:
     """A record as the holder's system gave it, mapped and validated."""
 

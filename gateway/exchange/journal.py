@@ -1,7 +1,6 @@
 """The exchange table as a journal: opened before the holder is called, closed in the transaction of the log entry."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -35,9 +34,10 @@ from gateway.governance.books import BookInForce, PolicyBooks
 from gateway.oauth.guard import Caller
 from gateway.oauth.replay import ReplayStore
 from ipx.ids import uuid7
+from ipx.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Filed:
     """An exchange that is open: filed, and without an outcome yet."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ipx.values import value
+
 Stage = Literal["policy", "holder", "verify", "sign", "log"]
 
 NO_INFORMATION = "no_information"
@@ -14,7 +16,7 @@ RECALLED = "record_recalled"
 """The holder called the record back while it was being asked for: whoever asks again gets what is true then."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Withheld:
     """A field group that was asked for and is not in the answer."""
 
@@ -24,7 +26,7 @@ class Withheld:
     """The policy that decided, `<tier>/<owner>/<id>@<revision>`; None where no policy grants the group."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Released:
     presentation: str
     """The record as an SD-JWT with the released disclosures."""

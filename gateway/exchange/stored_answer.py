@@ -29,13 +29,14 @@ from gateway.exchange.outcomes import (
 )
 from gateway.web.documents import json_bytes
 from ipx.sdjwt import digest
+from ipx.values import value
 
 ANSWER: Final = "answer"
 DISCLOSURES: Final = "disclosures"
 WAITING: Final = "pending"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoredAnswer:
     issuer_jwt: str | None
     """The record before its first `~`; None where nothing was released."""
