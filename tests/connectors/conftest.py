@@ -23,7 +23,9 @@ from connectors.tools import MappingTools
 from gateway.records.codes import code as catalogue_code
 from gateway.records.identifiers import canonical
 from gateway.records.validation import validate
+from tests.connectors import rest_source
 from tests.connectors.mariadb import mariadb_server
+from tests.connectors.stub_server import serving
 
 NUMBERS = {"EM.trademark": r"\d{9}", "US.mark_serial": r"\d{8}", "nice": r"0*([1-9]|[1-3]\d|4[0-5])", "checked": r"\d+"}
 CODES = {"st3": {"EM": "EM", "US": "US", "NO": "NO"}, "state": {"Registered": "registered"}}
@@ -117,6 +119,28 @@ def opened(tools: MappingTools, clock: Callable[[], datetime]) -> Iterator[Calla
     yield make
     for source in sources:
         source.close()
+
+
+@pytest.fixture
+def server():
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def api(server, opened, write_source):
+    """Open the source over the server, with some of its text replaced; every record stands in `/cases/<no>`."""
+
+    def make(*, text=rest_source.SOURCE, answer=None, read="fetch", base=None, secrets=(), **replaced):
+        for old, new in replaced.pop("put", {}).items():
+            assert old in text, old
+            text = text.replace(old, new)
+        if answer is not None:
+            server.answer = answer
+        body = write_source(text.replace("BASE", base or server.base), kind="rest", record_type="admin_case")
+        return opened(body, **dict(secrets), **replaced)
+
+    return make
 
 
 class Holder:

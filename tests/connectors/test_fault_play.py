@@ -6,7 +6,7 @@ from connectors.errors import SourceFileError
 from connectors.fault_play import FAULTS, play, render_played
 from connectors.mapping_packs import shipped
 from connectors.protocol import FailReason
-from tests.connectors.test_rest import OAUTH, SOURCE, XML
+from tests.connectors.rest_source import OAUTH, SOURCE, XML
 
 EXPECTED = {
     "429": "throttled, ask again in 60 s",
