@@ -23,7 +23,7 @@ from connectors.tools import MappingTools
 from gateway.records.codes import code as catalogue_code
 from gateway.records.identifiers import canonical
 from gateway.records.validation import validate
-from tests.connectors import rest_source
+from tests.connectors import deliveries, rest_source
 from tests.connectors.mariadb import mariadb_server
 from tests.connectors.stub_server import serving
 
@@ -139,6 +139,20 @@ def api(server, opened, write_source):
             server.answer = answer
         body = write_source(text.replace("BASE", base or server.base), kind="rest", record_type="admin_case")
         return opened(body, **dict(secrets), **replaced)
+
+    return make
+
+
+@pytest.fixture
+def drop(tmp_path, clock):
+    (tmp_path / "in").mkdir()
+    return deliveries.Drop(tmp_path / "in", clock)
+
+
+@pytest.fixture
+def xml(opened, drop, write_source):
+    def make(reach="", **more):
+        return opened(write_source(deliveries.XML % reach), HERE=str(drop.path), **more)
 
     return make
 
