@@ -23,7 +23,7 @@ from connectors.tools import MappingTools
 from gateway.records.codes import code as catalogue_code
 from gateway.records.identifiers import canonical
 from gateway.records.validation import validate
-from tests.connectors import deliveries, rest_source
+from tests.connectors import deliveries, detentions, rest_source
 from tests.connectors.mariadb import mariadb_server
 from tests.connectors.stub_server import serving
 
@@ -230,6 +230,20 @@ def _mariadb_holder(server: sa.URL) -> Iterator[Holder]:
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
     admin.dispose()
+
+
+@pytest.fixture
+def customs(holder, opened, write_source):
+    """Make the tables with these rows in them, and open the source with the account that reads."""
+
+    def make(*statements, text=detentions.SOURCE, **replaced):
+        holder.run(*detentions.TABLES, *statements)
+        for old, new in replaced.items():
+            assert old in text
+            text = text.replace(old, new)
+        return opened(write_source(text, kind="sql", record_type="detention"), DSN=holder.reader)
+
+    return make
 
 
 JUDGED_ON = date(2026, 11, 25)

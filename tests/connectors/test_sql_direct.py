@@ -10,7 +10,7 @@ from connectors.deadline import Deadline
 from connectors.kinds.sql_direct import DirectReading
 from connectors.kinds.sql_rows import ChildRows
 from connectors.protocol import Absent, Failed, FailReason, Found, RecordKey
-from tests.connectors.test_sql import SOURCE, TABLES, detention, line
+from tests.connectors.detentions import SOURCE, TABLES, detention, line
 
 D1 = RecordKey("D-1")
 

@@ -11,7 +11,7 @@ from connectors.kinds import sql_account
 from connectors.mapping import Mapped
 from connectors.protocol import Absent, Failed, FailReason, RecordKey
 from connectors.row_filter import Compare, Op
-from tests.connectors.test_sql import SOURCE, TABLES, detention, line
+from tests.connectors.detentions import SOURCE, TABLES, detention, line
 
 D1 = RecordKey("D-1")
 
