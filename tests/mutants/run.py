@@ -47,7 +47,10 @@ NEAR = {
     "notekey": ["note"],
     "storedzip": ["bundle"],
 }
-"""Files of tests that are tried first where none has the module's own name."""
+"""Subjects of tests that are tried first where none has the module's own name.
+
+The tests of a subject stand in `test_<subject>.py` and `test_<subject>_<part of it>.py`.
+"""
 
 Tell = Callable[[Mutant, bool], None]
 
@@ -126,9 +129,14 @@ class _Runner:
 def _paths(mutant: Mutant, called: dict[Path, frozenset[str]]) -> list[Path]:
     """Give the files of tests that call the mutant's function, those most likely to notice first."""
     stem = mutant.module.stem
-    near = [f"test_{name}.py" for name in (stem, *NEAR.get(stem, ()))]
+    near = (stem, *NEAR.get(stem, ()))
     paths = [path for path, names in called.items() if f"{stem} {mutant.where}" in names]
-    return sorted(paths, key=lambda path: (near.index(path.name) if path.name in near else len(near), path.name))
+    return sorted(paths, key=lambda path: (_distance(path, near), path.name))
+
+
+def _distance(path: Path, near: Sequence[str]) -> int:
+    """Give the place of a file's subject among those, their number where it is none of them."""
+    return next((at for at, name in enumerate(near) if f"{path.stem}_".startswith(f"test_{name}_")), len(near))
 
 
 def _functions_called(session: pytest.Session, items: list[pytest.Item]) -> frozenset[str] | None:
