@@ -16,7 +16,7 @@ from ipx.ids import uuid7
 from ipx.keys import KeyRing, KeySigner, TrustedKey, generate_signer
 from tests.bench import figures
 from tests.bench.figures import say
-from tests.ipx.conftest import NOW, World
+from tests.ipx.world import NOW, World
 
 REQUEST_TYP, RECORD_TYP = "ipx-request+jwt", "ipx-record+sd-jwt"
 DOCUMENT = os.urandom(4096)

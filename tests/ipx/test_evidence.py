@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ipx import bundle, evidence
 from ipx.errors import BindingError, EvidenceError, FormatError
 from ipx.jws import parse_json
-from tests.ipx.conftest import sha256 as hashed
+from tests.ipx.world import sha256 as hashed
 
 same_world = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 

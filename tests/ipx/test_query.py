@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipx import bundle, sdjwt
-from ipx.errors import BindingError, EvidenceError, FormatError
+from ipx.errors import BindingError, FormatError
 from ipx.query import Query
-from tests.ipx.conftest import ABSENT, SECOND, changed, sha256
+from tests.ipx.world import ABSENT, SECOND, changed, sha256
 
 TYPE = "urn:ipx:ipo-xa:trademark:"
 QUERY = {"record_type": "trademark", "where": {"mark_status": "registered"}, "limit": 3}
@@ -167,16 +167,6 @@ def several(world):
 @pytest.fixture
 def judge(world, now, several):
     return lambda *arguments, **damage: bundle.verify_members(several(*arguments, **damage), world.trust(), now=now)
-
-
-@pytest.fixture
-def refuses(judge):
-    def refused(error, reason, *arguments, **damage):
-        with pytest.raises(EvidenceError, match=reason) as caught:
-            judge(*arguments, **damage)
-        assert type(caught.value) is error
-
-    return refused
 
 
 def test_several_records_hold_and_are_told_in_plain_words(judge):
