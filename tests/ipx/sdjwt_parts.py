@@ -2,13 +2,13 @@
 
 import json
 import secrets
-from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
 from ipx import sdjwt
 from ipx.encoding import b64url
 from ipx.keys import KeyRing, TrustedKey, generate_signer
+from tests.ipx.world import NOW
 
 TYP = "ipx-record+sd-jwt"
 HOLDER = generate_signer()
@@ -16,7 +16,6 @@ STRANGER = generate_signer()
 HARDWARE = generate_signer("ES256")
 KEYS = KeyRing([TrustedKey("holder", signer.kid, "ipo-xa", signer.public) for signer in (HOLDER, HARDWARE)])
 ROLES = frozenset({"holder", "seal"})
-NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 ENVELOPE = {
     "iss": "ipo-xa",
     "sub": "urn:ipx:ipo-xa:trademark:2019-0042",

@@ -18,7 +18,6 @@ from tests.ipx.sdjwt_parts import (
     KEYS,
     NAMED,
     NAMED_DIGEST,
-    NOW,
     PARENT,
     PARENT_DIGEST,
     SD,
@@ -32,6 +31,7 @@ from tests.ipx.sdjwt_parts import (
     signed,
     verify,
 )
+from tests.ipx.world import NOW
 
 
 @pytest.mark.parametrize("claim", sorted(sdjwt.CLEAR_CLAIMS))
