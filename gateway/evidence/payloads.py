@@ -19,6 +19,8 @@ KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
+_COPIED_BYTES: Final = 16 << 10
+"""Up to so many, a copy costs less than the care to avoid it."""
 
 
 @value
@@ -33,15 +35,18 @@ class PayloadCipher:
     wrapped_key: bytes
     class_key: str | None
     """To be stored in the exchange's row, both."""
-    _key: bytes = field(repr=False)
+    _aead: AESGCM = field(repr=False)
+    """Under the exchange's key: made once, for to make it costs as much as to encrypt with it."""
 
     def encrypt(self, name: str, data: bytes) -> bytes | bytearray:
         nonce = os.urandom(_NONCE_BYTES)
-        head = _VERSION + nonce
+        head, context = _VERSION + nonce, self._context(name)
+        if len(data) <= _COPIED_BYTES:
+            return head + self._aead.encrypt(nonce, data, context)
         sealed = bytearray(len(head) + len(data) + _TAG_BYTES)
         sealed[: len(head)] = head
         with memoryview(sealed) as whole:  # encrypted in its place: an answer may have 15 MiB
-            AESGCM(self._key).encrypt_into(nonce, data, self._context(name), whole[len(head) :])
+            self._aead.encrypt_into(nonce, data, context, whole[len(head) :])
         return sealed
 
     def decrypt(self, name: str, sealed: bytes | bytearray) -> bytes:
@@ -54,7 +59,7 @@ class PayloadCipher:
         try:
             if sealed[:1] != _VERSION:
                 raise PayloadError(f"the object {name} of exchange {self.exchange_id} is of an unknown version")
-            return AESGCM(self._key).decrypt(nonce, ciphertext, self._context(name))
+            return self._aead.decrypt(nonce, ciphertext, self._context(name))
         except (InvalidTag, ValueError) as error:
             raise PayloadError(f"the object {name} of exchange {self.exchange_id} does not open") from error
 
@@ -70,13 +75,13 @@ class Payloads:
 
     def new(self, exchange_id: str, class_key: ClassKey) -> PayloadCipher:
         """Make the key of a new exchange, wrapped by that of its retention class."""
-        key = AESGCM.generate_key(KEY_BYTES * 8)
-        return PayloadCipher(exchange_id, class_key.wrap.wrap(key, _context(exchange_id)), class_key.id, key)
+        key = os.urandom(KEY_BYTES)
+        return PayloadCipher(exchange_id, class_key.wrap.wrap(key, _context(exchange_id)), class_key.id, AESGCM(key))
 
     def apart(self, object_id: str) -> PayloadCipher:
         """Make the key of what belongs to no retention class, wrapped by the key-encryption key itself."""
-        key = AESGCM.generate_key(KEY_BYTES * 8)
-        return PayloadCipher(object_id, self._wrap.wrap(key, _context(object_id)), None, key)
+        key = os.urandom(KEY_BYTES)
+        return PayloadCipher(object_id, self._wrap.wrap(key, _context(object_id)), None, AESGCM(key))
 
     def of(self, exchange_id: str, wrapped_key: bytes, class_key: str | None) -> PayloadCipher:
         """Take the key of an exchange from its row.
@@ -92,7 +97,8 @@ class Payloads:
             gateway.keywrap.KeyWrapError: it belongs to another exchange, or was changed.
         """
         wrap = self._wrap if class_key is None else self._class_keys.get(class_key).wrap
-        return PayloadCipher(exchange_id, wrapped_key, class_key, wrap.unwrap(wrapped_key, _context(exchange_id)))
+        key = wrap.unwrap(wrapped_key, _context(exchange_id))
+        return PayloadCipher(exchange_id, wrapped_key, class_key, AESGCM(key))
 
 
 def _context(exchange_id: str) -> str:

@@ -1,6 +1,7 @@
 """What an exchange carried, at rest."""
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete
 
 from gateway.evidence.class_keys import ClassKeys
@@ -42,7 +43,20 @@ def test_a_row_of_before_there_were_keys_of_classes_still_opens(payloads, key_wr
     key = bytes(range(32))
     wrapped = key_wrap.wrap(key, f"payload-key:{ONE}")
 
-    assert payloads.of(ONE, wrapped, None)._key == key
+    nonce = bytes(12)
+    sealed = b"\x01" + nonce + AESGCM(key).encrypt(nonce, b"eyJ...", f"{ONE}request".encode())
+
+    assert payloads.of(ONE, wrapped, None).decrypt("request", sealed) == b"eyJ..."
+
+
+@pytest.mark.parametrize("size", [0, 1, 16 << 10, (16 << 10) + 1])
+def test_a_payload_of_any_size_opens(payloads, key, size):
+    made = payloads.new(ONE, key)
+
+    sealed = made.encrypt("answer", bytes(size))
+
+    assert len(sealed) == 1 + 12 + size + 16
+    assert made.decrypt("answer", sealed) == bytes(size)
 
 
 def test_the_same_payload_is_never_encrypted_alike(payloads, key):
@@ -83,8 +97,9 @@ def test_a_key_opens_for_its_own_exchange_under_its_own_wrapping_only(payloads, 
 
 def test_keys_do_not_show_in_messages(payloads, key):
     made = payloads.new(ONE, key)
+    opened = key.wrap.unwrap(made.wrapped_key, f"payload-key:{ONE}")
 
-    assert made._key not in repr(made).encode("latin-1", "replace")
+    assert opened not in repr(made).encode("latin-1", "replace")
     assert "_key=" not in repr(made).replace("wrapped_key=", "").replace("class_key=", "")
 
 

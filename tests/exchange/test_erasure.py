@@ -240,7 +240,8 @@ def test_rows_of_before_keys_of_classes_open_and_can_be_erased(gateway):
         exchange = each.evidence.exchange
         with services.database.write() as session:
             row = session.get_one(Exchange, exchange)
-            key = services.journal._payloads.of(exchange, row.wrapped_key, row.class_key)._key
+            class_key = services.journal._class_keys.get(row.class_key)
+            key = class_key.wrap.unwrap(row.wrapped_key, f"payload-key:{exchange}")
             row.wrapped_key = services.journal._payloads._wrap.wrap(key, f"payload-key:{exchange}")
             row.class_key = None
             cipher = services.journal._payloads.of(exchange, row.wrapped_key, None)
