@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ipx import jws
@@ -270,6 +270,15 @@ JSON = st.recursive(
 @given(JSON)
 def test_json_reads_back_as_written(value):
     assert jws.parse_json(jws.dump_json(value)) == value
+
+
+@given(JSON | st.floats(allow_nan=False, allow_infinity=False))
+@example([1e-4, 9.999e-5, 1e16, 9999999999999998.0, 0.0, -0.0, 0.1, 123.456, 5e-324])
+@example({"a": 1 << 64, "b": -(1 << 63), "c": (1 << 64) - 1, "d": '\x00\x1f\x7f\u2028"\\/é'})
+def test_json_is_written_in_one_way_whatever_writes_it(value):
+    standard = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    assert jws.dump_json(value) == standard.encode()
 
 
 @given(st.binary() | st.text().map(str.encode))
