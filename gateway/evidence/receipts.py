@@ -9,7 +9,7 @@ from typing import Final, Literal
 from gateway.clock import Clock
 from gateway.evidence.signers import require_ready
 from ipx import jws
-from ipx.commitment import SALT_BYTES, Outcome, commitment, entry
+from ipx.commitment import SALT_BYTES, Outcome, entry, receipt_commitment
 from ipx.documents import RECEIPT_TYP
 from ipx.encoding import b64url
 from ipx.jws import Json
@@ -33,7 +33,7 @@ class Ending:
     presentation: str = NOTHING_RELEASED
     """The record as handed over: `<issuer JWT>~<disclosure>~…~`; several records on lines of their own."""
     disclosed: Sequence[str] | None = None
-    """Digests of the presentation's disclosures, sorted, where the caller knows them; None: they are made here."""
+    """Digests of one record's disclosures, sorted, where the caller knows them; None: they are made here."""
     stage: str | None = None
     reason: str | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Receipt:
 
 def receipt_hash(token: str) -> str:
     """Name a document by its bytes as carried: unpadded base64url SHA-256."""
-    return b64url(sha256(token.encode("ascii")).digest())
+    return b64url(_sha256(token))
 
 
 class Receipts:
@@ -117,15 +117,16 @@ class Receipts:
         is_released = ending.outcome == "released"
         if is_released != bool(ending.presentation) or is_released != (ending.sealed_by is not None):
             raise ValueError(f"outcome {ending.outcome} with sealed_by {ending.sealed_by}")
-        issuer_jwt, disclosures = _parted(ending.presentation)
+        issuer_jwt, disclosed = _parted(ending.presentation, ending.disclosed)
         at = int(self._clock().timestamp())
+        req_hash, rec_hash = _sha256(ending.request), _sha256(issuer_jwt)
         payload: dict[str, Json] = {
             "iss": self._issuer,
             "jti": ending.exchange_id,
             "iat": at,
-            "req_hash": receipt_hash(ending.request),
-            "rec_hash": receipt_hash(issuer_jwt),
-            "disclosed": [*(sorted(map(digest, disclosures)) if ending.disclosed is None else ending.disclosed)],
+            "req_hash": b64url(req_hash),
+            "rec_hash": b64url(rec_hash),
+            "disclosed": [*disclosed],
             "holder": ending.holder,
             "sealed_by": ending.sealed_by,
             "outcome": ending.outcome,
@@ -147,10 +148,19 @@ class Receipts:
             {name: value for name, value in payload.items() if value is not None}, self._signer, typ=RECEIPT_TYP
         )
         salt = self._salt()
-        return Receipt(token, salt, entry(commitment(salt, ending.request, issuer_jwt, token), ending.outcome, at))
+        return Receipt(token, salt, entry(receipt_commitment(salt, req_hash, rec_hash, token), ending.outcome, at))
 
 
-def _parted(presentation: str) -> tuple[str, list[str]]:
-    """Part signed records from their disclosures; of several, the signed parts stand on lines, as they are hashed."""
+def _sha256(document: str) -> bytes:
+    return sha256(document.encode("ascii")).digest()
+
+
+def _parted(presentation: str, disclosed: Sequence[str] | None) -> tuple[str, Sequence[str]]:
+    """Part signed records from their disclosures, and give the digests of these.
+
+    Of several records, the signed parts stand on lines, as they are hashed.
+    """
+    if disclosed is not None:
+        return presentation.partition("~")[0], disclosed
     lines = [line.split("~") for line in presentation.split("\n")]
-    return "\n".join(line[0] for line in lines), [disclosure for line in lines for disclosure in line[1:-1]]
+    return "\n".join(line[0] for line in lines), sorted(digest(each) for line in lines for each in line[1:-1])

@@ -28,8 +28,12 @@ class Withheld:
 
 @value
 class Released:
-    presentation: str
-    """The record as an SD-JWT with the released disclosures."""
+    issuer_jwt: str
+    """The record's signed part: an SD-JWT before its first `~`."""
+    disclosures: tuple[str, ...]
+    """Those that are released."""
+    disclosed: tuple[str, ...]
+    """Their digests, in order."""
     sealed_by: Literal["holder", "gateway"]
     withheld: tuple[Withheld, ...]
     obligations: Mapping[str, Any]
@@ -37,8 +41,11 @@ class Released:
     """What the policy engine was asked, exactly; kept encrypted for replay."""
     approvals: tuple[str, ...] = ()
     """Granted by officers of the holder, and facts of the decision."""
-    disclosed: tuple[str, ...] | None = None
-    """Digests of the released disclosures, in order, where they were known; None: they are to be made."""
+
+    @property
+    def presentation(self) -> str:
+        """The record as an SD-JWT with the released disclosures."""
+        return "~".join((self.issuer_jwt, *self.disclosures, ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Release
         return Denied(TOO_FEW_ROWS, ordered, snapshot)
     if not groups:
         return Denied("nothing_disclosed", ordered, snapshot)
-    presentation, disclosed = sealed.presented(groups)
+    disclosures, disclosed = sealed.presented(groups)
     return Released(
-        presentation=presentation,
+        issuer_jwt=sealed.issued.jwt,
+        disclosures=disclosures,
         disclosed=disclosed,
         sealed_by=sealed.sealed_by,
         withheld=ordered,

@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 REMEMBERED_CHARACTERS: Final = 64 << 10
 REMEMBERED_SETS: Final = 8
 
+Presented = tuple[tuple[str, ...], tuple[str, ...]]
+"""Of a redacted record: the disclosures that are left, and their digests, sorted."""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedRecord:
@@ -40,19 +43,17 @@ class SealedRecord:
     facts: Mapping[str, Fact]
     closed: Mapping[str, str]
     """Groups that act as sealed here, with the state that closes them: no policy opens them."""
-    _presented: dict[frozenset[str], tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+    _presented: dict[frozenset[str], Presented] = field(default_factory=dict, compare=False)
 
-    def presented(self, groups: frozenset[str]) -> tuple[str, tuple[str, ...]]:
-        """Give the record redacted to these groups, and the digests of what is disclosed of it, sorted.
-
-        A small record is kept as it was redacted for the last few sets of groups: many ask alike.
-        """
+    def presented(self, groups: frozenset[str]) -> Presented:
+        """Redact the record to these groups; of a small one the last few are kept, for many ask alike."""
         known = self._presented.get(groups)
         if known is None:
             fields, hidden = self.record.record_type.fields, self.issued.disclosures
             paths = [path for path in hidden if len(path) == 1 and fields.get(str(path[0])) in groups]
             presentation = redact(self.issued, paths)
-            known = presentation, tuple(sorted(map(digest, presentation.split("~")[1:-1])))
+            disclosures = tuple(presentation.split("~")[1:-1])
+            known = disclosures, tuple(sorted(map(digest, disclosures)))
             if len(presentation) <= REMEMBERED_CHARACTERS and len(self._presented) < REMEMBERED_SETS:
                 self._presented[groups] = known
         return known

@@ -138,8 +138,7 @@ def answer_of(outcome: Outcome) -> StoredAnswer:
         )
     if not isinstance(outcome, Released):
         return StoredAnswer(None, (), None, {}, rows)
-    issuer_jwt, *disclosures = outcome.presentation.split("~")[:-1]
-    return StoredAnswer(issuer_jwt, tuple(disclosures), outcome.sealed_by, outcome.obligations, rows)
+    return StoredAnswer(outcome.issuer_jwt, outcome.disclosures, outcome.sealed_by, outcome.obligations, rows)
 
 
 def read_answer(objects: Mapping[str, bytes]) -> StoredAnswer:
