@@ -12,12 +12,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from policies.book import PolicyBook
-from policies.question import CaseReference, Fact, Question, Representation
+from policies.question import CaseReference, Fact, Question, Record, Representation
 from policies.schema import Attribute, Catalogue
 from policies.sets import BookError
 
 _RECORD: Final = "resource"
 _CONTEXT: Final = "context"
+
+PLACES_MAX: Final = 16
+"""For how many books and sets of read facts one record keeps what is read of it."""
 
 
 def likeness(book: PolicyBook, question: Question) -> Hashable | None:
@@ -28,7 +31,7 @@ def likeness(book: PolicyBook, question: Question) -> Hashable | None:
         reads = book.reads(question.holder.code, question.asking.code, question.record_type)
     except BookError:
         return None
-    about = _about_record(book.catalogue, question, reads)
+    about = () if question.record is None else _about(book, question, question.record, reads)
     context = _context(book.catalogue, question, reads)
     if about is None or context is None:
         return None
@@ -72,12 +75,21 @@ def _context(catalogue: Catalogue, question: Question, reads: frozenset[str]) ->
     )
 
 
-def _about_record(catalogue: Catalogue, question: Question, reads: frozenset[str]) -> Hashable | None:
-    record = question.record
-    if record is None:
-        return ()
+def _about(book: PolicyBook, question: Question, record: Record, reads: frozenset[str]) -> Hashable | None:
+    """Give the read facts of the record; found once for those that read alike."""
+    place = (book.digest, question.holder.code, reads)
+    found: Hashable | None = record.beside.get(place, place)
+    if found is place:
+        found = _about_record(book.catalogue, question.holder.code, record, reads)
+        if len(record.beside) >= PLACES_MAX:
+            record.beside.clear()
+        record.beside[place] = found
+    return found
+
+
+def _about_record(catalogue: Catalogue, holder: str, record: Record, reads: frozenset[str]) -> Hashable | None:
     facts = record.facts
-    if not _is_text(record.digest) or not record.digest or facts.get("holder") != question.holder.code:
+    if not _is_text(record.digest) or not record.digest or facts.get("holder") != holder:
         return None
     reads_all = _RECORD in reads
     known = 0

@@ -8,7 +8,7 @@ never stands in their sets.
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,9 @@ from policies.sets import BookError, OwnedSet, Place, Texts, compile_sets, sha25
 from policies.slices import Keeper, Side, Slice, Slices
 
 __all__ = ["BookError", "PolicyBook", "Slice", "compile_book", "validity"]
+
+READS_MAX = 4096
+"""Of how many pairs of agencies and types a book remembers what their policies read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class PolicyBook:
     holders: Mapping[str, Slices]
     egress: Mapping[str, Slices]
     keeper: Keeper
+    _reads: dict[tuple[str, str, str], frozenset[str]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def knows(self, record_type: str) -> bool:
         return self.catalogue.record_type(record_type) is not None
@@ -56,6 +62,16 @@ class PolicyBook:
 
     def reads(self, holder: str, asking: str, record_type: str) -> frozenset[str]:
         """Name what the policies of both sides read, as `CompiledPolicy.reads`. Raises as `holder_slice` does."""
+        place = (holder, asking, record_type)
+        known = self._reads.get(place)
+        if known is None:
+            known = self._read(holder, asking, record_type)
+            if len(self._reads) >= READS_MAX:
+                self._reads.clear()
+            self._reads[place] = known
+        return known
+
+    def _read(self, holder: str, asking: str, record_type: str) -> frozenset[str]:
         egress = self.egress_slice(asking, record_type)
         own = self.holder_slice(holder, record_type).reads
         return own if egress is None or egress.reads <= own else own | egress.reads

@@ -4,9 +4,10 @@ Every fact in it comes from a verified register or the gateway's clock, never fr
 `groups`, `purpose` and `legal_basis` are the requester's words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 Fact = bool | str | datetime | frozenset[str]
 
@@ -40,6 +41,8 @@ class Record:
     digest: str
     facts: Mapping[str, Fact]
     sealed_groups: Mapping[str, str] = field(default_factory=dict)
+    beside: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """A place for what is derived from it, of a few books: it is asked about again, and forgotten with this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from policies.alike import likeness, without_record
 from policies.book import PolicyBook
 from policies.decision import Denial, Release
-from policies.engine import decide_early, decide_many, named_approvals
+from policies.engine import decide, decide_early, decide_many, named_approvals
 from policies.question import Question
 from policies.rows import RowFilter
 
@@ -45,7 +45,12 @@ class RememberedBook:
 
     def decide(self, question: Question) -> Release | Denial:
         """Decide, as `policies.engine.decide`."""
-        return self.decide_many([question])[0]
+        key = None if question.record is None else likeness(self.book, question)
+        known = self._decided.get(key) if key is not None else None
+        if known is None:
+            known = decide(self.book, question)
+            _keep(self._decided, key, known)
+        return known
 
     def decide_many(self, questions: Sequence[Question]) -> list[Release | Denial]:
         """Decide, as `policies.engine.decide_many`; of those that are alike only one is asked."""

@@ -26,7 +26,7 @@ from gateway.oauth.guard import Caller
 from gateway.web.documents import json_bytes
 from policies.documents import context as context_of
 from policies.documents import entities as entities_of
-from policies.engine import Agency, Client, Delegation, Question, Record, Representation
+from policies.engine import Agency, Client, Delegation, Question, Representation
 from policies.schema import Catalogue
 
 ASSURANCE = 2
@@ -188,7 +188,7 @@ class Questions:
             if isinstance(found, Unavailable):
                 return found
             representing = found
-        return replace(question, record=Record(sealed.digest, sealed.facts, sealed.closed), representing=representing)
+        return replace(question, record=sealed.known, representing=representing)
 
     def snapshot(self, question: Question) -> bytes:
         """Write down what was asked, exactly, for replay.

@@ -21,6 +21,7 @@ from gateway.records.signed_record import read_record
 from gateway.records.states import raised
 from ipx.errors import EvidenceError
 from ipx.sdjwt import MAX_BYTES, Issued, Presentation, digest, redact
+from policies.engine import Record as KnownRecord
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +39,18 @@ class SealedRecord:
     record: Record
     issued: Issued | Presentation
     sealed_by: Literal["holder", "gateway"]
-    digest: str
-    """Of the holder's bytes and everything that made a record of them, hexadecimal; policies know the record by it."""
-    facts: Mapping[str, Fact]
-    closed: Mapping[str, str]
-    """Groups that act as sealed here, with the state that closes them: no policy opens them."""
+    known: KnownRecord
+    """The record as policies know it, with the groups that its states close."""
     _presented: dict[frozenset[str], Presented] = field(default_factory=dict, compare=False)
+
+    @property
+    def digest(self) -> str:
+        """Of the holder's bytes and everything that made a record of them, hexadecimal."""
+        return self.known.digest
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        return self.known.facts
 
     def presented(self, groups: frozenset[str]) -> Presented:
         """Redact the record to these groups; of a small one the last few are kept, for many ask alike."""
@@ -94,13 +101,15 @@ class RecordSeals:
             record=record,
             issued=issued,
             sealed_by=record.envelope.sealed_by,
-            digest=digest.hex(),
-            facts=facts(record, on=today, party_keys=self._party_keys),
-            closed={
-                group: state.state
-                for group, state in raised(record, on=today).items()
-                if state.classification == "sealed"
-            },
+            known=KnownRecord(
+                digest.hex(),
+                facts(record, on=today, party_keys=self._party_keys),
+                {
+                    group: state.state
+                    for group, state in raised(record, on=today).items()
+                    if state.classification == "sealed"
+                },
+            ),
         )
 
     def _issued(self, held: HeldRecord, digest: bytes) -> tuple[Record, Issued | Presentation]:

@@ -27,7 +27,7 @@ from gateway.governance.books import PolicyBooks
 from gateway.records.record_ids import RecordId, RecordIdError, parse_record_id
 from ipx import jws
 from ipx.encoding import b64url_bytes
-from policies.engine import Agency, Client, Explanation, PolicyBook, Question, Record, Release, decide, explain
+from policies.engine import Agency, Client, Explanation, PolicyBook, Question, Release, decide, explain
 from policies.explain_early import explain_early
 from policies.matrix import ASSURANCE, Asked, Matrix, record_rights
 from policies.obligations import Obligations
@@ -149,7 +149,7 @@ class Sight:
         asked = _question(registered[agency], registered[name.agency], source, purpose, self._questions, granted)
         whole = self._questions.about(asked, sealed, Deadline.within(HOLDER_SECONDS))
         if isinstance(whole, Unavailable):
-            whole = replace(asked, record=Record(sealed.digest, sealed.facts, sealed.closed))
+            whole = replace(asked, record=sealed.known)
         self._note(actor, record, {"agency": agency, "purpose": purpose})
         return _explained(self._books.newest().book, whole)
 
@@ -178,7 +178,7 @@ class Sight:
             registered[name.agency],
             source.name,
             name.record_type,
-            Record(sealed.digest, sealed.facts, sealed.closed),
+            sealed.known,
             columns,
             self._questions.moment(),
         )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policies.alike import likeness
+from policies.alike import PLACES_MAX, likeness
 from policies.compiled import compile_policy
 from policies.engine import decide, decide_early
 from policies.reference import PolicyText
@@ -152,3 +152,24 @@ def test_a_scope_over_one_record_reads_the_record(world):
     text = world.policy("holder", "ipo-xa", "one", cedar)
 
     assert compile_policy(world.catalogue, PolicyText(text.ref, cedar)).reads == {"resource"}
+
+
+def test_what_is_kept_of_a_record_is_of_one_book_and_one_holder(world):
+    one = world.question("customs-xa", "ipo-xa", "trademark", "border_enforcement")
+    other = replace(one, record=replace(one.record, facts={**one.record.facts, "notified": True}))
+    reads_it = world.permit(["trademark.goods"], "Trademark", "resource.notified")
+    book = world.book(world.policy("holder", "ipo-xa", "reader", reads_it, BASIS))
+    elsewhere = replace(one, holder=replace(one.holder, code="ipo-xb"))
+
+    assert likeness(world.shipped, one) == likeness(world.shipped, other)
+    assert likeness(book, one) != likeness(book, other)
+    assert likeness(world.shipped, elsewhere) is None
+    assert likeness(world.shipped, one) == likeness(world.shipped, replace(one))
+
+
+def test_a_record_keeps_little_of_many_books(world):
+    one = world.question("customs-xa", "ipo-xa", "trademark", "border_enforcement")
+    books = [replace(world.shipped, digest=f"{number}") for number in range(40)]
+
+    assert len({likeness(book, one) for book in books}) == 1
+    assert len(one.record.beside) <= PLACES_MAX
