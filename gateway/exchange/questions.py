@@ -1,5 +1,6 @@
 """From a request to the question that policies are asked: every fact comes from a register, none from the request."""
 
+import json
 import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -216,7 +217,11 @@ class Questions:
 
 def _as_text(value: Any) -> str:
     """Write JSON as a JSON string: what the engine is given is kept character for character."""
-    return json_bytes(json_bytes(value).decode()).decode()
+    try:
+        written = json_bytes(value).decode()
+    except TypeError:  # half of a surrogate pair, a number of more than 64 bits: a source's text may hold them
+        written = json.dumps(value)
+    return json_bytes(written).decode()
 
 
 class Registered:
