@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal, NewType, Protocol
 
 from connectors.breaker import BreakerState
@@ -76,6 +77,11 @@ class Found:
     position: int = 0
     findings: tuple[Reason, ...] = ()
     """What only the source can see (a second record under the same key, an older revision); `apply` quarantines."""
+    sha256: bytes = field(init=False, compare=False, repr=False)
+    """Of `raw`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", sha256(self.raw).digest())
 
 
 @dataclass(frozen=True, slots=True)

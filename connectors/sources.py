@@ -1,6 +1,5 @@
 """Opening a source: from a checked source file to a connector that can be asked and a mapping to apply."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,10 +50,8 @@ class OpenSource:
         """
         if not isinstance(self.mapping, RecordMapping):
             return self.mapping.apply(found)
-        key = (
-            hashlib.sha256(found.raw).digest(),
-            *(found.key, found.position, found.source_ref, found.revised, found.findings, found.fetched_at.date()),
-        )
+        same_day = found.fetched_at.date()
+        key = (found.sha256, found.key, found.position, found.source_ref, found.revised, found.findings, same_day)
         known = self._known.get(key)
         if known is not None:
             return known

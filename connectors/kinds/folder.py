@@ -8,14 +8,18 @@ import fnmatch
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from connectors.archive import SEPARATOR, ArchiveRules, container, member, members
 from connectors.errors import ConnectorError
+
+T = TypeVar("T")
+
+# O_NOFOLLOW: between listing and opening, the name may have become a link to somewhere else.
+_PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FolderGoneError(ConnectorError):
@@ -30,8 +34,7 @@ class TooManyFilesError(ConnectorError):
     """The folder holds more matching files than the source file allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """By what a changed file is known without reading it.
 
     `ctime_ns` moves with every write: tools that copy with time stamps can leave size and `mtime_ns` as they were.
@@ -65,6 +68,7 @@ class Folder:
         archive: ArchiveRules | None = None,
     ) -> None:
         self.location = location
+        self._root = str(location)
         self._match = match
         self._subfolders = subfolders
         self._quiet = quiet
@@ -108,14 +112,14 @@ class Folder:
         if self._subfolders:
             return None
         try:
-            return self.location.stat().st_mtime_ns
+            return os.stat(self._root).st_mtime_ns  # noqa: PTH116  (a `Path` costs more than it)
         except OSError:
             return None
 
     def stamp(self, name: str) -> Stamp | None:
         """The present stamp of a file, or of the archive it is in; None if it is gone or no plain file."""
         try:
-            status = (self.location / container(name)).stat(follow_symlinks=False)
+            status = os.stat(self._path(name), follow_symlinks=False)  # noqa: PTH116  (as above)
         except OSError:
             return None
         return _stamp(status) if stat.S_ISREG(status.st_mode) else None
@@ -128,8 +132,9 @@ class Folder:
             UnreadableError: it stands in an archive, and is damaged there.
         """
         _, is_member, inner = name.partition(SEPARATOR)
-        with self._opened(name, expected) as file:
-            return member(file, inner, bytes_max) if is_member else file.read(bytes_max + 1)
+        return self._reading(
+            name, expected, lambda file: member(file, inner, bytes_max) if is_member else file.read(bytes_max + 1)
+        )
 
     def members(self, name: str, expected: Stamp) -> list[str]:
         """The names under which the files of an archive are listed.
@@ -140,26 +145,25 @@ class Folder:
         """
         if self.archive is None:
             return []
-        with self._opened(name, expected) as file:
-            return [f"{name}{SEPARATOR}{inner}" for inner in members(file, self.archive)]
+        rules = self.archive
+        return self._reading(
+            name, expected, lambda file: [f"{name}{SEPARATOR}{inner}" for inner in members(file, rules)]
+        )
 
-    @contextmanager
-    def _opened(self, name: str, expected: Stamp) -> Iterator[BinaryIO]:
+    def _reading(self, name: str, expected: Stamp, work: Callable[[BinaryIO], T]) -> T:
         try:
-            # O_NOFOLLOW: between listing and opening, the name may have become a link to somewhere else.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            handle = os.open(self.location / container(name), flags)
+            with os.fdopen(os.open(self._path(name), _PLAIN_FILE), "rb") as file:
+                if _stamp(os.fstat(file.fileno())) != expected:
+                    raise FileGoneError("changed since it was listed")
+                found = work(file)
+                if _stamp(os.fstat(file.fileno())) != expected:
+                    raise FileGoneError("was written to while it was read")
+                return found
         except OSError as error:
             raise FileGoneError(type(error).__name__) from error
-        with os.fdopen(handle, "rb") as file:
-            if _stamp(os.fstat(file.fileno())) != expected:
-                raise FileGoneError("changed since it was listed")
-            try:
-                yield file
-            except OSError as error:
-                raise FileGoneError(type(error).__name__) from error
-            if _stamp(os.fstat(file.fileno())) != expected:
-                raise FileGoneError("was written to while it was read")
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{container(name)}"
 
     def _entries(self, folder: Path, above: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         with os.scandir(folder) as entries:

@@ -1,9 +1,9 @@
 """From what a holder's system gave to a record under a signature, with the facts that policies may read."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Final, Literal
 
 import structlog
@@ -75,10 +75,9 @@ class RecordSeals:
         self._clock = clock
 
     def seal(self, held: HeldRecord) -> SealedRecord | Unavailable:
-        over = hashlib.sha256()
-        for part in (held.source.sha256.encode(), str(held.record_id).encode(), held.found.raw):
-            over.update(hashlib.sha256(part).digest())
-        name, today, holder = over.digest(), self._clock().date(), held.record_id.agency
+        source, record = (sha256(part.encode()).digest() for part in (held.source.sha256, str(held.record_id)))
+        name = sha256(source + record + held.found.sha256).digest()
+        today, holder = self._clock().date(), held.record_id.agency
         derived_from = (today, held.source.jurisdiction, held.mapped.revised)
         try:
             beside = self._seals.beside(holder, name) if held.found.signature is None else None

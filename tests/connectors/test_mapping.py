@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from textwrap import dedent
 
 import pytest
@@ -288,3 +289,10 @@ def test_a_constant_is_a_field_of_every_record_and_makes_no_object(xml):
 
     assert outcome.fields["kind"] == "word"
     assert "empty" not in outcome.fields
+
+
+def test_a_record_s_digest_is_of_its_bytes_also_where_they_were_changed(found):
+    one = found('{"n": "7"}')
+
+    assert one.sha256 == sha256(b'{"n": "7"}').digest()
+    assert replace(one, raw=b"{}").sha256 == sha256(b"{}").digest()
