@@ -1,7 +1,8 @@
 """What the policies answer: a release of some groups, a denial, or a denial that an approval would change."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from policies.obligations import Obligations
 from policies.reference import PolicyRef
@@ -76,6 +77,8 @@ class Release:
     withheld: tuple[Withheld, ...]
     obligations: Obligations
     basis: Basis
+    beside: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """A place for what is derived from it: a remembered decision (`policies.remembered`) is acted on again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """From a decision to what leaves: only the disclosures of allowed groups, and for each other group the reason."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gateway.exchange.outcomes import NO_INFORMATION, Denied, Released, Withheld
 from gateway.exchange.sealing import SealedRecord
 from policies.engine import Denial, Pending, Release
@@ -14,8 +17,7 @@ UNSUPPORTED = frozenset({"encrypt"})
 def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Released | Denied:
     """Redact a record to the groups that the policies disclose."""
     groups = decision.disclosed
-    ordered = tuple(sorted(map(withheld, decision.withheld), key=lambda item: item.group))
-    obligations = decision.obligations.document()
+    ordered, obligations = _stated(decision)
     if UNSUPPORTED & obligations.keys():
         return Denied("unsupported_obligation", ordered, snapshot)
     if (decision.obligations.min_count or 1) > 1:
@@ -32,6 +34,15 @@ def release(sealed: SealedRecord, decision: Release, snapshot: bytes) -> Release
         obligations=obligations,
         snapshot=snapshot,
     )
+
+
+def _stated(decision: Release) -> tuple[tuple[Withheld, ...], Mapping[str, Any]]:
+    """Say what every release by this decision withholds, in order, and what it obliges to; found once, and shared."""
+    stated: tuple[tuple[Withheld, ...], Mapping[str, Any]] | None = decision.beside.get("stated")
+    if stated is None:
+        ordered = sorted(map(withheld, decision.withheld), key=lambda item: item.group)
+        stated = decision.beside["stated"] = tuple(ordered), decision.obligations.document()
+    return stated
 
 
 def denied(decision: Denial | Pending, snapshot: bytes) -> Denied:
