@@ -101,3 +101,25 @@ class Question:
     delegation: Delegation | None
     overdue_acknowledgements: int = 0
     """Recalls of which the asking agency was told and has not acknowledged in time, whoever called back."""
+
+    def about(self, record: Record, representing: Representation | None) -> "Question":
+        """Give the same question once its record is known; written out, for `replace` looks at each field anew."""
+        return Question(
+            self.client,
+            self.asking,
+            self.supplier,
+            self.holder,
+            self.source,
+            self.record_type,
+            record,
+            self.groups,
+            self.purpose,
+            self.legal_basis,
+            self.mode,
+            self.now,
+            self.approvals,
+            self.case_reference,
+            representing,
+            self.delegation,
+            self.overdue_acknowledgements,
+        )

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -189,7 +189,7 @@ class Questions:
             if isinstance(found, Unavailable):
                 return found
             representing = found
-        return replace(question, record=sealed.known, representing=representing)
+        return question.about(sealed.known, representing)
 
     def snapshot(self, question: Question) -> bytes:
         """Write down what was asked, exactly, for replay.

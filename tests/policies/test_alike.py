@@ -1,6 +1,6 @@
 """What is alike to a book is answered alike: a remembered decision equals a fresh one, whatever else differs."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from policies.alike import PLACES_MAX, likeness
 from policies.compiled import compile_policy
 from policies.engine import decide, decide_early
+from policies.question import Question
 from policies.reference import PolicyText
 from policies.remembered import RememberedBook
 
@@ -173,3 +174,12 @@ def test_a_record_keeps_little_of_many_books(world):
 
     assert len({likeness(book, one) for book in books}) == 1
     assert len(one.record.beside) <= PLACES_MAX
+
+
+def test_a_question_about_a_record_is_the_same_question(world):
+    names = [field.name for field in fields(Question)]
+    asked = Question(**{name: f"the {name}" for name in names})
+
+    whole = asked.about("a record", "somebody")
+
+    assert whole == replace(asked, record="a record", representing="somebody")
