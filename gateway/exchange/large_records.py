@@ -55,6 +55,8 @@ class LargeRecords:
         Returns:
             how many seconds that took.
         """
+        if (size is None or size < self._large) and record not in self._known:
+            return 0.0  # small, and small before: nobody waits for it
         waited = 0.0
         with self._changed:
             size = self._known.get(record, 0) if size is None else self._noted(record, size)

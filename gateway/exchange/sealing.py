@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -75,8 +76,7 @@ class RecordSeals:
         self._clock = clock
 
     def seal(self, held: HeldRecord) -> SealedRecord | Unavailable:
-        source, record = (sha256(part.encode()).digest() for part in (held.source.sha256, str(held.record_id)))
-        name = sha256(source + record + held.found.sha256).digest()
+        name = sha256(_hashed(held.source.sha256) + _hashed(str(held.record_id)) + held.found.sha256).digest()
         today, holder = self._clock().date(), held.record_id.agency
         derived_from = (today, held.source.jurisdiction, held.mapped.revised)
         try:
@@ -147,6 +147,11 @@ class RecordSeals:
             recorded_at=held.found.fetched_at,
             sealed_by="gateway",
         )
+
+
+@lru_cache(maxsize=4096)
+def _hashed(text: str) -> bytes:
+    return sha256(text.encode()).digest()
 
 
 def _named(signature: Signature, wanted: RecordId) -> RecordId:
