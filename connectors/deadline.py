@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ipx.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deadline:
     """An end in seconds of a monotonic clock; it is handed down, and every wait on the way asks what remains."""
 

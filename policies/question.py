@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from policies.values import value
+
 Fact = bool | str | datetime | frozenset[str]
 
 
@@ -74,7 +76,7 @@ class Delegation:
     covers_purpose: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """One question to a book of policies.
 

@@ -11,12 +11,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from connectors.kinds.folder import Stamp
+from ipx.values import value
 
 _LAYOUT = "1"
 
@@ -39,7 +39,7 @@ _TABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One record, or one notice of deletion, in one file. `start` and `stop` cut a row out of a file of rows."""
 
@@ -53,7 +53,7 @@ class Entry:
     stop: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class IndexedFile:
     name: str
     stamp: Stamp

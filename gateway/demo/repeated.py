@@ -120,7 +120,7 @@ def sealed(services: Services, pattern: Pattern, at: datetime) -> Pattern:
     answer = json.loads(pattern.objects[ANSWER])
     return replace(
         pattern,
-        ending=replace(pattern.ending, presentation="~".join((made, *disclosures))),
+        ending=pattern.ending._replace(presentation="~".join((made, *disclosures))),
         objects=pattern.objects | {ANSWER: json.dumps(answer | {"issuer_jwt": made}).encode()},
     )
 
@@ -133,8 +133,7 @@ def repeated(services: Services, pattern: Pattern, key: Signer, at: datetime, ch
         replace(pattern.ask, person=person), client_id=pattern.client_id, gateway=settings.origin, key=key, now=at
     )
     timing = {stage: round(spent * chance.uniform(0.6, 2.5), 3) for stage, spent in pattern.timing_ms.items()}
-    ending = replace(
-        pattern.ending,
+    ending = pattern.ending._replace(
         exchange_id=exchange_id,
         request=request,
         timing_ms=None if pattern.ending.timing_ms is None else timing,

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from hashlib import sha256
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 from gateway.clock import Clock
 from gateway.evidence.signers import require_ready
@@ -18,10 +18,10 @@ from ipx.sdjwt import digest
 from ipx.values import value
 
 NOTHING_RELEASED: Final = ""
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@value
-class Ending:
+class Ending(NamedTuple):
     """What a receipt states. `presentation` and `sealed_by` go with the outcome `released` only."""
 
     exchange_id: str
@@ -36,18 +36,18 @@ class Ending:
     """Digests of one record's disclosures, sorted, where the caller knows them; None: they are made here."""
     stage: str | None = None
     reason: str | None = None
-    policies: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = _NOTHING
     """`guardrail`, `holder`, `egress` → `name@revision`, those that were asked."""
     book: str | None = None
     """Digest of the policy book in force."""
     snapshot: bytes | None = None
     """What the policy engine was asked, exactly; the receipt holds its SHA-256."""
-    obligations: Mapping[str, Json] = field(default_factory=dict)
+    obligations: Mapping[str, Json] = _NOTHING
     withheld: Sequence[tuple[str, str, str | None]] = ()
     """Field group, reason, and the policy that decided; None where no policy grants the group."""
     timing_ms: Mapping[str, float] | None = None
     """By stage, up to `sign`; None with `no_information`, where times would tell whether a record exists."""
-    more: Mapping[str, Json] = field(default_factory=dict)
+    more: Mapping[str, Json] = _NOTHING
     """Members that only receipts of some kind have: of an approval, of a query. They change none of the others."""
 
 

@@ -1,6 +1,6 @@
 """What a receipt states of each way an exchange can end; a silent refusal says the same whether there is a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.evidence.receipts import Ending
@@ -16,17 +16,16 @@ from gateway.exchange.outcomes import (
 )
 
 
-def stated(outcome: Outcome, common: Mapping[str, Any]) -> Ending:  # noqa: PLR0911  (one answer an outcome)
+def stated(outcome: Outcome, common: Ending) -> Ending:  # noqa: PLR0911  (one answer an outcome)
     """Give what the receipt of an outcome states.
 
     Args:
         outcome: how the exchange ends.
-        common: members of `Ending` that every receipt has.
+        common: what every receipt states.
     """
     match outcome:
         case Released():
-            return Ending(
-                **common,
+            return common._replace(
                 sealed_by=outcome.sealed_by,
                 presentation=outcome.presentation,
                 disclosed=outcome.disclosed,
@@ -39,8 +38,7 @@ def stated(outcome: Outcome, common: Mapping[str, Any]) -> Ending:  # noqa: PLR0
                 {"withheld": [{"group": item.group, "reason": item.reason} for item in record.withheld]}
                 for record in outcome.records
             ]
-            return Ending(
-                **common,
+            return common._replace(
                 sealed_by=outcome.sealed_by,
                 presentation=outcome.presentation,
                 obligations=outcome.obligations,
@@ -48,20 +46,19 @@ def stated(outcome: Outcome, common: Mapping[str, Any]) -> Ending:  # noqa: PLR0
                 more={"records": rows, "page": outcome.page()},
             )
         case Denied(is_silent=True):
-            return Ending(**{**common, "timing_ms": None}, reason=outcome.reason)
+            return common._replace(timing_ms=None, reason=outcome.reason)
         case Denied():
-            return Ending(**common, reason=outcome.reason, withheld=_withheld(outcome.withheld))
+            return common._replace(reason=outcome.reason, withheld=_withheld(outcome.withheld))
         case Failed():
-            return Ending(**common, stage=outcome.stage, reason=outcome.reason)
+            return common._replace(stage=outcome.stage, reason=outcome.reason)
         case Pending():
-            return Ending(
-                **common,
+            return common._replace(
                 reason=outcome.reason,
                 withheld=_withheld(outcome.withheld),
                 more=outcome.promise(),
             )
         case Withdrawn():
-            return Ending(**common)
+            return common
 
 
 def _withheld(items: Sequence[Withheld]) -> list[tuple[str, str, str | None]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
@@ -27,7 +27,6 @@ from gateway.exchange.stored_answer import (
     read_answer,
     read_pending,
 )
-from ipx.values import value
 
 REQUEST: Final = "request"
 
@@ -44,8 +43,7 @@ class FirstStep:
     logged: Logged
 
 
-@value
-class Finished:
+class Finished(NamedTuple):
     """An exchange that has an outcome, with all that its answer is made of."""
 
     exchange_id: str

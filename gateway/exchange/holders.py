@@ -76,7 +76,7 @@ class Unavailable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeldRecords:
     """What a search brought, each record under its key; `unreadable` are those that could not be mapped."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -248,18 +247,18 @@ class Journal:
 
     def _ending(self, filed: Filed, outcome: Outcome, watch: Stopwatch | None, by: BookInForce) -> Ending:
         """Say how an exchange ended; a silent refusal says the same whether there is a record or not."""
-        common: dict[str, Any] = {
-            "exchange_id": filed.exchange_id,
-            "request": filed.request,
-            "holder": filed.holder,
-            "outcome": name_of(outcome),
-            "policies": {
+        common = Ending(
+            exchange_id=filed.exchange_id,
+            request=filed.request,
+            holder=filed.holder,
+            outcome=name_of(outcome),
+            policies={
                 tier: version
                 for tier, owner in (("guardrail", "gateway"), ("holder", filed.holder), ("egress", filed.requester))
                 if (version := by.versions.get((tier, owner)))
             },
-            "book": by.book.digest,
-            "snapshot": outcome.snapshot or None,
-            "timing_ms": watch.spent_ms() if watch else None,
-        }
+            book=by.book.digest,
+            snapshot=outcome.snapshot or None,
+            timing_ms=watch.spent_ms() if watch else None,
+        )
         return stated(outcome, common)

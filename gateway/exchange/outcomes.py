@@ -48,7 +48,7 @@ class Released:
         return "~".join((self.issuer_jwt, *self.disclosures, ""))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleasedRecord:
     """One of the records that answer a query."""
 
@@ -65,7 +65,7 @@ class Refused:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleasedRecords:
     """A page of records, in the order of their keys, and what is to be said of those that are not in it."""
 

@@ -22,6 +22,7 @@ from gateway.db.engine import Database
 from gateway.governance.books import PolicyBooks
 from gateway.governance.models import ChangeRequest, ShadowDifference, ShadowTally
 from gateway.governance.service import Policies, text_of
+from ipx.values import value
 from policies.engine import BookError, Denial, Question, Release, RowFilter
 from policies.remembered import RememberedBook
 from policies.replay import Difference, difference
@@ -54,7 +55,7 @@ class Candidate:
                 return True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Beside:
     """Questions that were decided; of a query also its choice of rows, `question` without and `decided` with record."""
 
