@@ -1,7 +1,6 @@
 """Engines for SQLite and PostgreSQL whose transactions mean the same on both."""
 
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -19,13 +18,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.db.kept import BUSY_SECONDS, Kept, KeptWriter, Writing, begin_immediate
 from gateway.errors import StoreUnavailableError
 from gateway.settings import Pool
 
-SHORTEST_PAUSE_SECONDS = 0.0002
-LONGEST_PAUSE_SECONDS = 0.002
-BUSY_SECONDS = 20.0
-"""How long a SQLite writer waits for another before it gives up."""
 ROOM_BYTES = 8 << 20
 """With less left on its disk a SQLite database counts as full: what one batch of large answers may need."""
 FULL_SECONDS = 30.0
@@ -51,11 +47,11 @@ class Database:
         self.writer = _engine(self.url, "BEGIN IMMEDIATE", pool)
         self.reader = _engine(self.url, "BEGIN", pool) if self.is_sqlite else self.writer
         self._turn: AbstractContextManager[object] = _Turn() if self.is_sqlite else nullcontext()
-        self._kept_writer = _Kept()
+        self._kept_writer = KeptWriter()
         """For whoever has the turn."""
         self._glancer = _engine(self.url, "BEGIN", None) if self.is_sqlite else self.reader
         self._glances = threading.local()
-        self._full_at = float("-inf")
+        self._told = _Told()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -64,41 +60,41 @@ class Database:
         Raises:
             StoreUnavailableError: the database is down, read-only, full or locked for too long.
         """
-        with self._translated(), self._turn, Session(self.writer, expire_on_commit=False) as session, session.begin():
+        with self._told, self._turn, Session(self.writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One reading transaction over a single snapshot (SQLite) or read-committed (PostgreSQL)."""
-        with self._translated(), Session(self.reader, expire_on_commit=False) as session, session.begin():
+        with self._told, Session(self.reader, expire_on_commit=False) as session, session.begin():
             yield session
 
-    @contextmanager
-    def write_connection(self) -> Iterator[Connection]:
+    def write_connection(self) -> AbstractContextManager[Connection]:
         """Like `write`, without the object mapper: for paths where a row is a row."""
-        with self._translated(), self._turn:
-            kept = self._kept_writer.get(self.writer) if self.is_sqlite else None
-            if kept is None or kept.in_transaction():
-                with self.writer.begin() as connection:
-                    yield connection
-            else:
-                with kept.begin():
-                    yield kept
+        if self.is_sqlite:
+            return Writing(self._kept_writer, self.writer, self._turn, self._told)
+        return self._begun(self.writer)
+
+    def read_connection(self) -> AbstractContextManager[Connection]:
+        return self._begun(self.reader)
+
+    def glance(self) -> AbstractContextManager[Connection]:
+        """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
+        # What a glance costs on SQLite is to take a connection from the pool and to put it back. PostgreSQL's driver
+        # has begun a transaction, which the pool ends.
+        return (
+            _Glance(_kept_by_thread(self._glances), self._glancer, self._told) if self.is_sqlite else self._connected()
+        )
 
     @contextmanager
-    def read_connection(self) -> Iterator[Connection]:
-        with self._translated(), self.reader.begin() as connection:
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
+        with self._told, engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def glance(self) -> Iterator[Connection]:
-        """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
-        with self._translated():
-            if self.is_sqlite:  # what a glance costs there is to take a connection from the pool and to put it back
-                yield _kept_by_thread(self._glances).get(self._glancer)
-            else:  # whose driver has begun a transaction, which the pool ends
-                with self.reader.connect() as connection:
-                    yield connection
+    def _connected(self) -> Iterator[Connection]:
+        with self._told, self.reader.connect() as connection:
+            yield connection
 
     def require_room(self) -> None:
         """Look whether the database may grow: small writes go on for long on a full disk, and exchanges do not.
@@ -108,7 +104,7 @@ class Database:
         Raises:
             StoreUnavailableError: its disk is full.
         """
-        if time.monotonic() < self._full_at + FULL_SECONDS:
+        if time.monotonic() < self._told.full_at + FULL_SECONDS:
             raise StoreUnavailableError("its disk is full")
         if self.is_sqlite and self.url.database and self.url.database != ":memory:":
             try:
@@ -118,34 +114,59 @@ class Database:
             if free < ROOM_BYTES:
                 raise StoreUnavailableError("its disk is full")
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            self._heard(error)
-            raise StoreUnavailableError("OperationalError") from error
-        except (OperationalError, InternalError, InterfaceError) as error:
-            # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
-            self._heard(error.orig)
-            raise StoreUnavailableError(type(error.orig).__name__) from error
-        except PoolTimeoutError as error:
-            raise StoreUnavailableError("all connections are in use") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise StoreUnavailableError(type(error.orig).__name__) from error
-            raise
-
-    def _heard(self, error: BaseException | None) -> None:
-        if _says_full(error):
-            self._full_at = time.monotonic()
-
     def dispose(self) -> None:
         """Close pooled connections: after a fork, and at the end."""
         self._kept_writer.let_go()
         self._glances = threading.local()
         self.writer.dispose()
         self.reader.dispose()
+
+
+class _Told:
+    """Tells what drivers raise in a block as the gateway's own errors, and remembers which of them said "full"."""
+
+    def __init__(self) -> None:
+        self.full_at = float("-inf")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case None:
+                return
+            case sqlite3.OperationalError():
+                self._heard(error)
+                raise StoreUnavailableError("OperationalError") from error
+            case OperationalError() | InternalError() | InterfaceError():
+                # PostgreSQL says "read-only transaction" as an internal error; SQLite says it as an operational one.
+                self._heard(error.orig)
+                raise StoreUnavailableError(type(error.orig).__name__) from error
+            case PoolTimeoutError():
+                raise StoreUnavailableError("all connections are in use") from error
+            case DBAPIError() if error.connection_invalidated:
+                raise StoreUnavailableError(type(error.orig).__name__) from error
+
+    def _heard(self, error: BaseException | None) -> None:
+        if _says_full(error):
+            self.full_at = time.monotonic()
+
+
+class _Glance:
+    __slots__ = ("_engine", "_kept", "_told")
+
+    def __init__(self, kept: Kept, engine: Engine, told: _Told) -> None:
+        self._kept = kept
+        self._engine = engine
+        self._told = told
+
+    def __enter__(self) -> Connection:
+        with self._told:
+            return self._kept.get(self._engine)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._told.__exit__(kind, error, trace)
 
 
 def outgrown(connection: Connection) -> None:
@@ -164,29 +185,10 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-class _Kept:
-    """One connection that is not put back after each use; another one follows where it broke."""
-
-    def __init__(self) -> None:
-        self._connection: Connection | None = None
-
-    def get(self, engine: Engine) -> Connection:
-        kept = self._connection
-        if kept is None or kept.closed or kept.invalidated or kept.engine is not engine:
-            self.let_go()
-            kept = self._connection = engine.connect()
-        return kept
-
-    def let_go(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-
-def _kept_by_thread(local: threading.local) -> _Kept:
-    kept: _Kept | None = getattr(local, "kept", None)
+def _kept_by_thread(local: threading.local) -> Kept:
+    kept: Kept | None = getattr(local, "kept", None)
     if kept is None:
-        kept = local.kept = _Kept()
+        kept = local.kept = Kept()
     return kept
 
 
@@ -251,8 +253,10 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         raw: Any = connection.connection.dbapi_connection
+        if raw.in_transaction:
+            return  # which `KeptWriter` began
         if begin == "BEGIN IMMEDIATE":
-            _begin_immediate(raw)
+            begin_immediate(raw)
         else:
             raw.execute(begin)
 
@@ -271,27 +275,3 @@ def _postgres_arguments(url: URL, pool: Pool) -> dict[str, Any]:
     if "application_name" not in url.query:
         arguments["application_name"] = "ipx-gateway"
     return arguments
-
-
-def _begin_immediate(raw: SQLiteConnection) -> None:
-    """Take SQLite's write lock, trying again every millisecond or so instead of with the driver's long pauses.
-
-    Raises:
-        sqlite3.OperationalError: another process has held the lock for `BUSY_SECONDS`, or the database is read-only.
-    """
-    give_up = time.monotonic() + BUSY_SECONDS
-    pause = SHORTEST_PAUSE_SECONDS
-    raw.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                    raise
-            else:
-                return
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (spreads processes apart; nothing secret)
-            pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")

@@ -148,6 +148,10 @@ def _execute(connection: Connection, text: str, values: Any, *, many: bool = Fal
     except connection.dialect.loaded_dbapi.Error as error:
         if connection.dialect.is_disconnect(error, raw, None):
             connection.invalidate(error)
-        raise DBAPIError.instance(
-            text, None, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
-        ) from error
+        raise toolkits_error(connection, text, error) from error
+
+
+def toolkits_error(connection: Connection, text: str, error: Exception) -> BaseException:
+    """Give an error of the driver as the toolkit would raise it."""
+    dialect = connection.dialect
+    return DBAPIError.instance(text, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
