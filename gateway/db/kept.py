@@ -8,6 +8,7 @@ import sqlite3
 import time
 from contextlib import AbstractContextManager
 from sqlite3 import Connection as SQLiteConnection
+from types import TracebackType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -145,7 +146,9 @@ class Writing:
                 raise
         return self._connection
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._told:
             try:
                 if error is None:

@@ -6,6 +6,7 @@ times what the database takes. Types are converted as elsewhere, and errors are 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Insert, Select, TextClause, Update
@@ -24,18 +25,20 @@ class _Compiled:
     text: str
     constants: Mapping[str, Any]
     """Values that the statement itself gives."""
-    order: Sequence[str] | None
-    """Names of the parameters by position; None where the driver takes them by name."""
-    given: Mapping[str, Convert]
-    """How a value is converted on its way to the database, by name, where it is."""
+    take: Callable[[Mapping[str, Any]], Sequence[Any]] | None
+    """Takes the values in the order of the parameters; None where the driver takes them by name."""
+    given: Sequence[tuple[Any, Convert]]
+    """How a value is converted on its way to the database, by position or name, where it is."""
     got: Sequence[Convert | None]
     """How the value of each column is converted on its way back."""
 
     def values(self, values: Mapping[str, Any]) -> Any:
-        merged = {**self.constants, **values}
-        for name, convert in self.given.items():
-            merged[name] = convert(merged[name])
-        return merged if self.order is None else [merged[name] for name in self.order]
+        if self.constants:
+            values = {**self.constants, **values}
+        taken: Any = dict(values) if self.take is None else list(self.take(values))
+        for place, convert in self.given:
+            taken[place] = convert(taken[place])
+        return taken
 
     def row(self, row: Sequence[Any]) -> tuple[Any, ...]:
         if not self.got:
@@ -76,7 +79,7 @@ class Prepared:
             return 0
         compiled = self._for(connection.dialect)
         values = [compiled.values(row) for row in rows]
-        if compiled.order is None:
+        if compiled.take is None:
             return int(_execute(connection, compiled.text, values, many=True).rowcount)
         touched = 0
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -113,7 +116,8 @@ def driver_execute(connection: Connection, text: str) -> None:
 
 def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
-    given = {
+    order: Sequence[str] | None = compiled.positiontup
+    converts = {
         name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
     }
     columns: Iterable[Any] = getattr(statement, "exported_columns", ())
@@ -121,10 +125,25 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
     return _Compiled(
         text=str(compiled),
         constants={name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
-        order=compiled.positiontup,
-        given={name: convert for name, convert in given.items() if convert is not None},
+        take=None if order is None else _taking(order),
+        given=[
+            (place, convert)
+            for place, name in (enumerate(order) if order is not None else zip(converts, converts, strict=True))
+            if (convert := converts[name]) is not None
+        ],
         got=got if any(got) else (),
     )
+
+
+def _taking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Take the values of these names, in their order."""
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda values: (values[name],)
+        case _:
+            return itemgetter(*names)
 
 
 def _repeat_values(text: str, times: int) -> str:
