@@ -5,8 +5,7 @@ many calls are on their way a commit therefore waits for some of them, and for n
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 SECONDS: Final = 0.01
@@ -28,14 +27,15 @@ class Crowd:
     def __len__(self) -> int:
         return len(self._threads)
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
+    def passing(self) -> AbstractContextManager[None]:
         """Count this thread's call while the block runs."""
+        return self
+
+    def __enter__(self) -> None:
         self._threads.add(threading.get_ident())
-        try:
-            yield
-        finally:
-            self._threads.discard(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.discard(threading.get_ident())
 
 
 class Company:

@@ -1,8 +1,7 @@
 """Writing leaves: one transaction for a batch, and each of its items alone where the batch fails."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -40,7 +39,7 @@ class Batches:
 
     def begin(self) -> None:
         """Make the head where there is none, with the checkpoint of the empty tree, and check the right edge."""
-        with self._transaction() as connection:
+        with _WRITING, self._database.write_connection() as connection:
             if self._shard.number == 1:
                 keep_first(connection, self._shard)
                 create_head(connection, self._shard)
@@ -105,14 +104,14 @@ class Batches:
         Raises:
             LogUnavailableError: that is not possible.
         """
-        with self._transaction() as connection:
+        with _WRITING, self._database.write_connection() as connection:
             lock_head(connection, self._shard)
 
     def note(self, head: Head) -> str:
         return sign(Checkpoint(self._signer.name, head.size, head.root).text(), self._signer)
 
     def _commit_together(self, batch: Sequence[Ticket], *, is_alone: bool = False) -> list[tuple[Ticket, Commit]]:
-        with self._transaction() as connection:
+        with _WRITING, self._database.write_connection() as connection:
             head = lock_head(connection, self._shard)
             if is_alone:
                 _refuse_duplicate(connection, batch[0].leaf)
@@ -144,16 +143,6 @@ class Batches:
                     outage = error
         return done
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._database.write_connection() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except (StoreUnavailableError, DBAPIError) as error:
-            raise LogUnavailableError(f"the log cannot be written: {error}") from error
-
     def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
         note = self.note(head)
         _KEEP_CHECKPOINT.run(
@@ -161,6 +150,20 @@ class Batches:
             {"shard": self._shard.number, "size": head.size, "root": head.root, "note": note, "at": self._clock()},
         )
         return note
+
+
+class _Writing:
+    """Tells that the log cannot be written; that a step is a leaf already is told as it is."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, StoreUnavailableError | DBAPIError) and not isinstance(error, IntegrityError):
+            raise LogUnavailableError(f"the log cannot be written: {error}") from error
+
+
+_WRITING: Final = _Writing()
 
 
 class _CallersError(Exception):

@@ -6,8 +6,7 @@ head makes them take turns.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -74,6 +73,7 @@ class EvidenceLog:
         self._batches = Batches(database, self.shard, signer, clock)
         self._publisher = Publisher(database, checkpoints, self.shard)
         self._sequencer = Sequencer(self._commit, self._publish, crowd)
+        self._serving = _Serving(self._sequencer)
         self._succeeded_at = float("-inf")
 
     def open(self) -> None:
@@ -110,7 +110,7 @@ class EvidenceLog:
             LogUnavailableError: nothing can be logged now; nothing may be released.
             LogForkedError: the log contradicts itself or what was published; this process has stopped for good.
         """
-        with self._serving():
+        with self._serving:
             return _prove(self._sequencer.submit(leaf, self._append_seconds), leaf_hash(leaf.entry))
 
     def append_together(self, leaves: Sequence[Leaf]) -> None:
@@ -121,7 +121,7 @@ class EvidenceLog:
         Raises:
             DuplicateStepError, LogUnavailableError, LogForkedError: as `append`; nothing was logged.
         """
-        with self._serving():
+        with self._serving:
             self._batches.commit_all(leaves)
 
     def append_within(self, connection: Connection, leaf: Leaf) -> Pending:
@@ -133,7 +133,7 @@ class EvidenceLog:
             DuplicateStepError: the step is a leaf already.
             LogForkedError: the log contradicts itself.
         """
-        with self._serving():
+        with self._serving:
             return self._batches.append(connection, leaf)
 
     def publish_soon(self) -> None:
@@ -148,7 +148,7 @@ class EvidenceLog:
             LogUnavailableError: it cannot be published now.
             LogDamagedError: tiles do not prove it any more.
         """
-        with self._serving():
+        with self._serving:
             with self._database.read_connection() as connection:
                 position = position_of(connection, step_id)
                 if position is None:
@@ -200,7 +200,7 @@ class EvidenceLog:
             SignerUnavailableError: the log's key cannot be used.
             LogForkedError: this process has stopped serving for good.
         """
-        with self._serving():
+        with self._serving:
             require_ready(self._signer)
             if time.monotonic() - self._succeeded_at < PROBE_SECONDS:
                 return
@@ -231,38 +231,24 @@ class EvidenceLog:
         self._sequencer.close()
 
     def _commit(self, batch: Sequence[Ticket]) -> Committed:
-        with self._noticing():
+        try:
             return self._batches.commit(batch) if batch else []
+        except UNAVAILABLE:
+            self._succeeded_at = float("-inf")  # so that `ready` tries it
+            raise
 
     def _publish(self, batches: Sequence[Committed]) -> None:
         """Publish the newest of some batches; where one has no leaves, what anybody committed."""
-        with self._noticing():
+        try:
             if all(batches):
                 newest = batches[-1][-1][1]
                 self._publisher.publish(newest.note, newest.edge.size)
             else:
                 self._publisher.run_once()
-        self._succeeded_at = time.monotonic()
-
-    @contextmanager
-    def _noticing(self) -> Iterator[None]:
-        """Remember that writing failed, so that `ready` tries it."""
-        try:
-            yield
         except UNAVAILABLE:
             self._succeeded_at = float("-inf")
             raise
-
-    @contextmanager
-    def _serving(self) -> Iterator[None]:
-        """Refuse once this process has seen the log contradict itself, and from the moment it does."""
-        if self._sequencer.stopped is not None:
-            raise LogForkedError(str(self._sequencer.stopped)) from self._sequencer.stopped
-        try:
-            yield
-        except LogForkedError as error:
-            self._sequencer.stop(error)
-            raise
+        self._succeeded_at = time.monotonic()
 
     def _require_last(self) -> None:
         """Make sure that no later shard was published: this one would go on where it had ended.
@@ -296,6 +282,21 @@ class EvidenceLog:
         head = read_head(connection, self.shard)
         if head is None or size > head.size:
             raise UnknownError(f"the log has no size {size} yet")
+
+
+class _Serving:
+    """Refuses once this process has seen the log contradict itself, and from the moment it does."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+
+    def __enter__(self) -> None:
+        if (stopped := self._sequencer.stopped) is not None:
+            raise LogForkedError(str(stopped)) from stopped
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, LogForkedError):
+            self._sequencer.stop(error)
 
 
 def _shard_of(connection: Connection, position: int) -> Shard:

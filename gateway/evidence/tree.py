@@ -20,7 +20,12 @@ LOCK_SECONDS: Final = 10
 
 # These run in every batch, so they are plain text: building expressions would cost more than running them.
 _READ_HEAD = Prepared(text("SELECT shard, size, root FROM log_head WHERE id = 1"))
-_READ_HEAD_LOCKING = Prepared(text("SELECT shard, size, root FROM log_head WHERE id = 1 FOR UPDATE"))
+_LOCK_HEAD = Prepared(
+    {
+        "sqlite": text("UPDATE log_head SET size = size WHERE id = 1 RETURNING shard, size, root"),
+        "postgresql": text("SELECT shard, size, root FROM log_head WHERE id = 1 FOR UPDATE"),
+    }
+)
 _MOVE_HEAD = Prepared(
     text(
         "UPDATE log_head SET size = :size, root = :root "
@@ -72,16 +77,12 @@ def lock_head(connection: Connection, shard: Shard) -> Head:
         LogUnavailableError: no log was created in this database.
         LogRotatedError: the shard has ended.
     """
-    statement = _READ_HEAD
-    if connection.dialect.name == "sqlite":
-        driver_execute(connection, "UPDATE log_head SET size = size WHERE id = 1")
-    else:
+    if connection.dialect.name != "sqlite":
         driver_execute(connection, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        statement = _READ_HEAD_LOCKING
-    row = statement.first(connection, {})
-    if row is None:
+    rows = _LOCK_HEAD.all(connection, {})
+    if not rows:
         raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
-    number, size, head_root = row
+    number, size, head_root = rows[0]
     if number != shard.number:
         raise LogRotatedError(f"{shard.origin} has ended: start again with the key of shard {number} in IPX_LOG_KEY")
     return Head(size, bytes(head_root))
