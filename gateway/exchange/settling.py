@@ -17,7 +17,7 @@ from gateway.evidence.errors import ErasedError
 from gateway.exchange.errors import IllegalTransitionError, InFlightError
 from gateway.exchange.finished import Finished
 from gateway.exchange.journal import Journal
-from gateway.exchange.models import PENDING, RECEIVED, ApprovalTask, Exchange, ExchangePayload
+from gateway.exchange.models import IS_PENDING, PENDING, RECEIVED, ApprovalTask, Exchange, ExchangePayload
 from gateway.exchange.outcomes import Denied, Outcome, Pending, Withdrawn
 from gateway.exchange.readers import Reader
 from gateway.exchange.resumption import VOID, Resumption, Waited
@@ -146,7 +146,7 @@ class Settling:
             self._close(exchange_id, Denied(EXPIRED, self.waited(exchange_id).pending.withheld), None)
 
     def _found(self, condition: ColumnElement[bool]) -> Sequence[str]:
-        query = select(Exchange.id).where(Exchange.state == PENDING, condition)
+        query = select(Exchange.id).where(IS_PENDING, condition)
         with self._database.read() as session:
             return session.scalars(query.order_by(Exchange.deadline_at).limit(SETTLED_AT_ONCE)).all()
 
