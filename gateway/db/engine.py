@@ -28,6 +28,12 @@ FULL_SECONDS = 30.0
 """How long a database counts as full after it said so: writes that need no page more succeed on a full disk too."""
 DISK_FULL = "53100"
 """PostgreSQL's `disk_full` (SQLSTATE)."""
+WAL_PAGES = 4000
+"""How far SQLite's write-ahead log grows before it is moved into the file: 16 MB.
+
+Most of its pages are the same few of indexes, again and again, and only the last state of each is moved. Whoever opens
+the file after a crash reads it through.
+"""
 _OUTGROWN = "outgrown"
 CONNECT_SECONDS = 5
 """How long PostgreSQL may take to accept a connection, where the address itself does not say."""
@@ -249,6 +255,7 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
         connection.isolation_level = None  # the driver must not begin on its own
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
