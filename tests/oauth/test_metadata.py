@@ -111,7 +111,7 @@ def test_no_log_line_at_any_level_holds_a_token_a_proof_or_an_assertion(talkativ
     intake.post("/oauth/debug/token", token=token, dpop_proof=call)
     talkative_world.http.post("/oauth/debug/assertion", data={"client_assertion": assertion, "dpop_proof": proof})
 
-    assert len(caplog.records) > 50
+    assert "INSERT INTO" in caplog.text, "the database's logger says nothing, so nothing was looked at"
     for secret in (*secrets, call):
         _, claims, signature = secret.split(".")
         assert claims not in caplog.text
