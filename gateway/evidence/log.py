@@ -5,7 +5,6 @@ Then the checkpoint store swaps, then the callers get their answer. Several proc
 head makes them take turns.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,6 +24,7 @@ from gateway.evidence.shard import Shard, first_shard, read_shards
 from gateway.evidence.signers import require_ready
 from gateway.evidence.tree import ColdTiles, Head, position_of, prove, read_head
 from gateway.evidence.tree_audit import Progress, audit
+from gateway.evidence.trial import Trial
 from ipx.errors import ProofError
 from ipx.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, leaf_hash, verify_inclusion
 from ipx.note import NoteSigner
@@ -74,7 +74,7 @@ class EvidenceLog:
         self._publisher = Publisher(database, checkpoints, self.shard)
         self._sequencer = Sequencer(self._commit, self._publish, crowd)
         self._serving = _Serving(self._sequencer)
-        self._succeeded_at = float("-inf")
+        self._writable = Trial(self._try, PROBE_SECONDS)
 
     def open(self) -> None:
         """Create the log where there is none, else refuse to start on one that lost or changed published leaves.
@@ -202,14 +202,7 @@ class EvidenceLog:
         """
         with self._serving:
             require_ready(self._signer)
-            if time.monotonic() - self._succeeded_at < PROBE_SECONDS:
-                return
-            self._batches.probe()
-            try:
-                self._checkpoints.probe(self.origin)
-            except (StoreUnavailableError, DBAPIError) as error:
-                raise LogUnavailableError(f"the checkpoint store cannot be written: {error}") from error
-            self._succeeded_at = time.monotonic()
+            self._writable.require()
 
     def audit(self, progress: Progress | None = None) -> None:
         """Derive everything again from the entries; under a minute for 10⁶ leaves, in bounded memory.
@@ -234,7 +227,7 @@ class EvidenceLog:
         try:
             return self._batches.commit(batch) if batch else []
         except UNAVAILABLE:
-            self._succeeded_at = float("-inf")  # so that `ready` tries it
+            self._writable.expire()
             raise
 
     def _publish(self, batches: Sequence[Committed]) -> None:
@@ -246,9 +239,16 @@ class EvidenceLog:
             else:
                 self._publisher.run_once()
         except UNAVAILABLE:
-            self._succeeded_at = float("-inf")
+            self._writable.expire()
             raise
-        self._succeeded_at = time.monotonic()
+        self._writable.succeeded()
+
+    def _try(self) -> None:
+        self._batches.probe()
+        try:
+            self._checkpoints.probe(self.origin)
+        except (StoreUnavailableError, DBAPIError) as error:
+            raise LogUnavailableError(f"the checkpoint store cannot be written: {error}") from error
 
     def _require_last(self) -> None:
         """Make sure that no later shard was published: this one would go on where it had ended.

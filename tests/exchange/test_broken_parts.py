@@ -92,7 +92,7 @@ def test_a_database_that_cannot_be_written_stops_exchanges_before_the_holder_is_
     asked, request = len(calls), gateway.sign()
 
     with database_read_only(getattr(gateway.services, name)):
-        gateway.services.log._succeeded_at = float("-inf")  # five seconds later
+        gateway.services.log._writable.expire()  # five seconds later
         assert refused(gateway, request) in {"store-unavailable", "log-unavailable"}
         assert gateway.http.get("/readyz").json() == {"ready": False, "failing": "log"}
         status, parts = health(gateway)
