@@ -24,6 +24,7 @@ from gateway.commands.seal_keys import seal_key_group
 from gateway.commands.sources import source_group
 from gateway.commands.token_keys import token_key_group
 from gateway.commands.tokens import token_group
+from gateway.logs import configure_by_environment
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,3 +73,9 @@ for command in (
     demo,
 ):
     main.add_command(command)
+
+
+def run() -> None:
+    """Be the program: what it logs goes to standard error, and standard output holds what was asked for."""
+    configure_by_environment()
+    main()

@@ -4,6 +4,7 @@ Each line of a call carries its `trace_id`, each line of an exchange the `exchan
 """
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -35,6 +36,11 @@ def configure(level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def configure_by_environment() -> None:
+    """Log as `IPX_LOG_LEVEL` says: warnings and errors where it says nothing."""
+    configure(logging.getLevelNamesMapping()[os.environ.get("IPX_LOG_LEVEL", "warning").upper()])
 
 
 def _lines() -> list[Processor]:

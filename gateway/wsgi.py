@@ -1,12 +1,9 @@
 """What gunicorn imports: the application, built from the environment."""
 
-import logging
-import os
-
 from flask import Flask
 
 from gateway.app import create_app
-from gateway.logs import configure
+from gateway.logs import configure_by_environment
 from gateway.settings import read_settings
 from gateway.wiring import build
 from gateway.worker import Worker
@@ -18,7 +15,7 @@ def application() -> Flask:
     Raises:
         SettingsError: a setting is missing; the message names each.
     """
-    configure(logging.getLevelNamesMapping()[os.environ.get("IPX_LOG_LEVEL", "warning").upper()])
+    configure_by_environment()
     services = build(read_settings())
     Worker(services).start()
     return create_app(services)

@@ -17,6 +17,7 @@ from time import monotonic
 import click
 
 from gateway.demo.run import DemoError
+from gateway.logs import configure_by_environment
 from tests.bench import appends, audits, decisions, figures, machine, searches, signing, sources, traffic
 from tests.bench.answers import Faults
 from tests.bench.load import LoadError
@@ -77,6 +78,7 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str | None)
 def main(*, small: bool, only: list[str], exchanges: int | None, database: str) -> None:
     """Measure, and print one figure a line. It fails where an answer was wrong, never where a figure is low."""
     started = monotonic()
+    configure_by_environment()
     sizes = SMALL if small else FULL
     if exchanges is not None:
         sizes = replace(sizes, search=replace(sizes.search, exchanges=exchanges))

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import subprocess
 import sys
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -137,3 +138,26 @@ def test_no_personal_data_of_a_call_a_record_or_an_error_is_ever_logged(gateway,
 
 def unmapped(holders, source, deadline):
     return holders._apply(holders.opened(source, deadline), a_record_with(PLANTED), "1", source, None)
+
+
+COMMAND_IN_TROUBLE = """
+import click, structlog
+from gateway import cli
+
+@cli.main.command()
+def trouble():
+    click.echo("what was asked for")
+    structlog.get_logger().warning("a holder failed", source="marks")
+
+cli.run()
+"""
+
+
+def test_what_a_command_logs_is_not_mixed_into_what_was_asked_for():
+    ended = subprocess.run(
+        [sys.executable, "-c", COMMAND_IN_TROUBLE, "trouble"], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ended.stdout == "what was asked for\n"
+    line = json.loads(ended.stderr)
+    assert (line["event"], line["level"], line["source"]) == ("a holder failed", "warning", "marks")
