@@ -47,8 +47,9 @@ class Exchange(Base):
     __tablename__ = "exchange"
     __table_args__ = (
         UniqueConstraint("client_id", "jti"),
-        Index("ix_exchange_requester_received_at", "requester", "received_at"),
-        Index("ix_exchange_holder_received_at_requester", "holder", "received_at", "requester"),
+        # With ids, so that the exchanges of one side in some time are met with those of a right by the index alone.
+        Index("ix_exchange_requester_received_at_id", "requester", "received_at", "id"),
+        Index("ix_exchange_holder_received_at_id_requester", "holder", "received_at", "id", "requester"),
         _where("ix_exchange_pending_deadline_at", "state", "deadline_at", where=IS_PENDING),
         _where("ix_exchange_requester_log_index", "requester", "log_index", where=_LOGGED),
         _where("ix_exchange_holder_log_index", "holder", "log_index", where=_LOGGED),
@@ -59,7 +60,7 @@ class Exchange(Base):
         Index("ix_exchange_log_index", "log_index"),
         Index("ix_exchange_purpose_received_at", "purpose", "received_at"),
         Index("ix_exchange_state_received_at", "state", "received_at"),
-        Index("ix_exchange_requester_holder_received_at", "requester", "holder", "received_at"),
+        Index("ix_exchange_requester_holder_received_at_id", "requester", "holder", "received_at", "id"),
         _where("ix_exchange_answer_kept", "state", "finished_at", where=ANSWER_KEPT),
     )
 

@@ -28,11 +28,11 @@ def _page(side, case=None):
 
 LOOKS: Final = {
     "newest": (_search(), "received_at_id", "log_index"),
-    "own side": (_search(CUSTOMS), "requester_received_at", "holder_received_at_requester"),
-    "pair": (_search(requester="customs-xa", holder="ipo-xa"), "requester_holder_received_at"),
+    "own side": (_search(CUSTOMS), "requester_received_at_id", "holder_received_at_id_requester"),
+    "pair": (_search(requester="customs-xa", holder="ipo-xa"), "requester_holder_received_at_id"),
     "pair, asked by its holder": (
         _search(CUSTOMS, requester="ipo-xa"),
-        *("requester_holder_received_at", "requester_received_at"),
+        *("requester_holder_received_at_id", "requester_received_at_id"),
     ),
     "purpose": (_search(purpose="examination", since=NOW), "purpose_received_at"),
     "outcome": (_search(outcome=("failed",)), "state_received_at"),
@@ -44,11 +44,11 @@ LOOKS: Final = {
     "indexer": (lambda services: services.auditing.indexer.catch_up(), "log_index"),
     "figures": (
         lambda services: services.auditing.statistics.of(NATION, NOW - timedelta(days=9), NOW),
-        *("log_index", "received_at_id", "state_received_at", "holder_received_at_requester"),
+        *("log_index", "received_at_id", "state_received_at", "holder_received_at_id_requester"),
     ),
     "failing holders": (
         lambda services: failing_holders(services.database, NOW),
-        *("state_received_at", "holder_received_at_requester"),
+        *("state_received_at", "holder_received_at_id_requester"),
     ),
     "pending and over": (lambda services: services.settling.go_round(), "pending_deadline_at"),
     "interrupted": (lambda services: services.recovery.close_overdue(), "state_received_at"),

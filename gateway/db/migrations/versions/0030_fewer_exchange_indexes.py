@@ -20,9 +20,16 @@ NARROWED = {
     "ix_exchange_case_hash_log_index": (["case_hash", "log_index"], "case_hash IS NOT NULL"),
 }
 REPLACED = {
+    "ix_exchange_requester_received_at": ["requester", "received_at"],
+    "ix_exchange_requester_holder_received_at": ["requester", "holder", "received_at"],
     "ix_exchange_state_deadline_at": ["state", "deadline_at"],
     "ix_exchange_holder_received_at": ["holder", "received_at"],
     "ix_exchange_holder_requester_received_at": ["holder", "requester", "received_at"],
+}
+WITH_IDS = {
+    "ix_exchange_requester_holder_received_at_id": ["requester", "holder", "received_at", "id"],
+    "ix_exchange_requester_received_at_id": ["requester", "received_at", "id"],
+    "ix_exchange_holder_received_at_id_requester": ["holder", "received_at", "id", "requester"],
 }
 ANSWERS = "ix_exchange_answer_kept"
 KEPT = "state = 'released' AND answer_expired_at IS NULL AND erased_at IS NULL"
@@ -35,11 +42,12 @@ def upgrade() -> None:
         _create(name, columns, where)
     _create("ix_exchange_pending_deadline_at", ["state", "deadline_at"], "state = 'pending'")
     _create(ANSWERS, ["state", "finished_at"], KEPT)
-    op.create_index("ix_exchange_holder_received_at_requester", "exchange", ["holder", "received_at", "requester"])
+    for name, columns in WITH_IDS.items():
+        op.create_index(name, "exchange", columns)
 
 
 def downgrade() -> None:
-    for name in ("ix_exchange_pending_deadline_at", "ix_exchange_holder_received_at_requester", ANSWERS, *NARROWED):
+    for name in ("ix_exchange_pending_deadline_at", ANSWERS, *WITH_IDS, *NARROWED):
         op.drop_index(name, "exchange")
     for name, (columns, _) in NARROWED.items():
         op.create_index(name, "exchange", columns)
