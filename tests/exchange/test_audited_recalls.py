@@ -10,8 +10,8 @@ from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.errors import InvalidInputError, UnknownError
 from ipx.channel import Call
 from ipx.tokens import Grant
+from tests.exchange.recall_calls import acknowledge, allow, make
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.test_recalls import acknowledge, allow, make
 from tests.exchange.world import COURT, CUSTOMS, OFFICE
 
 NATION, HOLDER = Scope("person:carol", None), Scope("person:otis", "ipo-xa")

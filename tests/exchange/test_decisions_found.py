@@ -12,8 +12,8 @@ from gateway.auditor.sign_ins import every_sign_in, sign_ins
 from ipx.channel import Call
 from ipx.tokens import Grant
 from tests.exchange.approving import CONTACT, OTTO, ask_contact, grant, only_task, put
+from tests.exchange.recall_calls import allow, make
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.test_recalls import allow, make
 from tests.exchange.world import COURT, CUSTOMS, MARK, OFFICE
 
 NATION, HOLDER = Scope("person:carol", None), Scope("person:otis", "ipo-xa")

@@ -13,8 +13,8 @@ from gateway.auditor.models import ExchangeParty
 from gateway.auditor.scope import NATIONAL, OWN, Scope
 from gateway.errors import InvalidInputError, UnknownError
 from policies.snapshots import read_snapshots
+from tests.exchange.recall_calls import allow, make
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.test_recalls import allow, make
 from tests.exchange.world import CUSTOMS, OFFICE
 
 NATION, OF_COURT = Scope("person:carol", None), Scope("person:jo", "court-xa")

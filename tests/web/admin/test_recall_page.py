@@ -2,7 +2,7 @@
 
 import html
 
-from tests.exchange.test_recalls import acknowledge, allow, make
+from tests.exchange.recall_calls import acknowledge, allow, make
 from tests.exchange.world import CUSTOMS, OFFICE
 from tests.web.people import browser
 

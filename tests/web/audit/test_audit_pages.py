@@ -11,8 +11,8 @@ from gateway.audit.models import AuditEntry
 from gateway.auditor.pages import blueprint
 from gateway.auditor.scope import Scope
 from ipx import evidence
+from tests.exchange.recall_calls import allow, make
 from tests.exchange.test_flags import planted_flag
-from tests.exchange.test_recalls import allow, make
 from tests.exchange.test_subjects import OWNER, party
 from tests.exchange.world import CUSTOMS, MARK, OFFICE
 from tests.web.people import browser

@@ -7,8 +7,8 @@ import pytest
 from gateway.auditor.scope import NATIONAL, OWN, Scope
 from ipx.channel import Call
 from ipx.tokens import Grant
+from tests.exchange.recall_calls import allow, make
 from tests.exchange.test_flags import planted_flag
-from tests.exchange.test_recalls import allow, make
 from tests.exchange.world import COURT, CUSTOMS, OFFICE
 from tests.web.admin.conftest import person, shared
 from tests.web.people import browser
