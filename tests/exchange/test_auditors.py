@@ -17,8 +17,8 @@ from ipx.jws import dump_json
 from tests.authority import Authority
 from tests.exchange import approving
 from tests.exchange.approving import put
+from tests.exchange.querying import SEIZED, several
 from tests.exchange.test_bundle_commands import seal_files
-from tests.exchange.test_queries import SEIZED, several
 from tests.exchange.world import COURT, CUSTOMS, REGULATOR, Gateway
 
 __all__ = ["seal_files"]

@@ -7,8 +7,8 @@ import pytest
 from ipx.answers import Pending
 from ipx.journal import Journal
 from tests.exchange.approving import CONTACT, ask_contact, grant, only_task, put
+from tests.exchange.querying import BASIS, PURPOSE, SEIZED
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.test_queries import BASIS, PURPOSE, SEIZED
 from tests.exchange.world import REGULATOR
 
 WHY = ("--purpose", "border_enforcement", "--legal-basis", "XA Customs Cooperation Agreement 2025, art. 4")

@@ -16,8 +16,8 @@ from ipx.encoding import b64url_bytes
 from ipx.request import Ask
 from ipx.tokens import Grant
 from tests.exchange.approving import ask_contact, grant, only_task, put
+from tests.exchange.querying import BASIS, PURPOSE, SEIZED, several
 from tests.exchange.recall_calls import acknowledge, acts, allow, call, make
-from tests.exchange.test_queries import BASIS, PURPOSE, SEIZED, several
 from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR, Gateway
 
 

@@ -13,9 +13,9 @@ from ipx.encoding import b64url_bytes
 from ipx.jws import parse_object
 from ipx.tokens import Grant
 from tests.exchange.approving import put
+from tests.exchange.querying import SEIZED, several
 from tests.exchange.recall_calls import acknowledge, allow, make
 from tests.exchange.test_bundle_commands import runner
-from tests.exchange.test_queries import SEIZED, several
 from tests.exchange.world import COURT, CUSTOMS, OFFICE, REGULATOR
 
 

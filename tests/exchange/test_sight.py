@@ -12,7 +12,7 @@ from gateway.errors import InvalidInputError, UnknownError
 from gateway.evidence.errors import ErasedError
 from ipx.answers import Denied, Released
 from tests.exchange.approving import CONTACT, put
-from tests.exchange.test_queries import SEIZED, several
+from tests.exchange.querying import SEIZED, several
 from tests.exchange.world import REGULATOR
 from tests.governance import people
 

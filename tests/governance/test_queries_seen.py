@@ -7,7 +7,7 @@ import pytest
 
 from policies.replay import NEEDS_OTHER_ROWS
 from tests.exchange.approving import put
-from tests.exchange.test_queries import SEIZED, several
+from tests.exchange.querying import SEIZED, several
 from tests.exchange.world import REGULATOR
 from tests.governance import people
 from tests.governance.people import ALICE
