@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import GatewayError, InvalidInputError
+from gateway.errors import GatewayError, InvalidInputError, StoreUnavailableError
 from gateway.settings import read_settings
 from gateway.wiring import Services, build
 
@@ -50,6 +50,8 @@ def reported(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
                 f"  {fault.pointer}{': ' * bool(fault.pointer)}{fault.detail} ({fault.code})" for fault in error.faults
             ]
             raise click.ClickException("\n".join(["not taken:", *lines])) from error
+        except StoreUnavailableError as error:
+            raise click.ClickException(_of_the_store(error)) from error
         except GatewayError as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
@@ -59,6 +61,18 @@ def reported(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
             ) from error
 
     return run
+
+
+def _of_the_store(error: StoreUnavailableError) -> str:
+    """Give what the driver said to the operator, who may know it; callers are told its kind alone."""
+    driver = getattr(error.__cause__, "orig", error.__cause__)
+    if driver is None or str(error) != type(driver).__name__:
+        return str(error)
+    first = (str(driver).splitlines() or [str(error)])[0]
+    return (
+        f"a database cannot be used: {first}\n  IPX_DATABASE_URL and IPX_CHECKPOINT_DATABASE_URL say where they are; "
+        "`ipx-gateway db upgrade` makes the tables"
+    )
 
 
 def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

@@ -170,3 +170,13 @@ def test_without_tables_the_operator_is_told_which_command_makes_them(operator, 
     assert "(were at nothing)" in operator("db", "upgrade")
     operator("agency", "add", "ipo-xa", "--kind", "ip_office", "--name", "Office", "--jurisdiction", "XA")
     assert "ipo-xa" in operator("agency", "list")
+
+
+def test_an_operator_is_told_why_a_database_cannot_be_used_and_where_its_address_stands(operator, monkeypatch):
+    monkeypatch.setenv("IPX_DATABASE_URL", "postgresql://ipx:secret-word@127.0.0.1:1/ipx")
+
+    for command in (("db", "upgrade"), ("agency", "list")):
+        said = operator(*command, fails=True)
+        assert "Connection refused" in said
+        assert "IPX_DATABASE_URL" in said
+        assert "secret-word" not in said
