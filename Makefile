@@ -9,7 +9,7 @@ FUZZ ?= 50
 IPDATA ?= ../shared/ipdata
 
 .DEFAULT_GOAL := help
-.PHONY: help assets pictures run demo test lint format bench load soak fuzz drill rolling flags mutants coverage-table constraints clean
+.PHONY: help assets pictures run demo test lint format bench load soak fuzz drill rolling compose flags mutants coverage-table constraints clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one cal
 
 rolling: $(STAMP) ## a minute of traffic while two nodes behind nginx are restarted in turn: not one call may fail
 	@$(BIN)/python -m tests.operation.rolling
+
+compose: $(STAMP) ## deploy/compose.yaml on a container engine, by the lines of the operators' guide (minutes; needs Docker)
+	@$(BIN)/python -m tests.compose $(COMPOSE)
 
 coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of the real files (IPDATA=folder)
 	@$(BIN)/ipx-gateway source coverage $(IPDATA) --notes docs/coverage.toml --on 2026-11-25 > docs/coverage.md

@@ -13,20 +13,21 @@ from click.testing import CliRunner
 from gateway.cli import main
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "operators.md"
+MADE_BY_COMPOSE = "by make compose: "
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```sh\n(?P<script>.*?)```", re.DOTALL)
 
 
 @cache
 def blocks() -> dict[str, str]:
-    """Give each block of commands by its mark: `tested: <name>`, or `not run: <why>`."""
+    """Give each block of commands by its mark: `tested: <name>`, `by make compose: <name>`, or `not run: <why>`."""
     found = [(match["mark"] or "", match["script"]) for match in BLOCK.finditer(PAGE.read_text("utf-8"))]
     marked = dict(found)
     assert len(marked) == len(found), "two blocks have one mark, or none"
     return marked
 
 
-def names() -> set[str]:
-    return {mark.removeprefix("tested: ") for mark in blocks() if mark.startswith("tested: ")}
+def names(mark: str = "tested: ") -> set[str]:
+    return {one.removeprefix(mark) for one in blocks() if one.startswith(mark)}
 
 
 def run(name: str, folder: Path, environ=os.environ) -> str:

@@ -1,10 +1,11 @@
-"""What deploy/ says fits to what the program reads; container engines themselves do not run here.
+"""What deploy/ says fits to what the program reads. `make compose` runs it on a container engine.
 
 The manifests of Kubernetes are in test_kubernetes.py.
 """
 
 import base64
 import re
+import tomllib
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gateway.doctor.surroundings import DESCRIPTORS
 from gateway.evidence.signers import write_signer
 from gateway.settings import read_settings
 from ipx.keys import generate_signer
+from tests.operation import guide
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = ROOT / "deploy" / "compose.yaml"
@@ -54,6 +56,13 @@ def test_what_a_service_is_told_is_read_by_the_program(compose, name, monkeypatc
     assert name == "witness" or settings.redis_url == "redis://:abc@redis:6379/0"
 
 
+def test_the_image_has_all_that_a_gateway_may_need_and_nothing_of_its_developers():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = re.search(r"^ARG IPX_EXTRAS=(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)[1]
+
+    assert extras.split(",") == sorted(project["optional-dependencies"].keys() - {"dev"})
+
+
 def test_no_secret_stands_in_it(compose):
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
@@ -76,6 +85,27 @@ def test_nodes_have_names_of_their_own_and_nothing_that_they_need_not(compose):
     assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text("utf-8")  # of all others, as the image has it
     assert all(service["deploy"]["resources"]["limits"] for service in services.values())
     assert compose["networks"]["inner"]["internal"]
+
+
+def test_nodes_keep_their_addresses_and_commands_run_where_none_is_kept(compose):
+    """A fixed address serves one container: beside a node that runs, `compose run` of the same service would fail."""
+    kept = {name for name, one in compose["services"].items() if "ipv4_address" in str(one["networks"])}
+    commands = [
+        service
+        for mark, script in guide.blocks().items()
+        if mark.startswith(guide.MADE_BY_COMPOSE)
+        for service in re.findall(r"docker compose (?:--profile \w+ )?run --rm (?:-e \S+ )?(\S+)", script)
+    ]
+
+    assert kept == {"gateway-1", "gateway-2", "nginx"}
+    assert "worker" in commands
+    assert kept.isdisjoint(commands)
+
+
+def test_what_containers_say_does_not_fill_the_disk(compose):
+    for name, service in compose["services"].items():
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+    assert "ln -sf /dev/stdout /var/log/nginx/ipx.log" in compose["services"]["nginx"]["command"][-1]
 
 
 def test_the_nodes_believe_the_proxy_and_nobody_else(compose):
