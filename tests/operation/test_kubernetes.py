@@ -1,12 +1,13 @@
 """The manifests of deploy/kubernetes have the shapes of their kinds, and all that they name is there."""
 
 import base64
+import copy
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -15,7 +16,7 @@ from gateway.evidence.signers import write_signer
 from gateway.settings import read_settings
 from gateway.wiring import own_signers
 from ipx.keys import generate_signer
-from tests.operation.shapes import schema_of
+from tests.operation import shapes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -62,7 +63,31 @@ def matches(selector, labels):
 
 @pytest.mark.parametrize("thing", OBJECTS, ids=NAMED)
 def test_each_object_has_the_shape_of_its_kind(thing):
-    jsonschema.Draft202012Validator(schema_of(thing)).validate(thing)
+    shapes.check(thing)
+
+
+def test_a_mistyped_member_is_noticed():
+    [gateway] = [one for one in OBJECTS if (one["kind"], one["metadata"]["name"]) == ("Deployment", "ipx-gateway")]
+    mistyped = copy.deepcopy(gateway)
+    container = mistyped["spec"]["template"]["spec"]["containers"][0]
+    container["readynessProbe"] = container.pop("readinessProbe")
+
+    with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
+        shapes.check(mistyped)
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_nothing_runs_with_rights_or_without_limits(name):
+    pod = PODS[name]
+
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in containers(name):
+        rights = container["securityContext"]
+        assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
+        assert rights["capabilities"] == {"drop": ["ALL"]}
+        assert "memory" in container["resources"]["limits"]
 
 
 def test_all_that_runs_is_there_once():
@@ -235,6 +260,8 @@ def test_kustomize_builds_the_overlay_of_the_guide(tmp_path):
     made = list(yaml.safe_load_all(built.stdout))
 
     assert len(made) == len(OBJECTS) + len(MAPS)
+    for one in made:
+        shapes.check(one)
     [gateway] = [one for one in made if (one["kind"], one["metadata"]["name"]) == ("Deployment", "ipx-gateway")]
     [container] = gateway["spec"]["template"]["spec"]["containers"]
     names = [variable["name"] for variable in container["env"]]
