@@ -1,9 +1,11 @@
+import sys
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors import transforms
 from connectors.dates import read_date, read_instant, zone_of
 from connectors.quarantine import Reason, UnfitValueError
 from connectors.texts import damage
@@ -185,3 +187,13 @@ def test_an_hour_that_never_was_and_half_an_instant_are_refused(text):
 )
 def test_damaged_text_is_told_from_text_in_a_foreign_language(text, reason):
     assert damage(text) is reason
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("  \t\n\x0b\x1c\x85\xa0\u2003\u2028\u3000"))))
+def test_collapsing_leaves_one_space_for_whatever_white_space_there_is(text):
+    assert transforms._collapse(text) == " ".join(text.split())
+
+
+def test_no_printable_character_but_the_space_is_white_space():
+    """By which a text is known to need no collapsing."""
+    assert [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isprintable() and chr(code).isspace()] == [" "]
