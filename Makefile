@@ -61,7 +61,7 @@ drill: $(STAMP) ## a minute of traffic while token keys are rotated: not one cal
 rolling: $(STAMP) ## a minute of traffic while two nodes behind nginx are restarted in turn: not one call may fail
 	@$(BIN)/python -m tests.operation.rolling
 
-compose: $(STAMP) ## deploy/compose.yaml on a container engine, by the lines of the operators' guide (minutes; needs Docker)
+compose: $(STAMP) ## compose.yaml and systemd's units as the operators' guide says, on a container engine (minutes; needs Docker)
 	@$(BIN)/python -m tests.compose $(COMPOSE)
 
 coverage-table: $(STAMP) ## write docs/coverage.md: which pack reads which of the real files (IPDATA=folder)

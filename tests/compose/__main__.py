@@ -1,6 +1,6 @@
-"""`make compose`: deploy/compose.yaml on a real container engine, by the lines of docs/operators.md.
+"""`make compose`: what deploy/ has for one machine, on a real container engine, by the lines of docs/operators.md.
 
-make compose                              begin, start, exchange, upgrade under calls, faults, back up, restore, witness
+make compose                              units under systemd; compose.yaml from its first start to its restored backup
 make compose COMPOSE="--where-possible"   end well, and say why, where no engine can run
 
 Needs Docker with compose. Root can start an engine of its own where none answers (Debian: docker.io, docker-compose),
@@ -21,6 +21,7 @@ from tests.bench.figures import say
 from tests.compose import images
 from tests.compose.deployment import Deployment, deployment
 from tests.compose.engine import Engine, EngineError, NoEngineError, engine
+from tests.compose.units import machine
 
 STORES = ("postgres", "checkpoints", "redis")
 GATEWAYS = ("gateway-1", "gateway-2", "worker")
@@ -117,6 +118,22 @@ def the_witness(place: Deployment) -> None:
     click.echo("ok   a witness runs beside it, with keys and a database of its own")
 
 
+def the_units(engine: Engine) -> None:
+    say("a node and a worker on a machine of their own, under systemd")
+    with machine(engine) as place:
+        place.guide("install the units")
+        place.guide("start the units")
+        place.await_ready()
+        click.echo("ok   a node runs under systemd with no rights and a read-only system")
+        place.run("systemctl", "kill", "--signal=KILL", "ipx-gateway")
+        place.await_ready()
+        restarts = place.property_of("ipx-gateway", "NRestarts")
+        require("it is started again after it was killed", restarts == "1", restarts)
+        place.run("systemctl", "stop", "ipx-gateway", "ipx-worker")
+        ended = {place.property_of(unit, "Result") for unit in ("ipx-gateway", "ipx-worker")}
+        require("node and worker end well when they are told to", ended == {"success"}, ended)
+
+
 def _until(is_so: Callable[[], bool]) -> bool:
     give_up = monotonic() + GOES_ON_SECONDS
     while not is_so():
@@ -135,6 +152,7 @@ def main(*, where_possible: bool) -> None:
             for standin in images.prepare(running):
                 click.echo(f"#    stands in: {standin}, made of Debian's packages")
             the_image(running)
+            the_units(running)
             with deployment(running, Path(name)) as place:
                 for part in (the_first_day, faults, upgrade, the_witness, back_up_and_restore):
                     part(place)
