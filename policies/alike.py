@@ -22,6 +22,8 @@ _CONTEXT: Final = "context"
 PLACES_MAX: Final = 16
 """For how many books and sets of read facts one record keeps what is read of it."""
 
+_NOT_YET: Final = object()
+
 
 def likeness(book: PolicyBook, question: Question) -> Hashable | None:
     """Give what a question is equal in to all that this book answers alike; None where it is like no other."""
@@ -78,8 +80,8 @@ def _context(catalogue: Catalogue, question: Question, reads: frozenset[str]) ->
 def _about(book: PolicyBook, question: Question, record: Record, reads: frozenset[str]) -> Hashable | None:
     """Give the read facts of the record; found once for those that read alike."""
     place = (book.digest, question.holder.code, reads)
-    found: Hashable | None = record.beside.get(place, place)
-    if found is place:
+    found: Hashable | None = record.beside.get(place, _NOT_YET)
+    if found is _NOT_YET:
         found = _about_record(book.catalogue, question.holder.code, record, reads)
         if len(record.beside) >= PLACES_MAX:
             record.beside.clear()
