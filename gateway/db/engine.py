@@ -16,9 +16,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.db.kept import BUSY_SECONDS, Kept, KeptWriter, Writing, begin_immediate
+from gateway.db.postgres import Glance, Glances, postgres_engine
 from gateway.errors import StoreUnavailableError
 from gateway.settings import Pool
 
@@ -34,9 +34,6 @@ WAL_PAGES = 4000
 Most of its pages are the same few of indexes, again and again, and only the last state of each is moved. Whoever opens
 the file after a crash reads it through.
 """
-_OUTGROWN = "outgrown"
-CONNECT_SECONDS = 5
-"""How long PostgreSQL may take to accept a connection, where the address itself does not say."""
 
 
 class Database:
@@ -57,6 +54,7 @@ class Database:
         """For whoever has the turn."""
         self._glancer = _engine(self.url, "BEGIN", None) if self.is_sqlite else self.reader
         self._glances = threading.local()
+        self._postgres_glances = Glances(pool)
         self._told = _Told()
 
     @contextmanager
@@ -86,20 +84,14 @@ class Database:
 
     def glance(self) -> AbstractContextManager[Connection]:
         """Where one prepared statement reads a value that is asked for all the time; it needs no transaction."""
-        # What a glance costs on SQLite is to take a connection from the pool and to put it back. PostgreSQL's driver
-        # has begun a transaction, which the pool ends.
-        return (
-            _Glance(_kept_by_thread(self._glances), self._glancer, self._told) if self.is_sqlite else self._connected()
-        )
+        # What a glance costs is to take a connection from the pool and to put it back.
+        if self.is_sqlite:
+            return _Glance(_kept_by_thread(self._glances), self._glancer, self._told)
+        return Glance(self._postgres_glances, self.reader, self._told)
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
         with self._told, engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        with self._told, self.reader.connect() as connection:
             yield connection
 
     def require_room(self) -> None:
@@ -124,6 +116,7 @@ class Database:
         """Close pooled connections: after a fork, and at the end."""
         self._kept_writer.let_go()
         self._glances = threading.local()
+        self._postgres_glances.let_go()
         self.writer.dispose()
         self.reader.dispose()
 
@@ -175,14 +168,6 @@ class _Glance:
             self._told.__exit__(kind, error, trace)
 
 
-def outgrown(connection: Connection) -> None:
-    """Have a connection closed when it is put back: megabytes went over it.
-
-    PostgreSQL's client keeps its buffers as large as they ever were; a pool of them would hold as many records.
-    """
-    connection.info[_OUTGROWN] = True
-
-
 def parse_url(url: str) -> URL:
     """Read a database URL; plain `postgresql://` means psycopg 3."""
     parsed = make_url(url)
@@ -230,17 +215,7 @@ def _says_full(error: BaseException | None) -> bool:
 def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
     """Make an engine; without a pool, whoever takes a connection keeps it."""
     if pool is not None and url.get_backend_name() != "sqlite":
-        engine = create_engine(
-            url,
-            pool_size=pool.size,
-            max_overflow=pool.overflow,
-            pool_recycle=pool.recycle_seconds,
-            pool_pre_ping=True,
-            hide_parameters=True,  # errors are logged, and values may be of a record
-            connect_args=_postgres_arguments(url, pool),
-        )
-        event.listen(engine, "checkin", _close_outgrown)
-        return engine
+        return postgres_engine(url, pool)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     pooled: dict[str, Any] = (
@@ -268,17 +243,3 @@ def _engine(url: URL, begin: str, pool: Pool | None) -> Engine:
             raw.execute(begin)
 
     return engine
-
-
-def _close_outgrown(_connection: Any, record: ConnectionPoolEntry) -> None:
-    if record.info.pop(_OUTGROWN, False):
-        record.invalidate()
-
-
-def _postgres_arguments(url: URL, pool: Pool) -> dict[str, Any]:
-    arguments: dict[str, Any] = {} if pool.is_prepared else {"prepare_threshold": None}
-    if "connect_timeout" not in url.query:
-        arguments["connect_timeout"] = CONNECT_SECONDS
-    if "application_name" not in url.query:
-        arguments["application_name"] = "ipx-gateway"
-    return arguments

@@ -31,8 +31,11 @@ class Kept:
         kept = self._connection
         if kept is None or kept.closed or kept.invalidated or kept.engine is not engine:
             self.let_go()
-            kept = self._connection = engine.connect()
+            kept = self._connection = self._open(engine)
         return kept
+
+    def _open(self, engine: Engine) -> Connection:
+        return engine.connect()
 
     def let_go(self) -> None:
         if self._connection is not None:

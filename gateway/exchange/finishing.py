@@ -8,8 +8,8 @@ from sqlalchemy import JSON, Connection, String, Table, bindparam, or_, select, 
 
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
-from gateway.db.engine import outgrown
 from gateway.db.group_commit import Joint, NotTogetherError
+from gateway.db.postgres import outgrown
 from gateway.db.prepared import Prepared
 from gateway.evidence.models import LogEntry
 from gateway.exchange.errors import LostRaceError, RecalledMeanwhileError

@@ -1,0 +1,182 @@
+"""Connections to PostgreSQL: how they are opened, looked at before each use, and kept for what is read all the time."""
+
+import select
+import time
+from collections import deque
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway.db.kept import Kept
+from gateway.settings import Pool
+
+CONNECT_SECONDS: Final = 5
+"""How long PostgreSQL may take to accept a connection, where the address itself does not say."""
+QUIET_SECONDS: Final = 1.0
+"""After so long without use a connection is tried by a statement: what is on the way may have forgotten it."""
+KEPT_PART: Final = 4
+"""Of so many connections of the pool one may be kept for glances."""
+
+_OUTGROWN: Final = "outgrown"
+_LEFT_AT: Final = "left at"
+
+
+def postgres_engine(url: URL, pool: Pool) -> Engine:
+    """Make an engine whose connections are looked at each time that they leave the pool.
+
+    A broken one is replaced, and all others that are in the pool with it: whoever restarts the server meets them all.
+    """
+    engine = create_engine(
+        url,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_recycle=pool.recycle_seconds,
+        pool_use_lifo=True,  # few connections do most of the work, and have its statements prepared
+        hide_parameters=True,  # errors are logged, and values may be of a record
+        connect_args=_arguments(url, pool),
+    )
+
+    @event.listens_for(engine, "checkout")
+    def _look(connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
+        left_at = record.info.get(_LEFT_AT)
+        if left_at is not None and not _is_alive(engine, connection, left_at):
+            raise InvalidatePoolError
+
+    @event.listens_for(engine, "checkin")
+    def _leave(_connection: Any, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(_OUTGROWN, False):
+            record.invalidate()
+        else:
+            record.info[_LEFT_AT] = time.monotonic()
+
+    return engine
+
+
+def outgrown(connection: Connection) -> None:
+    """Have a connection closed when it is put back: megabytes went over it.
+
+    PostgreSQL's client keeps its buffers as large as they ever were; a pool of them would hold as many records.
+    """
+    connection.info[_OUTGROWN] = True
+
+
+class Glances:
+    """A few connections that begin no transaction by themselves, each for whoever reads one value with it.
+
+    A transaction around one statement is two round trips more, and one that is rolled back makes the driver forget
+    every statement that it has prepared.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        """Take the pool from which they are."""
+        self._most = pool.size // KEPT_PART
+        self._recycle_seconds = pool.recycle_seconds
+        self._idle: deque[_Kept] = deque()
+
+    def take(self, engine: Engine) -> "_Kept":
+        try:
+            kept = self._idle.pop()
+        except IndexError:
+            kept = _Kept()
+        kept.look(engine, self._recycle_seconds)
+        return kept
+
+    def give_back(self, kept: "_Kept") -> None:
+        kept.left_at = time.monotonic()
+        if len(self._idle) < self._most:
+            self._idle.append(kept)
+        else:
+            kept.let_go()
+
+    def let_go(self) -> None:
+        while self._idle:
+            self._idle.pop().let_go()
+
+
+class Glance:
+    """One use of such a connection."""
+
+    __slots__ = ("_engine", "_glances", "_kept", "_told")
+
+    _kept: "_Kept"
+
+    def __init__(self, glances: Glances, engine: Engine, told: AbstractContextManager[object]) -> None:
+        """Take what it is read with.
+
+        Args:
+            glances: those at hand.
+            engine: opens another one.
+            told: tells errors as the gateway's own.
+        """
+        self._glances = glances
+        self._engine = engine
+        self._told = told
+
+    def __enter__(self) -> Connection:
+        with self._told:
+            self._kept = self._glances.take(self._engine)
+            return self._kept.get(self._engine)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._glances.give_back(self._kept)
+        else:
+            self._kept.let_go()  # a statement of it may be under way
+            self._told.__exit__(kind, error, trace)
+
+
+class _Kept(Kept):
+    left_at = 0.0
+    _opened_at = 0.0
+
+    def look(self, engine: Engine, recycle_seconds: int) -> None:
+        """Let it go where it broke, or is as old as none may become."""
+        kept = self._connection
+        if kept is None or kept.closed or kept.invalidated:
+            return
+        if not _is_alive(engine, kept.connection.dbapi_connection, self.left_at):
+            kept.invalidate()
+        elif time.monotonic() > self._opened_at + recycle_seconds:
+            self.let_go()
+
+    def _open(self, engine: Engine) -> Connection:
+        self._opened_at = time.monotonic()
+        return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _is_alive(engine: Engine, connection: Any, left_at: float) -> bool:
+    """Tell whether a connection can be used. A server that goes says so to those that it leaves: that can be read.
+
+    Asking it each time would be a round trip more for each use.
+    """
+    if connection.closed:
+        return False
+    if time.monotonic() < left_at + QUIET_SECONDS and not _is_spoken_to(connection):
+        return True
+    try:
+        return engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        return False
+
+
+def _is_spoken_to(connection: Any) -> bool:
+    """Tell whether the server has said something that nobody asked for: its end most of all."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _arguments(url: URL, pool: Pool) -> dict[str, Any]:
+    arguments: dict[str, Any] = {} if pool.is_prepared else {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    if "application_name" not in url.query:
+        arguments["application_name"] = "ipx-gateway"
+    return arguments
