@@ -35,6 +35,11 @@ def pings(database, monkeypatch):
     return asked
 
 
+def write_once(database):
+    with database.write_once() as connection:
+        return WHO.first(connection, {})[0]
+
+
 def glance(database):
     with database.glance() as connection:
         return WHO.first(connection, {})[0]
@@ -74,7 +79,7 @@ def filled(database, count):
     glance(database)
 
 
-@pytest.mark.parametrize("use", [glance, read, write, work])
+@pytest.mark.parametrize("use", [glance, read, write, write_once, work])
 def test_connections_that_the_server_closed_meanwhile_are_replaced_without_an_error(database, use):
     filled(database, 4)
     use(database)
@@ -133,6 +138,19 @@ def test_a_glance_begins_no_transaction_and_leaves_statements_prepared(database)
         status = connection.connection.dbapi_connection.info.transaction_status.name
 
     assert (prepared, status) == (1, "IDLE")
+
+
+def test_one_statement_is_committed_when_it_has_run_though_the_block_fails(database):
+    def add():
+        with database.write_once() as connection:
+            Prepared(text("INSERT INTO seen (k, exp) VALUES ('k', 1)")).run(connection, {})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        add()
+
+    with database.read_connection() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM seen")) == 1
 
 
 def test_glances_at_once_have_a_connection_each_and_few_are_kept(database):

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from gateway.agencies.models import Agency
-from gateway.db.prepared import Prepared, driver_execute
+from gateway.db.prepared import Prepared, driver_execute, in_one_go
+from gateway.errors import StoreUnavailableError
 
 AGENCY = {
     "code": "customs-xa",
@@ -22,6 +23,7 @@ AGENCY = {
 }
 ADD = Prepared(insert(Agency).values({name: bindparam(name) for name in AGENCY}))
 FIND = Prepared(select(Agency.name, Agency.created_at, Agency.suspended_at).where(Agency.code == bindparam("wanted")))
+RENAME = Prepared(update(Agency).where(Agency.code == bindparam("wanted")).values(name="renamed"))
 
 
 def test_values_are_converted_both_ways_as_everywhere_else(database):
@@ -99,6 +101,47 @@ def test_many_rows_are_one_statement_on_sqlite_and_none_is_forgotten(database):
     assert codes == [row["code"] for row in rows]
     if database.is_sqlite:
         assert len(set(filter(re.compile("INSERT").match, statements))) == 3  # triggers repeat their cause
+
+
+def test_what_goes_in_one_go_is_known_when_it_is_over(database):
+    with database.write_connection() as connection:
+        with in_one_go(connection):
+            one = ADD.queue(connection, AGENCY)
+            others = ADD.queue_at_once(connection, [AGENCY | {"code": code} for code in ("court-xa", "ipo-xa")])
+            found = FIND.queue_all(connection, {"wanted": "court-xa"})
+            renamed = RENAME.queue(connection, {"wanted": "nobody"})
+            is_queued = not database.is_sqlite and connection.connection.dbapi_connection.pgconn.pipeline_status
+
+        assert bool(is_queued) is not database.is_sqlite
+        assert (one(), others(), renamed(), [row[0] for row in found()]) == (1, 2, 0, ["Customs of XA"])
+
+
+def test_of_what_goes_in_one_go_nothing_stays_where_one_fails(database):
+    def add_twice():
+        with database.write_connection() as connection, in_one_go(connection):
+            ADD.queue(connection, AGENCY)
+            ADD.queue(connection, AGENCY)
+            ADD.queue(connection, AGENCY | {"code": "court-xa"})
+
+    with pytest.raises(IntegrityError):
+        add_twice()
+    with database.write_connection() as connection:
+        assert FIND.all(connection, {"wanted": "court-xa"}) == []
+        assert ADD.run(connection, AGENCY) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_breaks_in_one_go_is_an_outage_and_not_used_again(database):
+    def add():
+        with database.write_connection() as connection, in_one_go(connection):
+            ADD.queue(connection, AGENCY)
+            driver_execute(connection, "SELECT pg_terminate_backend(pg_backend_pid())")
+            ADD.queue(connection, AGENCY | {"code": "court-xa"})
+
+    with pytest.raises(StoreUnavailableError):
+        add()
+    with database.write_connection() as connection:
+        assert ADD.run(connection, AGENCY) == 1
 
 
 def test_rows_that_are_there_already_do_not_count(database):

@@ -79,6 +79,12 @@ class Database:
             return Writing(self._kept_writer, self.writer, self._turn, self._told)
         return self._begun(self.writer)
 
+    def write_once(self) -> AbstractContextManager[Connection]:
+        """Where one prepared statement is a transaction of its own: committed when it has run."""
+        if self.is_sqlite:
+            return self.write_connection()
+        return Glance(self._postgres_glances, self.writer, self._told)
+
     def read_connection(self) -> AbstractContextManager[Connection]:
         return self._begun(self.reader)
 

@@ -1,6 +1,7 @@
-"""Small writes of many threads in one transaction: SQLite waits for the disk once for all that came meanwhile.
+"""Small writes of many threads in one transaction: the disk is waited for once for all that came meanwhile.
 
-PostgreSQL does this by itself; there each write is a transaction of its own.
+PostgreSQL waits once for many transactions by itself; there only writes that common statements make are put together,
+for those statements: any other is a transaction of its own.
 """
 
 import threading
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.db.company import SECONDS, Company, Crowd
 from gateway.db.engine import Database
+from gateway.db.postgres import is_passing
 from gateway.db.prepared import driver_execute
 from gateway.errors import StoreUnavailableError
 from gateway.settled import Settled
@@ -35,8 +37,14 @@ class Joint(ABC, Generic[Result]):
     """A write that common statements can make together with others of its kind: few statements, however many writes.
 
     Whoever holds SQLite's lock waits to be let in by the other threads of its process after each statement; under load
-    that is most of the time for which a transaction keeps every other process out.
+    that is most of the time for which a transaction keeps every other process out. PostgreSQL is another process: to
+    ask it and to wait for its answer costs more than most statements do.
     """
+
+    @property
+    def can_join(self) -> bool:
+        """Whether there is any hope that it can be made together with others."""
+        return True
 
     @abstractmethod
     def __call__(self, connection: Connection) -> Result:
@@ -47,7 +55,8 @@ class Joint(ABC, Generic[Result]):
     def together(cls, connection: Connection, writes: Sequence[Self]) -> Sequence[Result]:
         """Make some writes, as each would be made alone one after the other, and give their results.
 
-        Whatever it raises, the transaction is rolled back and each write is made alone.
+        Whatever it raises, the transaction is rolled back and each write is made alone. Rows that others may write too
+        are written in the order of their keys: two that hold what the other one wants would wait for each other.
 
         Raises:
             NotTogetherError: one of them would not do the ordinary thing.
@@ -61,6 +70,8 @@ class _Item:
     """What its thread waits for: that it was committed or has failed, or that it is to lead."""
     result: Any = None
     error: Exception | None = None
+    is_left: bool = False
+    """It was not made with others: its own thread makes it."""
 
 
 class _Turn(Enum):
@@ -95,9 +106,8 @@ class GroupCommit:
         Raises:
             StoreUnavailableError: the transaction failed, for all that were in it; nothing was written.
         """
-        if not self._database.is_sqlite:
-            with self._database.write_connection() as connection:
-                return work(connection)
+        if not (self._database.is_sqlite or (isinstance(work, Joint) and work.can_join)):
+            return self._run_alone(work)
         item = _Item(work)
         with self._lock:
             leads, self._is_led = not self._is_led, True
@@ -108,12 +118,18 @@ class GroupCommit:
         if leads or item.turn.wait() is _Turn.LEAD:
             self._lead(item)
         match item.error:
+            case None if item.is_left:
+                return self._run_alone(work)
             case None:
                 return item.result  # type: ignore[no-any-return]
             case StoreUnavailableError():
                 raise StoreUnavailableError(str(item.error)) from item.error  # one for each thread that waited
             case _:
                 raise item.error
+
+    def _run_alone(self, work: Callable[[Connection], Result]) -> Result:
+        with self._database.write_connection() as connection:
+            return work(connection)
 
     def _lead(self, own: _Item) -> None:
         with self._lock:
@@ -141,10 +157,15 @@ class GroupCommit:
 
     def _commit(self, items: list[_Item]) -> None:
         try:
-            if not self._commit_together(items):
-                with self._database.write_connection() as connection:
-                    for item in items:
-                        _run_whole(connection, item)
+            if self._commit_together(items):
+                return
+            if not self._database.is_sqlite:  # where they need not wait for each other
+                for item in items:
+                    item.is_left = True
+                return
+            with self._database.write_connection() as connection:
+                for item in items:
+                    _run_whole(connection, item)
         except Exception as error:  # noqa: BLE001  (it belongs to the threads that wait, and is raised in each)
             _fail(items, error)
         except BaseException:
@@ -153,11 +174,13 @@ class GroupCommit:
             raise
 
     def _commit_together(self, items: list[_Item]) -> bool:
-        """Commit where one write is alone, or all are joint ones of a kind; False: nothing was written."""
+        """Commit where one write is alone, or all are joint ones of a kind; False: nothing was written.
+
+        On PostgreSQL all are, and one alone too takes fewer turns by its common statements.
+        """
         works: list[Any] = [item.work for item in items]
-        if len(works) == 1:
-            with self._database.write_connection() as connection:
-                items[0].result = works[0](connection)
+        if len(works) == 1 and self._database.is_sqlite:
+            items[0].result = self._run_alone(works[0])
             return True
         kind = type(works[0])
         if not issubclass(kind, Joint) or any(type(work) is not kind for work in works):
@@ -165,8 +188,10 @@ class GroupCommit:
         try:
             with self._database.write_connection() as connection:
                 results = kind.together(connection, works)
-        except StoreUnavailableError:
-            raise
+        except StoreUnavailableError as error:
+            if not is_passing(error):
+                raise
+            return False
         except Exception:  # noqa: BLE001  (each is made alone now, and raises in its own thread what is its own)
             return False
         for item, result in zip(items, results, strict=True):

@@ -65,8 +65,18 @@ def outgrown(connection: Connection) -> None:
     connection.info[_OUTGROWN] = True
 
 
+def is_passing(error: BaseException) -> bool:
+    """Tell whether PostgreSQL gave up one of two transactions that waited for each other (SQLSTATE class 40)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if str(getattr(cause, "sqlstate", "")).startswith("40"):
+            return True
+        cause = cause.__cause__
+    return False
+
+
 class Glances:
-    """A few connections that begin no transaction by themselves, each for whoever reads one value with it.
+    """A few connections that begin no transaction by themselves, each for whoever runs one statement with it.
 
     A transaction around one statement is two round trips more, and one that is rolled back makes the driver forget
     every statement that it has prepared.

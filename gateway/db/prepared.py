@@ -4,7 +4,8 @@ On the way of an exchange the toolkit's own execution of a statement (contexts, 
 times what the database takes. Types are converted as elsewhere, and errors are the toolkit's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
@@ -62,8 +63,13 @@ class Prepared:
         Raises:
             sqlalchemy.exc.DBAPIError: of the kind that `Connection.execute` raises.
         """
+        return self.queue(connection, values)()
+
+    def queue(self, connection: Connection, values: Mapping[str, Any]) -> Callable[[], int]:
+        """Do so; how many rows it touched can be asked for once the block of `in_one_go` is over."""
         compiled = self._for(connection.dialect)
-        return int(_execute(connection, compiled.text, compiled.values(values)).rowcount)
+        cursor = _execute(connection, compiled.text, compiled.values(values))
+        return lambda: int(cursor.rowcount)
 
     def run_at_once(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run it for each of some rows of values; it has one `VALUES (…)`, with all of its parameters.
@@ -75,20 +81,27 @@ class Prepared:
         Returns:
             how many rows it touched.
         """
+        return self.queue_at_once(connection, rows)()
+
+    def queue_at_once(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Callable[[], int]:
+        """Do so; how many rows it touched can be asked for once the block of `in_one_go` is over."""
         if not rows:
-            return 0
+            return lambda: 0
         compiled = self._for(connection.dialect)
         values = [compiled.values(row) for row in rows]
         if compiled.take is None:
-            return int(_execute(connection, compiled.text, values, many=True).rowcount)
-        touched = 0
+            if len(values) == 1:
+                return self.queue(connection, rows[0])
+            many = _execute(connection, compiled.text, values, many=True)
+            return lambda: int(many.rowcount)
+        cursors = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             chunk = values[start : start + ROWS_AT_ONCE]
             text = self._wide.get(len(chunk))
             if text is None:
                 text = self._wide[len(chunk)] = _repeat_values(compiled.text, len(chunk))
-            touched += int(_execute(connection, text, [value for row in chunk for value in row]).rowcount)
-        return touched
+            cursors.append(_execute(connection, text, [value for row in chunk for value in row]))
+        return lambda: sum(cursor.rowcount for cursor in cursors)
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Run it; gives the first row that comes, as a plain tuple."""
@@ -97,8 +110,13 @@ class Prepared:
         return None if row is None else compiled.row(row)
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self.queue_all(connection, values)()
+
+    def queue_all(self, connection: Connection, values: Mapping[str, Any]) -> Callable[[], list[tuple[Any, ...]]]:
+        """Do so; the rows can be asked for, once, when the block of `in_one_go` is over."""
         compiled = self._for(connection.dialect)
-        return [compiled.row(row) for row in _execute(connection, compiled.text, compiled.values(values)).fetchall()]
+        cursor = _execute(connection, compiled.text, compiled.values(values))
+        return lambda: [compiled.row(row) for row in cursor.fetchall()]
 
     def _for(self, dialect: Dialect) -> _Compiled:
         compiled = self._compiled.get(dialect.name)
@@ -107,6 +125,27 @@ class Prepared:
             compiled = _compile(statement[dialect.name] if isinstance(statement, Mapping) else statement, dialect)
             self._compiled[dialect.name] = compiled
         return compiled
+
+
+@contextmanager
+def in_one_go(connection: Connection) -> Iterator[None]:
+    """Send PostgreSQL what is queued in the block in one go, and wait for its answers once, at the end.
+
+    What a statement did is not known before, so none of them may depend on what another one found. On SQLite, where
+    nobody is waited for, each is run at once.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the first that failed did so; none after it was run.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        with raw.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, "", error, raw) from error
 
 
 def driver_execute(connection: Connection, text: str) -> None:
@@ -165,9 +204,13 @@ def _execute(connection: Connection, text: str, values: Any, *, many: bool = Fal
         cursor = raw.cursor()
         return (cursor.executemany if many else cursor.execute)(text, values) or cursor
     except connection.dialect.loaded_dbapi.Error as error:
-        if connection.dialect.is_disconnect(error, raw, None):
-            connection.invalidate(error)
-        raise toolkits_error(connection, text, error) from error
+        raise _told(connection, text, error, raw) from error
+
+
+def _told(connection: Connection, text: str, error: Any, raw: Any) -> BaseException:
+    if connection.dialect.is_disconnect(error, raw, None):
+        connection.invalidate(error)
+    return toolkits_error(connection, text, error)
 
 
 def toolkits_error(connection: Connection, text: str, error: Exception) -> BaseException:

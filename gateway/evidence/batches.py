@@ -10,8 +10,10 @@ from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
 from gateway.db.engine import Database
 from gateway.db.group_commit import Joint
-from gateway.db.prepared import Prepared
+from gateway.db.postgres import is_passing
+from gateway.db.prepared import Prepared, in_one_go
 from gateway.errors import StoreUnavailableError
+from gateway.evidence.edge import Edge
 from gateway.evidence.errors import DuplicateStepError, LogUnavailableError
 from gateway.evidence.leaf import Leaf, Pending
 from gateway.evidence.sequencer import Commit, Ticket
@@ -60,7 +62,7 @@ class Batches:
         try:
             return self._commit_together(batch)
         except LogUnavailableError as error:
-            if not _is_passing(error):
+            if not is_passing(error):
                 raise
         except (IntegrityError, _CallersError):
             pass
@@ -92,10 +94,9 @@ class Batches:
         head = lock_head(connection, self._shard)
         _refuse_duplicate(connection, leaf)
         edge = self._edges.read(connection, head)
-        grown = store(connection, self._shard, edge, head, [(leaf.step_id, leaf.entry)])
+        self._store(connection, edge, head, [leaf])
         if leaf.then is not None:
             leaf.then(connection)
-        self._keep_checkpoint(connection, grown)
         return Pending(self._shard.first + head.size)
 
     def probe(self) -> None:
@@ -116,11 +117,8 @@ class Batches:
             if is_alone:
                 _refuse_duplicate(connection, batch[0].leaf)
             edge = self._edges.read(connection, head)
-            grown = store(
-                connection, self._shard, edge, head, [(ticket.leaf.step_id, ticket.leaf.entry) for ticket in batch]
-            )
+            grown, note = self._store(connection, edge, head, [ticket.leaf for ticket in batch])
             _write_callers_parts(connection, [ticket.leaf.then for ticket in batch if ticket.leaf.then is not None])
-            note = self._keep_checkpoint(connection, grown)
         self._edges.keep(edge)
         return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
 
@@ -139,13 +137,21 @@ class Batches:
                 ticket.outcome.fail(error)
             except LogUnavailableError as error:
                 ticket.outcome.fail(error)
-                if not _is_passing(error):
+                if not is_passing(error):
                     outage = error
         return done
 
+    def _store(self, connection: Connection, edge: Edge, head: Head, leaves: Sequence[Leaf]) -> tuple[Head, str]:
+        with in_one_go(connection):
+            new = [(leaf.step_id, leaf.entry) for leaf in leaves]
+            grown, require_moved = store(connection, self._shard, edge, head, new)
+            note = self._keep_checkpoint(connection, grown)
+        require_moved()
+        return grown, note
+
     def _keep_checkpoint(self, connection: Connection, head: Head) -> str:
         note = self.note(head)
-        _KEEP_CHECKPOINT.run(
+        _KEEP_CHECKPOINT.queue(
             connection,
             {"shard": self._shard.number, "size": head.size, "root": head.root, "note": note, "at": self._clock()},
         )
@@ -200,13 +206,3 @@ def _refuse_duplicate(connection: Connection, leaf: Leaf) -> None:
     existing = position_of(connection, leaf.step_id)
     if existing is not None:
         raise DuplicateStepError(leaf.step_id, existing)
-
-
-def _is_passing(error: Exception) -> bool:
-    """Tell whether PostgreSQL gave up one of two transactions that waited for each other (SQLSTATE class 40)."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if str(getattr(cause, "sqlstate", "")).startswith("40"):
-            return True
-        cause = cause.__cause__
-    return False

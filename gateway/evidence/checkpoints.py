@@ -56,7 +56,7 @@ class CheckpointStore:
 
     def swap(self, log_id: str, old: str, new: str) -> bool:
         """Replace `old` by `new`; False where something else than `old` is stored."""
-        with self._database.write_connection() as connection:
+        with self._database.write_once() as connection:
             return _SWAP.run(connection, {"log_id": log_id, "old": old, "new": new}) == 1
 
     def probe(self, log_id: str) -> None:

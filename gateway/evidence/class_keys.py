@@ -6,7 +6,7 @@ said of detentions or court cases, not of requests.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
@@ -81,10 +81,19 @@ class ClassKeys:
 
         False: somebody has destroyed it; `current` gives another one now.
         """
-        row = _LOCK_SHARED.first(connection, {"id": key.id})
-        if row is None:
+        return self.are_live(connection, [key])()
+
+    def are_live(self, connection: Connection, keys: Iterable[ClassKey]) -> Callable[[], bool]:
+        """Do so for several keys; it can be asked for once `gateway.db.prepared.in_one_go` is over."""
+        found = [_LOCK_SHARED.queue_all(connection, {"id": key_id}) for key_id in sorted({key.id for key in keys})]
+
+        def all_found() -> bool:
+            if all(rows() for rows in found):
+                return True
             self._forget()
-        return row is not None
+            return False
+
+        return all_found
 
     def destroy(self, session: Session, key_id: str) -> None:
         """Delete a key in the caller's transaction. What it wrapped opens for nobody any more, once that commits."""

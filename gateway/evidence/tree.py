@@ -1,12 +1,12 @@
 """The Merkle tree as it stands in the database: locked head, tiles, entries; every statement that touches them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, select, text
 
-from gateway.db.prepared import Prepared, driver_execute
+from gateway.db.prepared import Prepared, driver_execute, in_one_go
 from gateway.evidence.edge import Edge, GrowingTile, Place, place_of, places_at_edge
 from gateway.evidence.errors import LogDamagedError, LogForkedError, LogRotatedError, LogUnavailableError
 from gateway.evidence.models import LogEntry, LogTile
@@ -77,9 +77,11 @@ def lock_head(connection: Connection, shard: Shard) -> Head:
         LogUnavailableError: no log was created in this database.
         LogRotatedError: the shard has ended.
     """
-    if connection.dialect.name != "sqlite":
-        driver_execute(connection, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-    rows = _LOCK_HEAD.all(connection, {})
+    with in_one_go(connection):
+        if connection.dialect.name != "sqlite":
+            driver_execute(connection, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        locked = _LOCK_HEAD.queue_all(connection, {})
+    rows = locked()
     if not rows:
         raise LogUnavailableError("this database has no log yet: it is created when the gateway starts")
     number, size, head_root = rows[0]
@@ -122,7 +124,9 @@ class EdgeReader:
         return known
 
 
-def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Sequence[tuple[str, bytes]]) -> Head:
+def store(
+    connection: Connection, shard: Shard, edge: Edge, head: Head, new: Sequence[tuple[str, bytes]]
+) -> tuple[Head, Callable[[], None]]:
     """Append entries behind the locked head.
 
     Args:
@@ -133,11 +137,11 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
         new: step id and entry of each leaf, in order.
 
     Returns:
-        The new head.
+        The new head, and what is to be called once `in_one_go` is over: it raises `LogForkedError` where somebody else
+        moved the head under the lock.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: one of the steps is a leaf already.
-        LogForkedError: somebody else moved the head under the lock.
+        sqlalchemy.exc.IntegrityError: one of the steps is a leaf already; at the latest when `in_one_go` is over.
     """
     rows = []
     for step_id, entry in new:
@@ -146,8 +150,8 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
         digest = leaf_hash(entry)
         rows.append({"idx": shard.first + edge.size, "step_id": step_id, "leaf_hash": digest, "entry": entry})
         edge.append(digest)
-    _STORE_ENTRY.run_at_once(connection, rows)
-    _STORE_TILE.run_at_once(
+    _STORE_ENTRY.queue_at_once(connection, rows)
+    _STORE_TILE.queue_at_once(
         connection,
         [
             {"shard": shard.number, "lvl": place[0], "n": place[1], "w": tile.width, "data": tile.data}
@@ -155,7 +159,7 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
         ],
     )
     grown = Head(edge.size, edge.root())
-    moved = _MOVE_HEAD.run(
+    moved = _MOVE_HEAD.queue(
         connection,
         {
             "shard": shard.number,
@@ -165,9 +169,12 @@ def store(connection: Connection, shard: Shard, edge: Edge, head: Head, new: Seq
             "old_root": head.root,
         },
     )
-    if moved != 1:
-        raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
-    return grown
+
+    def require_moved() -> None:
+        if moved() != 1:
+            raise LogForkedError(f"the head of size {head.size} was moved by somebody else while it was locked")
+
+    return grown, require_moved
 
 
 def root_at(connection: Connection, shard: Shard, size: int) -> bytes:

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from gateway.db.group_commit import Joint, NotTogetherError
-from gateway.db.prepared import Prepared
+from gateway.db.prepared import Prepared, in_one_go
 from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.exchange.errors import JtiReusedError
 from gateway.exchange.models import Exchange, ExchangePayload
@@ -81,6 +82,10 @@ class Filing(Joint[Known | None]):
     row: Mapping[str, Any]
     sealed_request: bytes | bytearray
 
+    @property
+    def can_join(self) -> bool:
+        return self.replay.is_transactional
+
     def __call__(self, connection: Connection) -> Known | None:
         """File it, or find the exchange that was filed before under its `jti`.
 
@@ -109,17 +114,21 @@ class Filing(Joint[Known | None]):
     @classmethod
     def together(cls, connection: Connection, writes: "Sequence[Filing]") -> Sequence[Known | None]:
         """File requests none of which was filed before: otherwise none is."""
-        first = writes[0]
-        proofs = [proof for filing in writes for proof in filing.proofs]
-        first.replay.consume_together(connection, proofs, first.row["received_at"])
         for filing in writes:
             filing.require_fresh()
-        for key in {filing.key.id: filing.key for filing in writes}.values():
-            if not first.class_keys.is_live(connection, key):
-                raise NotTogetherError
-        if _INSERT_ONCE.run_at_once(connection, [filing.row for filing in writes]) != len(writes):
+        first = writes[0]
+        proofs = [proof for filing in writes for proof in filing.proofs]
+        rows = sorted((filing.row for filing in writes), key=lambda row: (row["client_id"], row["jti"]))
+        try:
+            with in_one_go(connection):
+                are_used_up = first.replay.consume_together(connection, proofs, first.row["received_at"])
+                are_live = first.class_keys.are_live(connection, [filing.key for filing in writes])
+                filed = _INSERT_ONCE.queue_at_once(connection, rows)
+                INSERT_PAYLOAD.queue_at_once(connection, [filing.payload() for filing in writes])
+        except IntegrityError as error:  # the payload of a request that was filed before has no row
+            raise NotTogetherError from error
+        if not (are_used_up() and are_live() and filed() == len(rows)):
             raise NotTogetherError
-        INSERT_PAYLOAD.run_at_once(connection, [filing.payload() for filing in writes])
         return [None] * len(writes)
 
     def _find(self, connection: Connection) -> Known | None:

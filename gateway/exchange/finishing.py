@@ -5,12 +5,13 @@ from dataclasses import field
 from typing import Any, Final, cast
 
 from sqlalchemy import JSON, Connection, String, Table, bindparam, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from gateway.clock import Clock
 from gateway.db.base import UtcDateTime
 from gateway.db.group_commit import Joint, NotTogetherError
 from gateway.db.postgres import outgrown
-from gateway.db.prepared import Prepared
+from gateway.db.prepared import Prepared, in_one_go
 from gateway.evidence.models import LogEntry
 from gateway.exchange.errors import LostRaceError, RecalledMeanwhileError
 from gateway.exchange.filing import INSERT_PAYLOAD
@@ -29,7 +30,7 @@ _NEW: Final = (
 _LOG_INDEX = select(LogEntry.idx).where(LogEntry.step_id == bindparam("step")).scalar_subquery()
 """Of the leaf that was appended in the same transaction."""
 
-_FINISH = Prepared(
+_FINISH_ONE = (
     update(_EXCHANGE)
     .where(
         _EXCHANGE.c.id == bindparam("exchange"),
@@ -39,6 +40,7 @@ _FINISH = Prepared(
     )
     .values({name: bindparam(f"new_{name}") for name in _NEW} | {"log_index": _LOG_INDEX})
 )
+_FINISH = Prepared(_FINISH_ONE)
 
 _IS_OPEN = Prepared(
     select(_EXCHANGE.c.id).where(_EXCHANGE.c.id == bindparam("exchange"), _EXCHANGE.c.state == bindparam("old_state"))
@@ -47,14 +49,17 @@ _IS_OPEN = Prepared(
 _ENDED: Final = ("exchange", "step", "old_state", *(f"new_{name}" for name in _NEW))
 _SET: Final = ", ".join(f"{name} = ended.column{_ENDED.index(f'new_{name}') + 1}" for name in _NEW)
 _FINISH_EACH = Prepared(
-    text(  # SQLite names the columns of VALUES column1, column2, ...
-        f"UPDATE exchange SET {_SET}, log_index = (SELECT idx FROM log_entry WHERE step_id = ended.column2) "  # noqa: S608  (our own names)
-        f"FROM (VALUES ({', '.join(f':{name}' for name in _ENDED)})) AS ended "
-        "WHERE exchange.id = ended.column1 AND exchange.state = ended.column3 "
-        "AND (exchange.recalled_at IS NULL OR ended.column4 <> 'released')"
-    ).bindparams(bindparam("new_finished_at", type_=UtcDateTime), bindparam("new_timing_ms", type_=JSON))
+    {
+        "sqlite": text(  # which names the columns of VALUES column1, column2, ...
+            f"UPDATE exchange SET {_SET}, log_index = (SELECT idx FROM log_entry WHERE step_id = ended.column2) "  # noqa: S608  (our own names)
+            f"FROM (VALUES ({', '.join(f':{name}' for name in _ENDED)})) AS ended "
+            "WHERE exchange.id = ended.column1 AND exchange.state = ended.column3 "
+            "AND (exchange.recalled_at IS NULL OR ended.column4 <> 'released')"
+        ).bindparams(bindparam("new_finished_at", type_=UtcDateTime), bindparam("new_timing_ms", type_=JSON)),
+        "postgresql": _FINISH_ONE,
+    }
 )
-"""`_FINISH` for several exchanges, in SQLite's words."""
+"""`_FINISH` for several exchanges: they cost PostgreSQL least one by one, sent in one go."""
 
 
 @value
@@ -89,7 +94,7 @@ class Finish(Joint[None]):
             LostRaceError: the exchange was closed meanwhile.
         """
         values = self.values()
-        if _FINISH.run(connection, values | {"ends_as": values["new_state"]}) != 1:
+        if _FINISH.run(connection, values) != 1:
             if _IS_OPEN.first(connection, {name: values[name] for name in ("exchange", "old_state")}) is not None:
                 raise RecalledMeanwhileError(self.exchange_id)
             raise LostRaceError(self.exchange_id)
@@ -102,16 +107,20 @@ class Finish(Joint[None]):
     @classmethod
     def together(cls, connection: Connection, writes: "Sequence[Finish]") -> Sequence[None]:
         """Write how several ended, all of them still open: otherwise nothing is written."""
-        if connection.dialect.name == "sqlite":
-            if _FINISH_EACH.run_at_once(connection, [finish.values() for finish in writes]) != len(writes):
-                raise NotTogetherError
-            INSERT_PAYLOAD.run_at_once(connection, [row for finish in writes for row in finish.payloads])
-            for finish in writes:
-                if finish.also is not None:
-                    finish.also(connection)
-        else:
-            for finish in writes:
-                finish(connection)
+        payloads = [row for finish in writes for row in finish.payloads]
+        try:
+            with in_one_go(connection):
+                ended = _FINISH_EACH.queue_at_once(connection, [finish.values() for finish in writes])
+                INSERT_PAYLOAD.queue_at_once(connection, payloads)
+        except IntegrityError as error:  # one that was closed meanwhile has its payloads already
+            raise NotTogetherError from error
+        if ended() != len(writes):
+            raise NotTogetherError
+        if sum(len(payload["ciphertext"]) for payload in payloads) > LARGE_BYTES:
+            outgrown(connection)
+        for finish in writes:
+            if finish.also is not None:
+                finish.also(connection)
         return [None] * len(writes)
 
     def values(self) -> dict[str, Any]:
@@ -123,6 +132,7 @@ class Finish(Joint[None]):
         return {
             "exchange": self.exchange_id,
             "step": self.step,
+            "ends_as": self.row["new_state"],
             "new_finished_at": self.clock(),
             "new_timing_ms": self.timing,
             **self.row,

@@ -1,7 +1,7 @@
 """The memory of used identifiers: each `jti` passes once, in all workers together and across restarts."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.db.engine import Database
-from gateway.db.group_commit import NotTogetherError
 from gateway.db.prepared import Prepared
 from gateway.errors import GatewayError
 from gateway.oauth.models import Seen
@@ -64,6 +63,10 @@ def _digest(namespace: str, identifier: str) -> bytes:
 class ReplayStore(Protocol):
     """Where used identifiers are kept."""
 
+    @property
+    def is_transactional(self) -> bool:
+        """Whether rolling back undoes a use."""
+
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         """Use up all keys or none.
 
@@ -77,11 +80,14 @@ class ReplayStore(Protocol):
             StoreUnavailableError: it cannot be known; nothing may be done.
         """
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
         """Use up the keys of several requests at once.
 
+        Returns:
+            whether all are used up now, asked once `gateway.db.prepared.in_one_go` is over; False: ask for each alone.
+
         Raises:
-            NotTogetherError: one was used before, or rolling back does not undo a use: ask for each request alone.
+            NotTogetherError: rolling back does not undo a use: ask for each request alone.
         """
 
     def was_used(self, seen: SeenKey) -> bool:
@@ -120,16 +126,19 @@ def consume(connection: Connection | Session, keys: Sequence[SeenKey], now: date
 class DatabaseReplayStore:
     """The gateway's own database: the use is part of the transaction it pays for."""
 
+    is_transactional = True
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         consume(connection, keys, now)
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
         del now
-        if _INSERT.run_at_once(connection, [{"k": seen.key, "exp": seen.until} for seen in keys]) != len(keys):
-            raise NotTogetherError
+        rows = [{"k": seen.key, "exp": seen.until} for seen in sorted(keys, key=lambda seen: seen.key)]
+        used_up = _INSERT.queue_at_once(connection, rows)
+        return lambda: used_up() == len(rows)
 
     def was_used(self, seen: SeenKey) -> bool:
         with self._database.read_connection() as connection:

@@ -1,6 +1,6 @@
 """The memory of used identifiers in Redis or Valkey, for many nodes: each passes once, or nothing is done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -35,6 +35,8 @@ class RedisReplayStore:
     replay. The server must keep what it is told: `appendonly yes`, and no eviction.
     """
 
+    is_transactional = False
+
     def __init__(self, url: str) -> None:
         """Connect.
 
@@ -60,7 +62,7 @@ class RedisReplayStore:
         if conflict:
             raise ReplayedError(keys[conflict - 1])
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> None:
+    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
         """Refuse: what is used up here stays so, whatever becomes of the transaction."""
         del connection, keys, now
         raise NotTogetherError

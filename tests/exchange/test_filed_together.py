@@ -2,12 +2,16 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.db.group_commit import GroupCommit, NotTogetherError
+from gateway.errors import StoreUnavailableError
 from gateway.evidence.class_keys import ClassKeys
 from gateway.evidence.models import LogEntry
 from gateway.exchange.errors import LostRaceError, RecalledMeanwhileError, StaleRequestError
@@ -17,7 +21,7 @@ from gateway.exchange.models import Exchange, ExchangePayload
 from gateway.keywrap import KeyWrap
 from gateway.oauth.errors import AccessRefusedError
 from gateway.oauth.models import Seen
-from gateway.oauth.replay import DatabaseReplayStore, SeenKey
+from gateway.oauth.replay import DatabaseReplayStore, ReplayedError, SeenKey
 
 NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 9, 31, tzinfo=UTC)
@@ -57,7 +61,7 @@ def filing(database):
         key = key or keys.current("ipo-xa", "trademark")
         return Filing(replay, keys, proofs, require_fresh, key, row, b"sealed %d" % number)
 
-    make.keys = keys
+    make.keys, make.replay = keys, replay
     return make
 
 
@@ -229,33 +233,133 @@ def test_in_a_queue_with_repeats_each_gets_what_it_would_get_alone(database, fil
     assert [row[0] for row in stored(database)[0]] == ["exchange-1", "exchange-4", "exchange-9"]
 
 
+def test_who_waits_together_is_filed_in_one_transaction(database, filing):
+    works, commits = [filing(number) for number in range(5)], []
+    event.listen(database.writer, "commit", lambda _connection: commits.append(1))
+
+    assert queued(database, works) == [None] * 5
+    assert len(commits) == 1
+    assert len(stored(database)[0]) == 5
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_lone_request_is_filed_by_the_same_statements(database, filing, monkeypatch):
+    monkeypatch.setattr(Filing, "__call__", None)
+
+    assert GroupCommit(database).run(filing(1)) is None
+    assert len(stored(database)[0]) == 1
+
+
+def test_where_rolling_back_undoes_no_use_each_is_filed_alone(filing, monkeypatch):
+    assert filing(1).can_join
+    monkeypatch.setattr(filing.replay, "is_transactional", False)
+    assert not filing(1).can_join
+
+
+def test_rows_that_others_may_write_too_are_written_in_the_order_of_their_keys(database, filing):
+    numbers = [4, 1, 3, 0, 2]
+    in_one_transaction(database, *(filing(number, proof=9 - number) for number in numbers))
+
+    with database.read_connection() as connection:
+        turn = "rowid" if database.is_sqlite else "cmin::text::int"
+        jtis = connection.scalars(text(f"SELECT jti FROM exchange ORDER BY {turn}")).all()
+        keys = connection.scalars(text(f"SELECT k FROM seen ORDER BY {'k' if database.is_sqlite else turn}")).all()
+
+    assert jtis == [f"jti-{number}" for number in range(5)]
+    assert [bytes(key) for key in keys] == sorted(bytes(key) for key in keys)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_request_that_another_process_is_filing_is_waited_for(database, filing, is_committed):
+    """Theirs is not committed yet when ours meets it: then it is known, or was never filed."""
+    with ThreadPoolExecutor(1) as pool, database.writer.connect() as theirs:
+        theirs.begin()
+        filing(8, jti="jti-2")(theirs)
+        ours = pool.submit(queued, database, [filing(number) for number in range(4)])
+        wait_for_lock(database)
+        theirs.commit() if is_committed else theirs.rollback()
+        got = ours.result()
+
+    known = Known("exchange-8", bytes([8]) * 32, "received")
+    assert got == [None, None, known if is_committed else None, None]
+    assert len(stored(database)[0]) == 4
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_waits_for_each_other_in_two_processes_is_filed_all_the_same(database, filing):
+    with ThreadPoolExecutor(1) as pool, database.writer.connect() as theirs:
+        theirs.begin()
+        filing.replay.consume(theirs, filing(2).proofs, NOW)
+        ours = pool.submit(queued, database, [filing(1), filing(2)])
+        wait_for_lock(database)
+        # One of the two is given up: ours, which waited first, or on a slow day theirs.
+        with suppress(OperationalError, ReplayedError):
+            filing.replay.consume(theirs, filing(1).proofs, NOW)
+        theirs.rollback()
+
+        assert ours.result() == [None, None]
+
+
+def test_all_of_a_transaction_whose_connection_breaks_are_told_and_nothing_is_filed(database, filing):
+    is_broken = []
+
+    def break_it():
+        if not is_broken:
+            is_broken.append(True)
+            break_connections(database)
+
+    works = [filing(number) for number in range(3)]
+    works[1] = replace(works[1], require_fresh=break_it)
+
+    assert [type(error) for error in queued(database, works)] == [StoreUnavailableError] * 3
+    assert stored(database) == ([], [], set())
+    assert queued(database, works) == [None] * 3
+
+
 def queued(database, works):
     """Let the first of some threads lead, and begin only when the others wait behind it."""
-    commits = GroupCommit(database)
-    turn = database._turn
-    waiting = []
 
-    class Turn:
-        def __enter__(self):
-            while database.is_sqlite and len(commits._waiting) < len(works) - 1 and not waiting:
-                threading.Event().wait(0.005)
-            waiting.append(True)
-            return turn.__enter__()
+    class Patient(GroupCommit):
+        is_first = True
 
-        def __exit__(self, *error):
-            return turn.__exit__(*error)
+        def _gather(self):
+            if self.is_first:
+                self.is_first, self._enough = False, len(works) - 1
+                assert self._enough_came.wait_for(lambda: len(self._waiting) == len(works) - 1, 30)
+                self._enough = 0
 
-    database._turn = Turn()
+    commits = Patient(database)
 
     def run(work):
         try:
             return commits.run(work)
-        except AccessRefusedError as error:
+        except (AccessRefusedError, StoreUnavailableError) as error:
             return error
 
     with ThreadPoolExecutor(len(works)) as pool:
         first = pool.submit(run, works[0])
-        while database.is_sqlite and not commits._is_led:
+        while not commits._is_led:
             threading.Event().wait(0.005)
         others = [pool.submit(run, work) for work in works[1:]]
         return [one.result() for one in (first, *others)]
+
+
+def break_connections(database):
+    """Break that of whoever is writing."""
+    if database.is_sqlite:
+        raise StoreUnavailableError("the file is gone")
+    with database.reader.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+def wait_for_lock(database):
+    """Wait until somebody waits for a row that another one has written and not committed."""
+    with database.reader.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            threading.Event().wait(0.01)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, select
 
 from gateway.db.engine import Database
-from gateway.db.group_commit import GroupCommit
+from gateway.db.group_commit import GroupCommit, Joint
 from gateway.errors import StoreUnavailableError
 from gateway.oauth.models import Seen
 from gateway.oauth.replay import ReplayedError, SeenKey, consume
@@ -129,4 +129,25 @@ def test_an_interrupted_leader_tells_the_others(database, commits):
     leader.join(30)
 
     commits.run(lambda connection: consume(connection, [seen(1)], None))
+    assert stored(database) == {seen(1).key}
+
+
+def test_on_postgresql_whoever_can_not_be_joined_waits_for_nobody(database, commits):
+    if database.is_sqlite:
+        pytest.skip("there one writes after the other")
+
+    class Apart(Joint):
+        can_join = False
+
+        def __call__(self, connection):
+            consume(connection, [seen(1)], None)
+
+        @classmethod
+        def together(cls, connection, writes):
+            raise AssertionError
+
+    with commits._lock:  # somebody leads
+        commits._is_led = True
+    commits.run(Apart())
+
     assert stored(database) == {seen(1).key}
