@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from gateway.db import postgres
 from gateway.db.engine import Database
@@ -14,6 +15,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.settings import Pool
 
 WHO = Prepared(text("SELECT pg_backend_pid()"))
+ADD = Prepared(text("INSERT INTO seen (k, exp) VALUES (:key, 1)"))
 OTHERS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'ipx-gateway'
@@ -40,6 +42,11 @@ def write_once(database):
         return WHO.first(connection, {})[0]
 
 
+def write_often(database):
+    with database.write_often() as connection:
+        return WHO.first(connection, {})[0]
+
+
 def glance(database):
     with database.glance() as connection:
         return WHO.first(connection, {})[0]
@@ -58,6 +65,11 @@ def write(database):
 def work(database):
     with database.read() as session:
         return session.scalar(select(text("pg_backend_pid()")))
+
+
+def keys(database):
+    with database.read_connection() as connection:
+        return sorted(bytes(key) for key in connection.scalars(text("SELECT k FROM seen")))
 
 
 def close_all(database):
@@ -79,7 +91,7 @@ def filled(database, count):
     glance(database)
 
 
-@pytest.mark.parametrize("use", [glance, read, write, write_once, work])
+@pytest.mark.parametrize("use", [glance, read, write, write_often, write_once, work])
 def test_connections_that_the_server_closed_meanwhile_are_replaced_without_an_error(database, use):
     filled(database, 4)
     use(database)
@@ -143,14 +155,13 @@ def test_a_glance_begins_no_transaction_and_leaves_statements_prepared(database)
 def test_one_statement_is_committed_when_it_has_run_though_the_block_fails(database):
     def add():
         with database.write_once() as connection:
-            Prepared(text("INSERT INTO seen (k, exp) VALUES ('k', 1)")).run(connection, {})
+            ADD.run(connection, {"key": b"k"})
             raise LookupError
 
     with pytest.raises(LookupError):
         add()
 
-    with database.read_connection() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM seen")) == 1
+    assert keys(database) == [b"k"]
 
 
 def test_glances_at_once_have_a_connection_each_and_few_are_kept(database):
@@ -163,9 +174,65 @@ def test_glances_at_once_have_a_connection_each_and_few_are_kept(database):
     assert glance(database) in seen
 
 
+def test_a_transaction_of_a_kept_connection_is_whole_or_not_at_all(database):
+    def add(key, *, breaks=False):
+        with database.write_often() as connection:
+            ADD.run(connection, {"key": key + b" by driver"})
+            connection.execute(text("INSERT INTO seen (k, exp) VALUES (:key, 1)"), {"key": key + b" by toolkit"})
+            if breaks:
+                raise LookupError
+
+    with database.write_often() as connection:
+        ADD.run(connection, {"key": b"0 by driver"})
+    assert keys(database) == [b"0 by driver"]
+    add(b"1")
+    with pytest.raises(LookupError):
+        add(b"2", breaks=True)
+    add(b"3")
+
+    assert keys(database) == [b"0 by driver", b"1 by driver", b"1 by toolkit", b"3 by driver", b"3 by toolkit"]
+
+
+@pytest.mark.parametrize("is_toolkits", [False, True])
+def test_a_commit_that_the_connection_does_not_live_to_see_is_an_outage(database, is_toolkits):
+    def add():
+        with database.write_often() as connection:
+            ADD.run(connection, {"key": b"k"})
+            if is_toolkits:
+                connection.execute(text("SELECT 1"))
+            close_all(database)
+
+    with pytest.raises(StoreUnavailableError):
+        add()
+
+    assert keys(database) == []
+    assert write_often(database) == write_often(database)
+
+
+def test_a_connection_whose_commit_is_refused_is_put_back(database):
+    def add_twice():
+        with database.write_often() as connection:
+            connection.execute(text("CREATE TEMP TABLE late (k int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
+            connection.execute(text("INSERT INTO late VALUES (1), (1)"))
+
+    with pytest.raises(IntegrityError) as refused:
+        add_twice()
+
+    assert database.writer.pool.checkedout() == 0, refused
+
+
+def test_a_kept_connection_over_which_megabytes_went_is_closed(database):
+    with database.write_often() as connection:
+        first = WHO.first(connection, {})[0]
+        postgres.outgrown(connection)
+
+    assert write_often(database) != first
+
+
 def test_a_small_pool_keeps_none_for_glances(postgresql_url):
     database = Database(postgresql_url, pool=Pool(size=2, overflow=0))
     glance(database)
+    write_often(database)
 
     assert database.reader.pool.checkedout() == 0
     with database.read_connection(), database.read_connection():
@@ -203,6 +270,7 @@ def test_a_kept_connection_is_replaced_when_it_is_as_old_as_none_may_become(post
 
 def test_at_the_end_nobody_is_connected(database):
     filled(database, 3)
+    write_often(database)
     database.dispose()
 
     assert close_all(database) == 0

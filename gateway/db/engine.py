@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from gateway.db.kept import BUSY_SECONDS, Kept, KeptWriter, Writing, begin_immediate
-from gateway.db.postgres import Glance, Glances, postgres_engine
+from gateway.db.postgres import KEPT_PART, KEPT_WRITERS, KeptConnections, Use, postgres_engine
 from gateway.errors import StoreUnavailableError
 from gateway.settings import Pool
 
@@ -54,7 +54,8 @@ class Database:
         """For whoever has the turn."""
         self._glancer = _engine(self.url, "BEGIN", None) if self.is_sqlite else self.reader
         self._glances = threading.local()
-        self._postgres_glances = Glances(pool)
+        self._single = KeptConnections(pool, pool.size // KEPT_PART, begins=False)
+        self._writing = KeptConnections(pool, min(KEPT_WRITERS, pool.size // KEPT_PART), begins=True)
         self._told = _Told()
 
     @contextmanager
@@ -79,11 +80,17 @@ class Database:
             return Writing(self._kept_writer, self.writer, self._turn, self._told)
         return self._begun(self.writer)
 
+    def write_often(self) -> AbstractContextManager[Connection]:
+        """Like `write_connection`, where one transaction follows the other: the connection stays at hand."""
+        if self.is_sqlite:
+            return self.write_connection()
+        return Use(self._writing, self.writer, self._told)
+
     def write_once(self) -> AbstractContextManager[Connection]:
         """Where one prepared statement is a transaction of its own: committed when it has run."""
         if self.is_sqlite:
             return self.write_connection()
-        return Glance(self._postgres_glances, self.writer, self._told)
+        return Use(self._single, self.writer, self._told)
 
     def read_connection(self) -> AbstractContextManager[Connection]:
         return self._begun(self.reader)
@@ -93,7 +100,7 @@ class Database:
         # What a glance costs is to take a connection from the pool and to put it back.
         if self.is_sqlite:
             return _Glance(_kept_by_thread(self._glances), self._glancer, self._told)
-        return Glance(self._postgres_glances, self.reader, self._told)
+        return Use(self._single, self.reader, self._told)
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
@@ -122,7 +129,8 @@ class Database:
         """Close pooled connections: after a fork, and at the end."""
         self._kept_writer.let_go()
         self._glances = threading.local()
-        self._postgres_glances.let_go()
+        self._single.let_go()
+        self._writing.let_go()
         self.writer.dispose()
         self.reader.dispose()
 

@@ -186,7 +186,7 @@ class GroupCommit:
         if not issubclass(kind, Joint) or any(type(work) is not kind for work in works):
             return False
         try:
-            with self._database.write_connection() as connection:
+            with self._database.write_often() as connection:
                 results = kind.together(connection, works)
         except StoreUnavailableError as error:
             if not is_passing(error):

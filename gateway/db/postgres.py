@@ -13,6 +13,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.db.kept import Kept
+from gateway.db.prepared import told_by_toolkit
 from gateway.settings import Pool
 
 CONNECT_SECONDS: Final = 5
@@ -20,7 +21,9 @@ CONNECT_SECONDS: Final = 5
 QUIET_SECONDS: Final = 1.0
 """After so long without use a connection is tried by a statement: what is on the way may have forgotten it."""
 KEPT_PART: Final = 4
-"""Of so many connections of the pool one may be kept for glances."""
+"""Of so many connections of the pool one may be kept for single statements."""
+KEPT_WRITERS: Final = 2
+"""How many are kept for what is written all the time, filings and the log, and no more than of the others."""
 
 _OUTGROWN: Final = "outgrown"
 _LEFT_AT: Final = "left at"
@@ -75,30 +78,37 @@ def is_passing(error: BaseException) -> bool:
     return False
 
 
-class Glances:
-    """A few connections that begin no transaction by themselves, each for whoever runs one statement with it.
+class KeptConnections:
+    """A few connections that are not put back after each use: what the toolkit does around a use costs more than it.
 
-    A transaction around one statement is two round trips more, and one that is rolled back makes the driver forget
-    every statement that it has prepared.
+    Those for one statement each begin no transaction by themselves: that is two round trips more, and one that is
+    rolled back makes the driver forget every statement that it has prepared.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        """Take the pool from which they are."""
-        self._most = pool.size // KEPT_PART
+    def __init__(self, pool: Pool, most: int, *, begins: bool) -> None:
+        """Take what is kept.
+
+        Args:
+            pool: from which they are.
+            most: how many are kept while nobody uses them.
+            begins: whether the first statement of a use begins a transaction.
+        """
+        self._most = most
         self._recycle_seconds = pool.recycle_seconds
+        self._begins = begins
         self._idle: deque[_Kept] = deque()
 
     def take(self, engine: Engine) -> "_Kept":
         try:
             kept = self._idle.pop()
         except IndexError:
-            kept = _Kept()
+            kept = _Kept(begins=self._begins)
         kept.look(engine, self._recycle_seconds)
         return kept
 
     def give_back(self, kept: "_Kept") -> None:
         kept.left_at = time.monotonic()
-        if len(self._idle) < self._most:
+        if len(self._idle) < self._most and not kept.is_outgrown:
             self._idle.append(kept)
         else:
             kept.let_go()
@@ -108,43 +118,57 @@ class Glances:
             self._idle.pop().let_go()
 
 
-class Glance:
-    """One use of such a connection."""
+class Use:
+    """One use of such a connection: for one statement, or for a transaction, which is committed when the block ends."""
 
-    __slots__ = ("_engine", "_glances", "_kept", "_told")
+    __slots__ = ("_connections", "_engine", "_kept", "_told")
 
     _kept: "_Kept"
 
-    def __init__(self, glances: Glances, engine: Engine, told: AbstractContextManager[object]) -> None:
-        """Take what it is read with.
+    def __init__(self, connections: KeptConnections, engine: Engine, told: AbstractContextManager[object]) -> None:
+        """Take what is used.
 
         Args:
-            glances: those at hand.
+            connections: those at hand.
             engine: opens another one.
             told: tells errors as the gateway's own.
         """
-        self._glances = glances
+        self._connections = connections
         self._engine = engine
         self._told = told
 
     def __enter__(self) -> Connection:
         with self._told:
-            self._kept = self._glances.take(self._engine)
+            self._kept = self._connections.take(self._engine)
             return self._kept.get(self._engine)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._glances.give_back(self._kept)
-        else:
-            self._kept.let_go()  # a statement of it may be under way
+        if error is not None:
+            self._kept.let_go()  # rolled back where it has begun a transaction; a statement may be under way
             self._told.__exit__(kind, error, trace)
+            return
+        with self._told:
+            try:
+                self._kept.commit()
+            except BaseException:
+                self._kept.let_go()
+                raise
+        self._connections.give_back(self._kept)
 
 
 class _Kept(Kept):
     left_at = 0.0
     _opened_at = 0.0
+
+    def __init__(self, *, begins: bool) -> None:
+        super().__init__()
+        self._begins = begins
+
+    @property
+    def is_outgrown(self) -> bool:
+        return self._connection is not None and _OUTGROWN in self._connection.info
 
     def look(self, engine: Engine, recycle_seconds: int) -> None:
         """Let it go where it broke, or is as old as none may become."""
@@ -156,9 +180,27 @@ class _Kept(Kept):
         elif time.monotonic() > self._opened_at + recycle_seconds:
             self.let_go()
 
+    def commit(self) -> None:
+        """Commit what was begun.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: that failed.
+        """
+        kept = self._connection
+        if kept is None or not self._begins:
+            return
+        if kept.in_transaction():  # the toolkit was used besides the driver
+            kept.commit()
+            return
+        kept.dispatch.commit(kept)  # whoever listens to the engine hears of it
+        raw: Any = kept.connection.dbapi_connection
+        with told_by_toolkit(kept, "COMMIT", raw):
+            raw.commit()
+
     def _open(self, engine: Engine) -> Connection:
         self._opened_at = time.monotonic()
-        return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = engine.connect()
+        return connection if self._begins else connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _is_alive(engine: Engine, connection: Any, left_at: float) -> bool:

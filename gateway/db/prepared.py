@@ -141,11 +141,8 @@ def in_one_go(connection: Connection) -> Iterator[None]:
         yield
         return
     raw: Any = connection.connection.dbapi_connection
-    try:
-        with raw.pipeline():
-            yield
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _told(connection, "", error, raw) from error
+    with told_by_toolkit(connection, "", raw), raw.pipeline():
+        yield
 
 
 def driver_execute(connection: Connection, text: str) -> None:
@@ -203,6 +200,21 @@ def _execute(connection: Connection, text: str, values: Any, *, many: bool = Fal
     try:
         cursor = raw.cursor()
         return (cursor.executemany if many else cursor.execute)(text, values) or cursor
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, text, error, raw) from error
+
+
+@contextmanager
+def told_by_toolkit(connection: Connection, text: str, raw: Any) -> Iterator[None]:
+    """Tell what the driver raises in the block as the toolkit would, which is told of a broken connection too.
+
+    Args:
+        connection: the toolkit's.
+        text: what is run.
+        raw: the driver's connection.
+    """
+    try:
+        yield
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, text, error, raw) from error
 

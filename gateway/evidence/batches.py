@@ -112,7 +112,7 @@ class Batches:
         return sign(Checkpoint(self._signer.name, head.size, head.root).text(), self._signer)
 
     def _commit_together(self, batch: Sequence[Ticket], *, is_alone: bool = False) -> list[tuple[Ticket, Commit]]:
-        with _WRITING, self._database.write_connection() as connection:
+        with _WRITING, self._database.write_often() as connection:
             head = lock_head(connection, self._shard)
             if is_alone:
                 _refuse_duplicate(connection, batch[0].leaf)
