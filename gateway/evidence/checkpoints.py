@@ -15,12 +15,13 @@ from gateway.db.prepared import Prepared
 from gateway.evidence.errors import LogForkedError, LogUnavailableError
 from gateway.evidence.models import LogCheckpoint, checkpoint_cas, checkpoint_metadata
 from gateway.evidence.shard import Shard
-from gateway.evidence.tree import Head, read_head, root_at
+from gateway.evidence.tree import Head, growing_head, read_head, root_at
 from ipx.errors import NoteError
 from ipx.note import Checkpoint, NoteKey, open_note
 
 _CREATE: Final = text("INSERT INTO checkpoint_cas (log_id, body) VALUES (:log_id, :body) ON CONFLICT DO NOTHING")
 
+_GET: Final = Prepared(text("SELECT body FROM checkpoint_cas WHERE log_id = :log_id"))
 _SWAP: Final = Prepared(text("UPDATE checkpoint_cas SET body = :new WHERE log_id = :log_id AND body = :old"))
 
 
@@ -44,10 +45,9 @@ class CheckpointStore:
             checkpoint_metadata.create_all(connection)
 
     def get(self, log_id: str) -> str | None:
-        with self._database.read_connection() as connection:
-            return connection.execute(
-                select(checkpoint_cas.c.body).where(checkpoint_cas.c.log_id == log_id)
-            ).scalar_one_or_none()
+        with self._database.glance() as connection:
+            row = _GET.first(connection, {"log_id": log_id})
+        return None if row is None else str(row[0])
 
     def create(self, log_id: str, body: str) -> None:
         """Store the first checkpoint; one that is there already stays."""
@@ -86,11 +86,15 @@ class StoredTree:
         self._shard = shard
 
     def head(self) -> Head:
+        with self._database.glance() as connection:
+            growing = growing_head(connection, self._shard)
+        if growing is not None:
+            return growing
         with self._database.read_connection() as connection:
             return read_head(connection, self._shard) or Head(0, b"")
 
     def root_at(self, size: int) -> bytes:
-        with self._database.read_connection() as connection:
+        with self._database.glance() as connection:
             return root_at(connection, self._shard, size)
 
 

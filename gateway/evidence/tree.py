@@ -57,11 +57,17 @@ def create_head(connection: Connection, shard: Shard) -> None:
     connection.execute(_CREATE_HEAD, {"shard": shard.number, "root": EMPTY_ROOT})
 
 
+def growing_head(connection: Connection, shard: Shard) -> Head | None:
+    """Give the head of a shard by one prepared statement; None where it has none yet, or has ended."""
+    row = _READ_HEAD.first(connection, {})
+    return Head(row[1], bytes(row[2])) if row is not None and row[0] == shard.number else None
+
+
 def read_head(connection: Connection, shard: Shard) -> Head | None:
     """Give the head of a shard; None where it has none yet."""
-    row = _READ_HEAD.first(connection, {})
-    if row is not None and row[0] == shard.number:
-        return Head(row[1], bytes(row[2]))
+    growing = growing_head(connection, shard)
+    if growing is not None:
+        return growing
     ended = next((one.final for one in read_shards(connection) if one.number == shard.number), None)
     return None if ended is None else Head(ended.size, ended.root)
 
