@@ -118,7 +118,8 @@ class Batches:
                 _refuse_duplicate(connection, batch[0].leaf)
             edge = self._edges.read(connection, head)
             grown, note = self._store(connection, edge, head, [ticket.leaf for ticket in batch])
-            _write_callers_parts(connection, [ticket.leaf.then for ticket in batch if ticket.leaf.then is not None])
+            parts = [ticket.leaf.then for ticket in batch if ticket.leaf.then is not None]
+            _write_callers_parts(connection, parts, is_alone=is_alone)
         self._edges.keep(edge)
         return [(ticket, Commit(index, edge, grown.root, note)) for index, ticket in enumerate(batch, head.size)]
 
@@ -180,11 +181,17 @@ class _CallersError(Exception):
         self.error = error
 
 
-def _write_callers_parts(connection: Connection, parts: Sequence[Callable[[Connection], None]]) -> None:
-    """Write what callers add to their leaves: joint parts of one kind together, the others one after the other."""
+def _write_callers_parts(
+    connection: Connection, parts: Sequence[Callable[[Connection], None]], *, is_alone: bool
+) -> None:
+    """Write what callers add to their leaves: joint parts of one kind together, the others one after the other.
+
+    A joint part that has a batch to itself is written by its common statements too, which take fewer turns; where that
+    fails it is alone, and says why.
+    """
     try:
         for kind, same in _by_kind(parts).items():
-            if len(same) > 1 and issubclass(kind, Joint):
+            if issubclass(kind, Joint) and not is_alone:
                 kind.together(connection, same)
             else:
                 for part in same:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import column, insert, select, table, text, update
 from sqlalchemy.exc import OperationalError
 
+from gateway.db.group_commit import Joint, NotTogetherError
 from gateway.errors import StoreUnavailableError, UnknownError
 from gateway.evidence.errors import DuplicateStepError, LogForkedError, LogUnavailableError
 from gateway.evidence.leaf import Leaf
@@ -131,6 +132,39 @@ def test_what_belongs_to_a_leaf_is_written_with_it(log, side_effects):
     log.append(leaf(1, writes("one")))
 
     assert side_effects() == ["one"]
+
+
+class Part(Joint):
+    """What a caller adds to a leaf: either way of writing it is noted."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def __call__(self, connection):
+        connection.execute(insert(SIDE).values(step="alone"))
+        if self.error is not None:
+            raise self.error
+
+    @classmethod
+    def together(cls, connection, writes):
+        connection.execute(insert(SIDE).values(step="together"))
+        if any(write.error for write in writes):
+            raise NotTogetherError
+        return [None] * len(writes)
+
+
+def test_a_joint_part_is_written_by_its_common_statements_also_where_its_leaf_has_a_batch_to_itself(log, side_effects):
+    log.append(leaf(1, Part()))
+
+    assert side_effects() == ["together"]
+
+
+def test_where_those_fail_it_is_written_alone_and_says_itself_why(log, side_effects):
+    with pytest.raises(LookupError, match="closed meanwhile"):
+        log.append(leaf(1, Part(LookupError("closed meanwhile"))))
+
+    assert side_effects() == []
+    assert log.append(leaf(2)).size == 1
 
 
 def test_a_step_is_logged_once(log, side_effects):
