@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
+from gateway.db.engine import Database
 from gateway.db.group_commit import GroupCommit, NotTogetherError
 from gateway.errors import StoreUnavailableError
 from gateway.evidence.class_keys import ClassKeys
@@ -284,6 +285,25 @@ def test_a_request_that_another_process_is_filing_is_waited_for(database, filing
     known = Known("exchange-8", bytes([8]) * 32, "received")
     assert got == [None, None, known if is_committed else None, None]
     assert len(stored(database)[0]) == 4
+
+
+def test_two_processes_that_get_the_same_requests_at_once_file_each_once(database, database_url, filing):
+    other = Database(database_url)
+    here, there = GroupCommit(database), GroupCommit(other)
+    numbers = range(40)
+    with ThreadPoolExecutor(16) as pool:
+        results = {}
+        for one, another in zip(numbers, reversed(numbers), strict=True):
+            results[one] = pool.submit(here.run, filing(one))
+            results[100 + another] = pool.submit(there.run, filing(100 + another, jti=f"jti-{another}"))
+        got = {number: result.result() for number, result in results.items()}
+    other.dispose()
+
+    for number in numbers:
+        first = next(one for one in (number, 100 + number) if got[one] is None)
+        [second] = {number, 100 + number} - {first}
+        assert got[second] == Known(f"exchange-{first}", bytes([first]) * 32, "received")
+    assert len(stored(database)[0]) == 40
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
