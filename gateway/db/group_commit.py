@@ -41,11 +41,6 @@ class Joint(ABC, Generic[Result]):
     ask it and to wait for its answer costs more than most statements do.
     """
 
-    @property
-    def can_join(self) -> bool:
-        """Whether there is any hope that it can be made together with others."""
-        return True
-
     @abstractmethod
     def __call__(self, connection: Connection) -> Result:
         """Make this write alone; what it raises is its own caller's."""
@@ -106,7 +101,7 @@ class GroupCommit:
         Raises:
             StoreUnavailableError: the transaction failed, for all that were in it; nothing was written.
         """
-        if not (self._database.is_sqlite or (isinstance(work, Joint) and work.can_join)):
+        if not (self._database.is_sqlite or isinstance(work, Joint)):
             return self._run_alone(work)
         item = _Item(work)
         with self._lock:

@@ -13,7 +13,7 @@ from gateway.evidence.class_keys import ClassKey, ClassKeys
 from gateway.exchange.errors import JtiReusedError
 from gateway.exchange.models import Exchange, ExchangePayload
 from gateway.oauth.errors import AccessRefusedError, Reason
-from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
+from gateway.oauth.replay import ReplayedError, SeenKey, consume, consume_together
 from ipx.values import value
 
 _EXCHANGE = cast("Table", Exchange.__table__)
@@ -73,18 +73,14 @@ def find(connection: Connection, client_id: str, jti: str) -> Known | None:
 class Filing(Joint[Known | None]):
     """One request to be filed, with the proofs that are used up with it. Gives the exchange that is there already."""
 
-    replay: ReplayStore
     class_keys: ClassKeys
     proofs: Sequence[SeenKey]
+    """What `ReplayStore.use_up_ahead` left for the transaction."""
     require_fresh: Callable[[], None]
     """Raises where a request that was not filed before may not be filed now."""
     key: ClassKey
     row: Mapping[str, Any]
     sealed_request: bytes | bytearray
-
-    @property
-    def can_join(self) -> bool:
-        return self.replay.is_transactional
 
     def __call__(self, connection: Connection) -> Known | None:
         """File it, or find the exchange that was filed before under its `jti`.
@@ -95,7 +91,7 @@ class Filing(Joint[Known | None]):
             JtiReusedError: it can neither be filed nor found.
         """
         try:
-            self.replay.consume(connection, self.proofs, self.row["received_at"])
+            consume(connection, self.proofs, self.row["received_at"])
         except ReplayedError as error:
             raise AccessRefusedError(Reason.PROOF_REPLAY) from error
         known = self._find(connection)
@@ -116,13 +112,12 @@ class Filing(Joint[Known | None]):
         """File requests none of which was filed before: otherwise none is."""
         for filing in writes:
             filing.require_fresh()
-        first = writes[0]
         proofs = [proof for filing in writes for proof in filing.proofs]
         rows = sorted((filing.row for filing in writes), key=lambda row: (row["client_id"], row["jti"]))
         try:
             with in_one_go(connection):
-                are_used_up = first.replay.consume_together(connection, proofs, first.row["received_at"])
-                are_live = first.class_keys.are_live(connection, [filing.key for filing in writes])
+                are_used_up = consume_together(connection, proofs)
+                are_live = writes[0].class_keys.are_live(connection, [filing.key for filing in writes])
                 filed = _INSERT_ONCE.queue_at_once(connection, rows)
                 INSERT_PAYLOAD.queue_at_once(connection, [filing.payload() for filing in writes])
         except IntegrityError as error:  # the payload of a request that was filed before has no row

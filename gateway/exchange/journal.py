@@ -1,6 +1,6 @@
 """The exchange table as a journal: opened before the holder is called, closed in the transaction of the log entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -30,8 +30,9 @@ from gateway.exchange.requests import Requests, SignedRequest
 from gateway.exchange.steps import Stopwatch
 from gateway.exchange.stored_answer import DISCLOSURES, answer_of, objects_of
 from gateway.governance.books import BookInForce, PolicyBooks
+from gateway.oauth.errors import AccessRefusedError, Reason
 from gateway.oauth.guard import Caller
-from gateway.oauth.replay import ReplayStore
+from gateway.oauth.replay import ReplayedError, ReplayStore, SeenKey
 from ipx.ids import uuid7
 from ipx.values import value
 
@@ -105,15 +106,21 @@ class Journal:
         """
         self._log.ready()
         self._receipts.ready()
+        try:
+            proofs = self._replay.use_up_ahead(caller.consume, self._clock())
+        except ReplayedError as error:
+            raise AccessRefusedError(Reason.PROOF_REPLAY) from error
         while True:
             key = self._class_keys.current(request.holder, request.record_type)
             try:
-                found = self._file(request, parties, caller, key)
+                found = self._file(request, parties, caller.agency, proofs, key)
             except ClassKeyGoneError:
                 continue
             return self._finished.read(found, is_replayed=True) if isinstance(found, str) else found
 
-    def _file(self, request: SignedRequest, parties: Parties, caller: Caller, key: ClassKey) -> Filed | str:
+    def _file(
+        self, request: SignedRequest, parties: Parties, requester: str, proofs: Sequence[SeenKey], key: ClassKey
+    ) -> Filed | str:
         """Commit the row; gives the id of the exchange instead where these bytes were answered before."""
         exchange_id = uuid7()
         cipher = self._payloads.new(exchange_id, key)
@@ -127,7 +134,7 @@ class Journal:
         row = {
             "id": exchange_id,
             "client_id": request.client_id,
-            "requester": caller.agency,
+            "requester": requester,
             "holder": request.holder,
             "jti": request.jti,
             "request_sha256": request.sha256,
@@ -143,11 +150,9 @@ class Journal:
             "case_hash": self._cases.of(request.case_ref) if request.case_ref else None,
             "acts_as": {"supplier": parties.supplier.code} if parties.supplier else None,
         }
-        known = self._group.run(
-            Filing(self._replay, self._class_keys, caller.consume, require_fresh, key, row, sealed_request)
-        )
+        known = self._group.run(Filing(self._class_keys, proofs, require_fresh, key, row, sealed_request))
         if known is None:
-            return Filed(exchange_id, request.raw, request.holder, caller.agency, cipher)
+            return Filed(exchange_id, request.raw, request.holder, requester, cipher)
         if known.request_sha256 != request.sha256:
             raise JtiReusedError(f"jti {request.jti} was used for another request")
         if known.state == RECEIVED:

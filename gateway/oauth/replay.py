@@ -63,10 +63,6 @@ def _digest(namespace: str, identifier: str) -> bytes:
 class ReplayStore(Protocol):
     """Where used identifiers are kept."""
 
-    @property
-    def is_transactional(self) -> bool:
-        """Whether rolling back undoes a use."""
-
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         """Use up all keys or none.
 
@@ -80,14 +76,14 @@ class ReplayStore(Protocol):
             StoreUnavailableError: it cannot be known; nothing may be done.
         """
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
-        """Use up the keys of several requests at once.
+    def use_up_ahead(self, keys: Sequence[SeenKey], now: datetime) -> Sequence[SeenKey]:
+        """Use up at once, all or none, what no transaction could undo, where what they pay for comes later.
 
         Returns:
-            whether all are used up now, asked once `gateway.db.prepared.in_one_go` is over; False: ask for each alone.
+            those that are left for `consume` or `consume_together`, in the transaction of what they pay for.
 
         Raises:
-            NotTogetherError: rolling back does not undo a use: ask for each request alone.
+            ReplayedError, StoreUnavailableError: as `consume`.
         """
 
     def was_used(self, seen: SeenKey) -> bool:
@@ -123,10 +119,19 @@ def consume(connection: Connection | Session, keys: Sequence[SeenKey], now: date
             raise ReplayedError(seen)
 
 
+def consume_together(connection: Connection, keys: Sequence[SeenKey]) -> Callable[[], bool]:
+    """Use up the identifiers of several requests inside a writing transaction, in the order of their keys.
+
+    Returns:
+        whether all are used up now, asked once `gateway.db.prepared.in_one_go` is over; False: ask for each alone.
+    """
+    rows = [{"k": seen.key, "exp": seen.until} for seen in sorted(keys, key=lambda seen: seen.key)]
+    used_up = _INSERT.queue_at_once(connection, rows)
+    return lambda: used_up() == len(rows)
+
+
 class DatabaseReplayStore:
     """The gateway's own database: the use is part of the transaction it pays for."""
-
-    is_transactional = True
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -134,11 +139,10 @@ class DatabaseReplayStore:
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         consume(connection, keys, now)
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
+    def use_up_ahead(self, keys: Sequence[SeenKey], now: datetime) -> Sequence[SeenKey]:
+        """Leave them all to the transaction."""
         del now
-        rows = [{"k": seen.key, "exp": seen.until} for seen in sorted(keys, key=lambda seen: seen.key)]
-        used_up = _INSERT.queue_at_once(connection, rows)
-        return lambda: used_up() == len(rows)
+        return keys
 
     def was_used(self, seen: SeenKey) -> bool:
         with self._database.read_connection() as connection:

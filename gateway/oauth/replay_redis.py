@@ -1,6 +1,6 @@
 """The memory of used identifiers in Redis or Valkey, for many nodes: each passes once, or nothing is done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from gateway.db.group_commit import NotTogetherError
 from gateway.errors import SettingsError, StoreUnavailableError
 from gateway.oauth.replay import ReplayedError, SeenKey
 
@@ -35,8 +34,6 @@ class RedisReplayStore:
     replay. The server must keep what it is told: `appendonly yes`, and no eviction.
     """
 
-    is_transactional = False
-
     def __init__(self, url: str) -> None:
         """Connect.
 
@@ -46,6 +43,13 @@ class RedisReplayStore:
         """
         self._redis: Redis = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
         self._consume = self._redis.register_script(_CONSUME)
+        try:
+            self._require_lasting()
+        except BaseException:
+            self.close()
+            raise
+
+    def _require_lasting(self) -> None:
         memory = self._ask(lambda: self._redis.info("memory"))
         if int(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction":
             raise SettingsError(
@@ -55,6 +59,9 @@ class RedisReplayStore:
     def consume(self, connection: Connection | Session, keys: Sequence[SeenKey], now: datetime) -> None:
         """Use up all keys or none (see `ReplayStore.consume`)."""
         del connection
+        self._use_up(keys, now)
+
+    def _use_up(self, keys: Sequence[SeenKey], now: datetime) -> None:
         seconds = int(now.timestamp())
         lifetimes = [max(1, key.until - seconds) for key in keys]
         names = [PREFIX + key.key for key in keys]
@@ -62,10 +69,11 @@ class RedisReplayStore:
         if conflict:
             raise ReplayedError(keys[conflict - 1])
 
-    def consume_together(self, connection: Connection, keys: Sequence[SeenKey], now: datetime) -> Callable[[], bool]:
-        """Refuse: what is used up here stays so, whatever becomes of the transaction."""
-        del connection, keys, now
-        raise NotTogetherError
+    def use_up_ahead(self, keys: Sequence[SeenKey], now: datetime) -> Sequence[SeenKey]:
+        """Use them up: what is used up here stays so, whatever becomes of a transaction."""
+        if keys:
+            self._use_up(keys, now)
+        return ()
 
     def was_used(self, seen: SeenKey) -> bool:
         return bool(self._ask(lambda: self._redis.exists(PREFIX + seen.key)))

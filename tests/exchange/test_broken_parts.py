@@ -161,6 +161,27 @@ def test_a_replay_store_that_is_down_lets_nobody_in_and_is_named(demo, settings)
     gateway.close()
 
 
+def test_a_proof_that_redis_keeps_pays_for_one_exchange_and_leaves_no_row(demo, settings):
+    if shutil.which("redis-server") is None or os.environ.get("IPX_TEST_REDIS") == "skip":
+        pytest.skip("no redis-server on this machine")
+    port, sent = free_port(), []
+    with redis_at(port):
+        gateway = Gateway(demo, replace(settings, redis_url=f"redis://127.0.0.1:{port}/0"))
+        client = gateway.client()
+        client._channel._http.event_hooks = {"request": [sent.append]}
+        assert isinstance(gateway.ask(), Released)
+        filed = gateway.count("exchange")
+
+        [call] = [one for one in sent if one.url.path == "/v1/exchanges"][-1:]
+        again = gateway.http.post(call.url, headers=call.headers, content=gateway.sign())
+        assert again.status_code == 401
+        assert "DPoP" in again.headers["WWW-Authenticate"]
+        assert gateway.count("exchange") == filed
+        assert gateway.count("seen") == 0
+        released_and_whole(gateway)
+    gateway.close()
+
+
 @pytest.fixture
 def clock():
     return Clock()

@@ -22,7 +22,7 @@ from gateway.exchange.models import Exchange, ExchangePayload
 from gateway.keywrap import KeyWrap
 from gateway.oauth.errors import AccessRefusedError
 from gateway.oauth.models import Seen
-from gateway.oauth.replay import DatabaseReplayStore, ReplayedError, SeenKey
+from gateway.oauth.replay import ReplayedError, SeenKey, consume
 
 NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 9, 31, tzinfo=UTC)
@@ -32,7 +32,6 @@ LATER = datetime(2026, 11, 25, 9, 31, tzinfo=UTC)
 def filing(database):
     """Makes requests to be filed; only what is named differs from one to the other."""
     keys = ClassKeys(database, KeyWrap(b"k" * 32), lambda: NOW)
-    replay = DatabaseReplayStore(database)
 
     def make(number, *, jti=None, proof=None, key=None, stale=False):
         def require_fresh():
@@ -60,9 +59,9 @@ def filing(database):
         }
         proofs = [SeenKey((proof or number).to_bytes(32, "big"), 10, "proof")]
         key = key or keys.current("ipo-xa", "trademark")
-        return Filing(replay, keys, proofs, require_fresh, key, row, b"sealed %d" % number)
+        return Filing(keys, proofs, require_fresh, key, row, b"sealed %d" % number)
 
-    make.keys, make.replay = keys, replay
+    make.keys = keys
     return make
 
 
@@ -251,12 +250,6 @@ def test_a_lone_request_is_filed_by_the_same_statements(database, filing, monkey
     assert len(stored(database)[0]) == 1
 
 
-def test_where_rolling_back_undoes_no_use_each_is_filed_alone(filing, monkeypatch):
-    assert filing(1).can_join
-    monkeypatch.setattr(filing.replay, "is_transactional", False)
-    assert not filing(1).can_join
-
-
 def test_rows_that_others_may_write_too_are_written_in_the_order_of_their_keys(database, filing):
     numbers = [4, 1, 3, 0, 2]
     in_one_transaction(database, *(filing(number, proof=9 - number) for number in numbers))
@@ -310,12 +303,12 @@ def test_two_processes_that_get_the_same_requests_at_once_file_each_once(databas
 def test_who_waits_for_each_other_in_two_processes_is_filed_all_the_same(database, filing):
     with ThreadPoolExecutor(1) as pool, database.writer.connect() as theirs:
         theirs.begin()
-        filing.replay.consume(theirs, filing(2).proofs, NOW)
+        consume(theirs, filing(2).proofs, NOW)
         ours = pool.submit(queued, database, [filing(1), filing(2)])
         wait_for_lock(database)
         # One of the two is given up: ours, which waited first, or on a slow day theirs.
         with suppress(OperationalError, ReplayedError):
-            filing.replay.consume(theirs, filing(1).proofs, NOW)
+            consume(theirs, filing(1).proofs, NOW)
         theirs.rollback()
 
         assert ours.result() == [None, None]

@@ -49,6 +49,17 @@ def test_all_keys_are_used_up_or_none(store, clock):
     store.consume(None, [first], clock())
 
 
+def test_what_no_transaction_could_undo_is_used_up_ahead_and_nothing_is_left_for_one(store, clock):
+    until = int(clock().timestamp()) + 60
+    first, second = key("first-jti", until), key("second-jti", until)
+
+    assert store.use_up_ahead([first], clock()) == ()
+    with pytest.raises(ReplayedError):
+        store.use_up_ahead([second, first], clock())
+    assert (store.was_used(first), store.was_used(second)) == (True, False)
+    assert store.use_up_ahead([], clock()) == ()
+
+
 def test_sixteen_connections_use_one_key_and_one_of_them_wins(redis_server, clock):
     seen = key("the-same-jti", int(clock().timestamp()) + 60)
     gate = threading.Barrier(COPIES)
@@ -111,7 +122,8 @@ def test_a_server_that_does_not_answer_is_not_taken():
 
 @pytest.mark.both_databases
 def test_tokens_over_redis(world, intake, redis_server, refused):
-    world.make_replay = lambda database: RedisReplayStore(redis_server.url)
+    stores = []
+    world.make_replay = lambda database: stores.append(RedisReplayStore(redis_server.url)) or stores[-1]
     world.http = world.start().test_client()
     assertion, proof = intake.assertion(), intake.proof()
     forms = [(intake.form(client_assertion=assertion), {"DPoP": intake.proof()}) for _ in range(COPIES)]
@@ -137,3 +149,5 @@ def test_tokens_over_redis(world, intake, redis_server, refused):
     refused(intake.ask(), "temporarily_unavailable", "GW-500", 503)
     redis_server.start()
     assert intake.ask().status_code == 200
+    for one in stores:
+        one.close()
