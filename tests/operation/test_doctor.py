@@ -9,6 +9,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -327,7 +328,8 @@ def test_times_that_do_not_fit_and_a_node_that_waits_for_its_exchanges(demo, mon
 
     monkeypatch.setenv("IPX_EXCHANGE_SECONDS", "90.5")
     monkeypatch.setenv("IPX_DRAIN_SECONDS", "4")
-    assert runpy.run_module("gateway.gunicorn_conf")["graceful_timeout"] == 100
+    read = runpy.run_path(str(Path(surroundings.__file__).parents[1] / "gunicorn_conf.py"))
+    assert read["graceful_timeout"] == 100
 
 
 def _redis(url, *command):
