@@ -19,7 +19,18 @@ class NoEngineError(Exception):
 
 
 class EngineError(Exception):
-    """A command of the engine failed."""
+    """Something that was to run in the engine did not, or not well.
+
+    Args:
+        words: for people.
+        status: with which the command ended.
+        said: what it wrote to its standard output.
+    """
+
+    def __init__(self, words: str, status: int = 1, said: str = "") -> None:
+        super().__init__(words)
+        self.status = status
+        self.said = said
 
 
 class Engine:
@@ -43,13 +54,13 @@ class Engine:
     def answers(self) -> bool:
         return self._succeeds(["docker", "info"])
 
-    def docker(self, *words: str, folder: Path | None = None, standard_input: bytes | None = None) -> str:
+    def docker(self, *words: str, folder: Path | None = None) -> str:
         """Run `docker …`; gives what it said.
 
         Raises:
             EngineError: it failed.
         """
-        return self.run(["docker", *words], folder, standard_input)
+        return self.run(["docker", *words], folder)
 
     def compose(self, folder: Path, *words: str) -> str:
         """Run `docker compose …` in the folder of a compose file, as `docker`."""
@@ -67,13 +78,15 @@ class Engine:
         """Start `docker …` and let it run."""
         return subprocess.Popen(["docker", *words], env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def run(self, command: Sequence[str], folder: Path | None = None, standard_input: bytes | None = None) -> str:
-        ran = subprocess.run(
-            command, cwd=folder, env=self._environ, input=standard_input, capture_output=True, check=False, timeout=900
-        )
+    def run(self, command: Sequence[str], folder: Path | None = None) -> str:
+        ran = subprocess.run(command, cwd=folder, env=self._environ, capture_output=True, check=False, timeout=900)
         if ran.returncode:
             words = (ran.stdout + ran.stderr).decode("utf-8", "replace")
-            raise EngineError(f"{' '.join(command)}: status {ran.returncode}\n{words[-3000:]}")
+            raise EngineError(
+                f"{' '.join(command)}: status {ran.returncode}\n{words[-3000:]}",
+                ran.returncode,
+                ran.stdout.decode("utf-8", "replace"),
+            )
         return ran.stdout.decode("utf-8", "replace")
 
     def _succeeds(self, command: Sequence[str]) -> bool:
